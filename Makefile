@@ -1,0 +1,32 @@
+# Needs only make and Python >= 3.11: uv is found, or brought into .tools.
+OUT ?= demo
+PYTHON ?= python3
+UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
+
+.PHONY: demo test lint types bench dist
+
+demo: $(UV)
+	$(UV) run particlebridge demo --out $(OUT)
+
+test: $(UV)
+	$(UV) run pytest
+
+lint: $(UV) .types/particlebridge
+	$(UV) run ruff check .
+	$(UV) run ruff format --check .
+	MYPYPATH=.types $(UV) run mypy -p particlebridge
+
+bench: $(UV)
+	$(UV) run --group bench python -m benchmarks
+
+dist: $(UV)
+	$(UV) run python -m particlebridge.fiji_macros.dist dist/particlebridge-fiji.zip
+
+$(CURDIR)/.tools/bin/uv:
+	$(PYTHON) -m venv .tools
+	.tools/bin/python -m pip install --quiet uv
+
+# mypy knows nothing of setuptools' package-dir: give it the namespace as it is imported.
+.types/particlebridge:
+	mkdir -p $@
+	for room in analysis exporter bridge fiji_macros; do ln -sfn ../../$$room $@/$$room; done

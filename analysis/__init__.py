@@ -1,0 +1,8 @@
+"""Arrays and tables in, arrays and tables out: phantom, star-convex numerics, fusion, features, SHAP, report.
+
+Names load lazily: importing this package imports neither TensorFlow nor the JVM.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

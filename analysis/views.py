@@ -1,0 +1,40 @@
+"""The three views of a volume: stacks of its slices along each axis."""
+
+from typing import Literal
+
+import numpy as np
+
+View = Literal["xy", "xz", "yz"]
+VIEWS: tuple[View, ...] = ("xy", "xz", "yz")
+
+# The order in which a (Z, Y, X) volume's axes stand in each view's stack.
+_ORDER: dict[str, tuple[int, int, int]] = {"xy": (0, 1, 2), "xz": (1, 0, 2), "yz": (2, 0, 1)}
+
+
+def to_view(volume: np.ndarray, view: View) -> np.ndarray:
+    """Show a volume as the stack of one view's slices, without copying.
+
+    Parameters
+    ----------
+    volume
+        (Z, Y, X) array.
+    view
+        ``"xy"`` gives (Z, Y, X), ``"xz"`` (Y, Z, X), ``"yz"`` (X, Z, Y).
+
+    Returns
+    -------
+    ndarray
+        A transposed view of the same memory.
+    """
+    return volume.transpose(_ORDER[view])
+
+
+def from_view(stack: np.ndarray, view: View) -> np.ndarray:
+    """Turn a view's stack back into (Z, Y, X) order; the inverse of `to_view`."""
+    return stack.transpose(np.argsort(_ORDER[view]))
+
+
+def view_spacing(spacing: tuple[float, float, float], view: View) -> tuple[float, float, float]:
+    """Give the (Z, Y, X) voxel size in the order of a view's stack: (step, height, width)."""
+    a, b, c = _ORDER[view]
+    return spacing[a], spacing[b], spacing[c]

@@ -1,0 +1,8 @@
+"""Volumes and views, the two engines, the Fiji session, resumable runs and the command line.
+
+Names load lazily: importing this package imports neither TensorFlow nor the JVM.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,1 @@
+"""The Fiji commands (Groovy) and macros (ImageJ) themselves; usable in Fiji without Python."""
