@@ -1,4 +1,4 @@
-"""Arrays and tables in, arrays and tables out: phantom, star-convex numerics, fusion, features, SHAP, report.
+"""Arrays and tables in and out: phantom, star-convex numerics, fusion, features, SHAP, report.
 
 Names load lazily: importing this package imports neither TensorFlow nor the JVM.
 """

@@ -1,4 +1,4 @@
-"""Annotations, training, the model store, TF1 bundles for Fiji and their proof on the real runtimes.
+"""Annotations, training, the model store, TF1 bundles for Fiji, and proof on the real runtimes.
 
 Names load lazily: importing this package imports neither TensorFlow nor the JVM.
 """
