@@ -1,0 +1,130 @@
+"""Zips from anyone: looked at before anything is written, refused whole when they are hostile."""
+
+import os
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PureWindowsPath
+
+from particlebridge.analysis import atomic_path
+
+MAX_BYTES = 2 << 30
+"""A frozen model cannot be larger: protobuf ends at 2 GiB."""
+
+MAX_FILES = 1000
+_BOMB_BYTES = 64 << 20
+_BOMB_RATIO = 100
+_CHUNK = 1 << 20
+
+
+def extract(zip_path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Path:
+    """Unpack a checked zip into a new folder.
+
+    Parameters
+    ----------
+    zip_path
+        The zip; nothing in it is trusted.
+    folder
+        Where its files shall lie; absent or empty. It appears whole or not at all.
+
+    Returns
+    -------
+    Path
+        `folder`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such zip.
+    FileExistsError
+        If `folder` is not empty.
+    ValueError
+        If the file is no zip, is cut short, is damaged or encrypted, holds a path that leads
+        outside, a link, a name twice, or unpacks to an absurd size.
+    """
+    zip_path, folder = Path(zip_path), Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(f"{folder} is not an empty folder; unpack {zip_path.name} elsewhere")
+    with opened(zip_path) as archive, atomic_path(folder) as beside:
+        beside.mkdir()
+        for info in archive.infolist():
+            target = beside.joinpath(*info.filename.split("/"))
+            if info.is_dir():
+                target.mkdir(parents=True, exist_ok=True)
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(info) as source, target.open("xb") as sink:
+                shutil.copyfileobj(source, sink, _CHUNK)
+    return folder
+
+
+@contextmanager
+def opened(zip_path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
+    """Open a zip after checking its directory; damage found while reading is a ValueError too.
+
+    Parameters
+    ----------
+    zip_path
+        The zip; nothing in it is trusted.
+
+    Yields
+    ------
+    zipfile.ZipFile
+        Its members have relative, distinct, ordinary names and a believable size.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `extract`.
+    """
+    zip_path = Path(zip_path)
+    if not zip_path.is_file():
+        raise FileNotFoundError(f"{zip_path}: no such file; give the path of a model's .zip")
+    try:
+        with zipfile.ZipFile(zip_path) as archive:
+            _check(archive, zip_path)
+            yield archive
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise ValueError(
+            f"{zip_path} is not a whole zip file ({error}); copy or download it again"
+        ) from error
+
+
+def _check(archive: zipfile.ZipFile, zip_path: Path) -> None:
+    infos = archive.infolist()
+    if len(infos) > MAX_FILES:
+        raise ValueError(f"{zip_path} holds {len(infos)} files; a model has a handful")
+    # Case-insensitive file systems (Windows, macOS) would let one name overwrite the other.
+    seen: set[str] = set()
+    for info in infos:
+        name = info.filename
+        if _escapes(name):
+            raise ValueError(f"{zip_path} is hostile: {name!r} would be written outside its folder")
+        if stat.S_ISLNK(info.external_attr >> 16):
+            raise ValueError(f"{zip_path} is hostile: {name!r} is a symbolic link")
+        if info.flag_bits & 0x1:
+            raise ValueError(f"{zip_path} is encrypted; unpack it and zip it without a password")
+        key = name.rstrip("/").casefold()
+        if key in seen:
+            raise ValueError(f"{zip_path} is hostile: {name!r} occurs twice")
+        seen.add(key)
+    unpacked = sum(info.file_size for info in infos)
+    packed = max(zip_path.stat().st_size, 1)
+    if unpacked > MAX_BYTES or (unpacked > _BOMB_BYTES and unpacked > _BOMB_RATIO * packed):
+        raise ValueError(
+            f"{zip_path} is hostile: {packed:,} bytes would unpack to {unpacked:,}, "
+            "which no model does"
+        )
+
+
+def _escapes(name: str) -> bool:
+    parts = name.rstrip("/").split("/")
+    return (
+        "\\" in name
+        or "\0" in name
+        or bool(PureWindowsPath(name).drive)
+        or any(part in ("", ".", "..") for part in parts)
+    )
