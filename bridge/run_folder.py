@@ -1,0 +1,153 @@
+"""A run's folder: who may write to it, what is finished, and what is needed to repeat it."""
+
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+from particlebridge.analysis import atomic_path
+
+_PACKAGES = ("particlebridge", "numpy", "scikit-image", "scikit-learn", "shap", "stardist", "keras",
+             "tensorflow")  # fmt: skip
+
+
+class RunFolder:
+    """A folder of results with its ``run.json``; one process at a time writes to it.
+
+    A *stage* is a piece of work with named outputs. It is done when ``run.json`` holds its name
+    with the same key (the settings and inputs it depends on) and its outputs exist; everything
+    else is done again. Stages record their key after their outputs are whole, so a run killed at
+    any moment resumes correctly.
+
+    Parameters
+    ----------
+    path
+        The folder; made if missing.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.record: dict[str, Any] = self._load()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder; a second run on it fails at once instead of mixing its results in.
+
+        Raises
+        ------
+        RuntimeError
+            If another process holds it.
+        """
+        lock = FileLock(self.path / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise RuntimeError(
+                f"{self.path}: another run is at work in this folder; wait for it or choose "
+                "another --out"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def describe(self, **facts: Any) -> None:
+        """Add facts (settings, engine, seeds, ...) to run.json."""
+        self.record.update(facts)
+        self.record["software"] = software()
+        self.record["machine"] = {
+            "system": platform.platform(),
+            "python": platform.python_version(),
+            "cores": os.cpu_count(),
+        }
+        self._save()
+
+    def is_done(self, stage: str, key: Mapping[str, Any], outputs: Sequence[Path]) -> bool:
+        """Tell whether a stage was finished with this key and its outputs are all there."""
+        entry = self.record.get("stages", {}).get(stage)
+        return (
+            entry is not None
+            and entry["key"] == digest(key)
+            and all(output.exists() for output in outputs)
+        )
+
+    @contextmanager
+    def stage(self, name: str, key: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Time a stage and record it when its block succeeds; the yielded dict takes notes."""
+        notes: dict[str, Any] = {}
+        start = time.perf_counter()
+        stages = self.record.setdefault("stages", {})
+        stages.pop(name, None)
+        self._save()
+        yield notes
+        stages[name] = {
+            "key": digest(key),
+            "seconds": round(time.perf_counter() - start, 2),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            **notes,
+        }
+        self._save()
+
+    def _load(self) -> dict[str, Any]:
+        file = self.path / "run.json"
+        if not file.exists():
+            return {}
+        try:
+            record = json.loads(file.read_text("utf-8"))
+            stages = record.get("stages", {})
+            if not all("key" in entry for entry in stages.values()):
+                raise ValueError("stages without a key")
+        except (ValueError, AttributeError, RecursionError) as error:
+            raise ValueError(
+                f"{file}: is damaged ({error}); delete it to begin the run anew"
+            ) from error
+        return record
+
+    def _save(self) -> None:
+        with atomic_path(self.path / "run.json") as beside:
+            beside.write_text(json.dumps(self.record, indent=1, default=_plain), "utf-8")
+
+
+def digest(key: Any) -> str:
+    """Digest settings: the same values give the same short text on every machine."""
+    text = json.dumps(key, sort_keys=True, default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def array_digest(array: np.ndarray) -> str:
+    """Digest an array's type, shape and values, plane by plane (memory maps are not loaded)."""
+    state = hashlib.blake2b(f"{array.dtype.str}{array.shape}".encode(), digest_size=8)
+    for plane in array:
+        state.update(np.ascontiguousarray(plane).tobytes())
+    return state.hexdigest()
+
+
+def software() -> dict[str, str]:
+    """List the versions of what computes the results."""
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise TypeError(f"{type(value).__name__} cannot go into run.json")

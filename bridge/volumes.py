@@ -1,0 +1,330 @@
+"""Reading volumes, images and labels from what microscopes, Fiji and Python write."""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import tifffile
+
+from .tiff_metadata import Spacing, spacing_of
+
+TIFF_SUFFIXES = (".tif", ".tiff")
+IMAGE_SUFFIXES = (*TIFF_SUFFIXES, ".png", ".jpg", ".jpeg", ".bmp")
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume as it was read.
+
+    Attributes
+    ----------
+    data
+        (Z, Y, X) array, memory-mapped where the file allows it; any real number type.
+    spacing
+        Voxel size (z, y, x) in micrometres.
+    spacing_from
+        Where the voxel size comes from: ``"given"``, ``"metadata"``, or ``"unknown"`` (then it
+        is 1, and lengths are in voxels).
+    source
+        The file or folder it was read from.
+    """
+
+    data: np.ndarray
+    spacing: Spacing
+    spacing_from: Literal["given", "metadata", "unknown"]
+    source: Path
+
+
+@dataclass(frozen=True)
+class Image:
+    """One 2-D image: (H, W) or (H, W, C) pixels, and the pixel size in micrometres if known."""
+
+    data: np.ndarray
+    pixel_size: tuple[float, float] | None
+    source: Path
+
+
+def read_volume(path: str | os.PathLike[str], voxel_size: Spacing | None = None) -> Volume:
+    """Read a 3-D volume of grey values.
+
+    Parameters
+    ----------
+    path
+        A TIFF (plain, ImageJ or OME), a ``.npy`` file, or a folder of numbered slices of one
+        size, taken in the order of the numbers in their names.
+    voxel_size
+        (z, y, x) in micrometres; wins over what the file says.
+
+    Returns
+    -------
+    Volume
+        Uncompressed TIFF and ``.npy`` are memory-mapped, not loaded.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file or folder.
+    ValueError
+        If it is not one readable 3-D volume of real numbers; the message names the mend.
+    """
+    path = _existing(path)
+    if path.is_dir():
+        data, axes, recorded = _read_slices(path)
+    else:
+        data, axes, recorded = _read_array(path)
+    data = _as_volume(data, axes, path)
+    if voxel_size is not None:
+        return Volume(data, check_spacing(voxel_size), "given", path)
+    if recorded is not None:
+        return Volume(data, recorded, "metadata", path)
+    return Volume(data, (1.0, 1.0, 1.0), "unknown", path)
+
+
+def read_image(path: str | os.PathLike[str]) -> Image:
+    """Read one 2-D image, grey or with channels last.
+
+    Parameters
+    ----------
+    path
+        TIFF, PNG, JPEG, BMP or ``.npy``.
+
+    Returns
+    -------
+    Image
+        (H, W) or (H, W, C).
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `read_volume`, where the file is not one 2-D image.
+    """
+    path = _existing(path)
+    data, axes, recorded = _read_array(path)
+    kept = [(n, a) for n, a in zip(data.shape, axes, strict=True) if n > 1 or a in "YX"]
+    data = data.reshape([n for n, _ in kept])
+    axes = "".join(a for _, a in kept).replace("S", "C")
+    if axes == "CYX":
+        data, axes = np.moveaxis(data, 0, -1), "YXC"
+    if data.ndim not in (2, 3) or (data.ndim == 3 and axes != "YXC"):
+        raise ValueError(
+            f"{path}: expected one 2-D image, found axes {axes} of shape {data.shape}; give a "
+            "single slice, or run it as a volume with --views"
+        )
+    check_numbers(data, path)
+    return Image(data, recorded[1:] if recorded else None, path)
+
+
+def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read a label volume or image of whole numbers, 0 the background.
+
+    Returns
+    -------
+    ndarray
+        (Z, Y, X) or (Y, X), int32.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the file cannot be read, or holds fractions or numbers that do not fit.
+    """
+    path = _existing(path)
+    data, _, _ = _read_array(path)
+    data = data.reshape([n for n in data.shape if n > 1] or [1])
+    if data.ndim not in (2, 3):
+        raise ValueError(f"{path}: labels must be 2-D or 3-D, found shape {data.shape}")
+    if data.dtype.kind == "f":
+        whole = all(np.array_equal(part, np.rint(part)) for part in data)
+        if not whole:
+            raise ValueError(
+                f"{path}: holds fractions or NaN, so it is not a label image; "
+                "save labels as 16-bit or 32-bit whole numbers"
+            )
+    elif data.dtype.kind not in "iub":
+        raise ValueError(f"{path}: labels of type {data.dtype} cannot be used; save 16-bit TIFF")
+    if data.size and (data.max() > np.iinfo(np.int32).max or data.min() < 0):
+        raise ValueError(f"{path}: labels must lie between 0 and 2147483647")
+    return data.astype(np.int32)
+
+
+def is_image_stack(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file holds a volume (True) or one 2-D image, reading its header only."""
+    path = _existing(path)
+    if path.suffix.lower() in TIFF_SUFFIXES:
+        with _opened_tiff(path) as tif:
+            series = tif.series[0]
+            sizes = dict(zip(series.axes, series.shape, strict=True))
+            return any(sizes.get(axis, 1) > 1 for axis in "ZIQT")
+    if path.suffix.lower() == ".npy":
+        return _load_npy(path).ndim == 3
+    return False
+
+
+def list_images(folder: str | os.PathLike[str]) -> list[Path]:
+    """List a folder's images in natural order (slice2 before slice10).
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder is missing or holds no image.
+    """
+    folder = _existing(folder)
+    files = sorted(
+        (f for f in folder.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES and f.is_file()),
+        key=lambda f: [int(t) if t.isdigit() else t.lower() for t in re.split(r"(\d+)", f.name)],
+    )
+    files = [f for f in files if not f.name.startswith(".")]
+    if not files:
+        raise FileNotFoundError(
+            f"{folder}: the folder holds no image; expected {', '.join(IMAGE_SUFFIXES)} files"
+        )
+    return files
+
+
+def check_spacing(spacing: Sequence[float]) -> Spacing:
+    """Check a voxel size: three positive, finite micrometres."""
+    z, y, x = (float(v) for v in spacing)
+    if not all(np.isfinite(v) and v > 0 for v in (z, y, x)):
+        raise ValueError(f"voxel size {z}, {y}, {x} must be three positive numbers (Z,Y,X in um)")
+    return (z, y, x)
+
+
+def check_numbers(data: np.ndarray, path: Path) -> None:
+    """Refuse what holds no grey values: text, complex numbers, nothing at all."""
+    if data.dtype.kind not in "iufb":
+        raise ValueError(f"{path}: holds {data.dtype}, not grey values; save as 8-, 16- or 32-bit")
+    if data.size == 0:
+        raise ValueError(f"{path}: is empty (shape {data.shape})")
+
+
+def _existing(path: str | os.PathLike[str]) -> Path:
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file or folder")
+    return path
+
+
+def _as_volume(data: np.ndarray, axes: str, path: Path) -> np.ndarray:
+    check_numbers(data, path)
+    sizes = dict(zip(axes, data.shape, strict=True))
+    for axis in "CS":
+        if sizes.get(axis, 1) > 1:
+            raise ValueError(
+                f"{path}: has {sizes[axis]} channels; a volume must have one "
+                "(in Fiji: Image > Color > Split Channels)"
+            )
+    kept = "".join(a for a in axes if sizes[a] > 1 or a in "ZYX")
+    if kept == "TYX" and sizes.get("Z", 1) == 1:
+        raise ValueError(
+            f"{path}: its {sizes['T']} images are time frames, not slices; in Fiji set them as "
+            "slices (Image > Properties) and save again"
+        )
+    kept = kept.replace("I", "Z").replace("Q", "Z") if "Z" not in kept else kept
+    if kept not in ("ZYX", "YX") or data.ndim < 3:
+        found = f"axes {axes} of shape {data.shape}"
+        raise ValueError(f"{path}: a 3-D volume (Z, Y, X) is needed, found {found}")
+    shape = [sizes[a] for a in axes if a in kept or (a in "IQ" and sizes[a] > 1)]
+    return data.reshape(shape if len(shape) == 3 else [1, *shape])
+
+
+def _read_array(path: Path) -> tuple[np.ndarray, str, Spacing | None]:
+    suffix = path.suffix.lower()
+    if suffix in TIFF_SUFFIXES:
+        return _read_tiff(path)
+    if suffix == ".npy":
+        data = _load_npy(path)
+        axes = {2: "YX", 3: "ZYX"}.get(data.ndim)
+        if axes is None:
+            raise ValueError(f"{path}: expected a 2-D or 3-D array, found shape {data.shape}")
+        return data, axes, None
+    if suffix in IMAGE_SUFFIXES:
+        data = _load_picture(path)
+        return data, "YX" if data.ndim == 2 else "YXS", None
+    raise ValueError(
+        f"{path}: unknown kind of file '{path.suffix}'; use .tif, .npy or a folder of slices"
+    )
+
+
+def _opened_tiff(path: Path) -> tifffile.TiffFile:
+    try:
+        tif = tifffile.TiffFile(path)
+        if not tif.series:
+            raise ValueError("no image inside")
+    except OSError:
+        raise
+    except Exception as error:
+        raise ValueError(f"{path}: cannot be read as TIFF ({error}); export it again") from error
+    return tif
+
+
+def _read_tiff(path: Path) -> tuple[np.ndarray, str, Spacing | None]:
+    with _opened_tiff(path) as tif:
+        series = tif.series[0]
+        data: Any
+        try:
+            if series.dataoffset is not None and series.dtype.isnative:
+                last = series.dataoffset + series.nbytes
+                if last > path.stat().st_size:
+                    raise ValueError(f"{last} bytes declared, {path.stat().st_size} in the file")
+            _check_declared_size(series, path)
+            # ImageJ writes big-endian: mapping it is fine, compiled code wants native order later.
+            data = (
+                tifffile.memmap(path, series=0, mode="r")
+                if series.dataoffset is not None
+                else series.asarray()
+            )
+            return data.reshape(series.shape), series.axes, spacing_of(tif)
+        except OSError:
+            raise
+        except Exception as error:
+            raise ValueError(
+                f"{path}: damaged or truncated TIFF ({error}); copy or export it again"
+            ) from error
+
+
+def _check_declared_size(series: tifffile.TiffPageSeries, path: Path) -> None:
+    # A few bytes may declare terabytes; no compression of the field exceeds a factor of 1000.
+    if series.nbytes > 1000 * max(path.stat().st_size, 1):
+        raise ValueError(f"declares {series.nbytes} bytes of pixels in a file far too small for it")
+
+
+def _load_npy(path: Path) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError:
+        raise
+    except Exception as error:
+        raise ValueError(f"{path}: cannot be read as .npy ({error}); save it again") from error
+
+
+def _load_picture(path: Path) -> np.ndarray:
+    from PIL import Image as Pillow
+
+    try:
+        with Pillow.open(path) as picture:
+            if picture.mode in ("P", "1", "LA"):
+                return np.asarray(picture.convert("L"))
+            return np.asarray(picture)
+    except Exception as error:
+        raise ValueError(f"{path}: cannot be read as an image ({error})") from error
+
+
+def _read_slices(folder: Path) -> tuple[np.ndarray, str, Spacing | None]:
+    files = list_images(folder)
+    first = read_image(files[0])
+    if first.data.ndim != 2:
+        raise ValueError(f"{files[0]}: slices must be grey, found shape {first.data.shape}")
+    stack = np.empty((len(files), *first.data.shape), first.data.dtype)
+    for i, file in enumerate(files):
+        data = first.data if i == 0 else read_image(file).data
+        if data.shape != stack.shape[1:] or data.dtype != stack.dtype:
+            raise ValueError(
+                f"{file}: is {data.dtype} {data.shape}, but the first slice {files[0].name} is "
+                f"{stack.dtype} {stack.shape[1:]}; slices of a volume must be alike"
+            )
+        stack[i] = data
+    size = first.pixel_size
+    return stack, "ZYX", (size[0], size[0], size[1]) if size else None

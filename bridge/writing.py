@@ -1,0 +1,112 @@
+"""Writing stacks that open in Fiji and carry axes and voxel size; whole or not at all."""
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import tifffile
+from particlebridge.analysis import atomic_path
+
+from .tiff_metadata import Spacing
+
+_CLASSIC_TIFF = 2**32 - 2**25
+
+
+def write_labels(path: str | os.PathLike[str], labels: np.ndarray, spacing: Spacing) -> None:
+    """Write labels: uint16 ImageJ TIFF where they fit and the file stays below 4 GB, else OME-TIFF.
+
+    Parameters
+    ----------
+    path
+        Target; it appears when whole.
+    labels
+        (N, H, W) or (H, W) whole numbers from 0.
+    spacing
+        (step, height, width) of a voxel in micrometres, in the order of the stack's axes.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    fits = labels.size == 0 or int(labels.max()) <= np.iinfo(np.uint16).max
+    dtype = np.uint16 if fits else np.int32
+    write_stack(
+        path,
+        iter(labels if labels.ndim == 3 else labels[None]),
+        _stack_shape(labels),
+        dtype,
+        spacing,
+    )
+
+
+def write_map(path: str | os.PathLike[str], values: np.ndarray, spacing: Spacing) -> None:
+    """Write a float32 map, such as the probability, as a stack; parameters as `write_labels`."""
+    write_stack(
+        path,
+        iter(values if values.ndim == 3 else values[None]),
+        _stack_shape(values),
+        np.float32,
+        spacing,
+    )
+
+
+def write_mask(path: str | os.PathLike[str], mask: np.ndarray, spacing: Spacing) -> None:
+    """Write a mask as 0 and 255, as ImageJ's binary images are; parameters as `write_labels`."""
+    planes = (plane.astype(np.uint8) * 255 for plane in (mask if mask.ndim == 3 else mask[None]))
+    write_stack(path, planes, _stack_shape(mask), np.uint8, spacing)
+
+
+def write_stack(
+    path: str | os.PathLike[str],
+    planes: Iterable[np.ndarray],
+    shape: tuple[int, int, int],
+    dtype: Any,
+    spacing: Spacing,
+) -> None:
+    """Write planes one after the other, never holding the whole stack.
+
+    Parameters
+    ----------
+    path
+        Target; it appears when whole.
+    planes
+        `shape[0]` arrays of (H, W).
+    shape
+        (N, H, W).
+    dtype
+        Type on disk; whole numbers above 16 bit and files over 4 GB become OME-TIFF.
+    spacing
+        (step, height, width) in micrometres.
+    """
+    dtype = np.dtype(dtype)
+    step, height, width = spacing
+    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    imagej = size < _CLASSIC_TIFF and dtype in (np.uint8, np.uint16, np.float32)
+    metadata: dict[str, Any]
+    if imagej:
+        metadata = {"axes": "ZYX", "spacing": step, "unit": "micron"}
+    else:
+        metadata = {"axes": "ZYX"}
+        for axis, value in zip("ZYX", spacing, strict=True):
+            metadata[f"PhysicalSize{axis}"] = value
+            metadata[f"PhysicalSize{axis}Unit"] = "µm"
+    converted = (np.ascontiguousarray(plane, dtype) for plane in planes)
+    with atomic_path(path) as beside:
+        tifffile.imwrite(
+            beside,
+            converted,
+            shape=shape,
+            dtype=dtype,
+            imagej=imagej,
+            ome=not imagej,
+            bigtiff=not imagej,
+            resolution=(1 / width, 1 / height),
+            metadata=metadata,
+        )
+
+
+def _stack_shape(stack: np.ndarray) -> tuple[int, int, int]:
+    h, w = stack.shape[-2:]
+    return (stack.shape[0] if stack.ndim == 3 else 1, h, w)

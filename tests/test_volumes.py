@@ -1,0 +1,191 @@
+"""Reading: what Fiji, Python and microscopes write, and what hostile files do."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from particlebridge.bridge.volumes import (
+    is_image_stack,
+    list_images,
+    read_image,
+    read_labels,
+    read_volume,
+)
+from particlebridge.bridge.writing import write_labels, write_map, write_mask
+
+STACK = np.arange(4 * 6 * 8, dtype=np.uint16).reshape(4, 6, 8)
+
+
+def test_imagej_hyperstack_gives_axes_and_voxel_size(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(
+        path,
+        STACK,
+        imagej=True,
+        resolution=(1 / 0.07, 1 / 0.14),
+        metadata={"axes": "ZYX", "spacing": 0.21, "unit": "um"},
+    )
+    volume = read_volume(path)
+    assert np.array_equal(volume.data, STACK)
+    assert volume.spacing == pytest.approx((0.21, 0.14, 0.07), rel=1e-6)
+    assert volume.spacing_from == "metadata"
+
+
+def test_nanometres_are_converted(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(
+        path,
+        STACK,
+        imagej=True,
+        resolution=(1 / 70, 1 / 70),
+        metadata={"axes": "ZYX", "spacing": 70.0, "unit": "nm"},
+    )
+    assert read_volume(path).spacing == pytest.approx((0.07, 0.07, 0.07), rel=1e-6)
+
+
+def test_ome_tiff_gives_axes_and_voxel_size(tmp_path: Path) -> None:
+    path = tmp_path / "a.ome.tif"
+    sizes = {"PhysicalSizeX": 70, "PhysicalSizeY": 80, "PhysicalSizeZ": 90}
+    units = {f"PhysicalSize{a}Unit": "nm" for a in "XYZ"}
+    tifffile.imwrite(path, STACK, ome=True, metadata={"axes": "ZYX", **sizes, **units})
+    assert read_volume(path).spacing == pytest.approx((0.09, 0.08, 0.07))
+
+
+def test_given_voxel_size_wins(tmp_path: Path) -> None:
+    write_labels(tmp_path / "a.tif", STACK, (0.5, 0.5, 0.5))
+    volume = read_volume(tmp_path / "a.tif", voxel_size=(3, 2, 1))
+    assert volume.spacing == (3, 2, 1)
+    assert volume.spacing_from == "given"
+
+
+def test_plain_tiff_and_npy_have_unknown_voxel_size(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", STACK, photometric="minisblack", metadata=None)
+    np.save(tmp_path / "a.npy", STACK)
+    for name in ("a.tif", "a.npy"):
+        volume = read_volume(tmp_path / name)
+        assert np.array_equal(volume.data, STACK)
+        assert volume.spacing_from == "unknown"
+
+
+def test_uncompressed_tiff_is_mapped_not_loaded(tmp_path: Path) -> None:
+    write_labels(tmp_path / "a.tif", STACK, (1, 1, 1))
+    assert isinstance(read_volume(tmp_path / "a.tif").data.base, np.memmap)
+
+
+def test_compressed_tiff_is_read(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", STACK, compression="zlib", photometric="minisblack")
+    assert np.array_equal(read_volume(tmp_path / "a.tif").data, STACK)
+
+
+def test_slices_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    for i in (10, 2, 1, 0):
+        tifffile.imwrite(tmp_path / f"slice{i}.tif", np.full((5, 7), i, np.uint8))
+    volume = read_volume(tmp_path)
+    assert volume.data[:, 0, 0].tolist() == [0, 1, 2, 10]
+    assert [f.stem for f in list_images(tmp_path)] == ["slice0", "slice1", "slice2", "slice10"]
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32])
+def test_labels_round_trip_with_voxel_size(tmp_path: Path, dtype: type) -> None:
+    labels = STACK.astype(dtype)
+    if dtype == np.int32:
+        labels[0, 0, 0] = 70_000
+    write_labels(tmp_path / "labels.tif", labels, (0.3, 0.2, 0.1))
+    assert np.array_equal(read_labels(tmp_path / "labels.tif"), labels)
+    assert read_volume(tmp_path / "labels.tif").spacing == pytest.approx((0.3, 0.2, 0.1), rel=1e-5)
+    with tifffile.TiffFile(tmp_path / "labels.tif") as tif:
+        assert tif.is_imagej == (dtype == np.uint16)
+        assert tif.is_ome == (dtype == np.int32)
+
+
+def test_maps_and_masks_round_trip(tmp_path: Path) -> None:
+    values = STACK / 100
+    write_map(tmp_path / "prob.tif", values, (1, 1, 1))
+    assert np.allclose(read_volume(tmp_path / "prob.tif").data, values)
+    write_mask(tmp_path / "solid.tif", STACK % 2 == 0, (1, 1, 1))
+    assert set(np.unique(read_volume(tmp_path / "solid.tif").data)) == {0, 255}
+
+
+def test_one_image_keeps_its_pixel_size(tmp_path: Path) -> None:
+    write_map(tmp_path / "a.tif", STACK[0], (1, 0.2, 0.1))
+    image = read_image(tmp_path / "a.tif")
+    assert image.data.shape == (6, 8)
+    assert image.pixel_size == pytest.approx((0.2, 0.1), rel=1e-5)
+    assert not is_image_stack(tmp_path / "a.tif")
+
+
+def test_colour_image_has_channels_last(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((5, 6, 3), np.uint8), photometric="rgb")
+    assert read_image(tmp_path / "a.tif").data.shape == (5, 6, 3)
+
+
+def _truncated(path: Path) -> None:
+    tifffile.imwrite(path, STACK, photometric="minisblack")
+    path.write_bytes(path.read_bytes()[:300])
+
+
+def _absurd(path: Path) -> None:
+    tifffile.imwrite(path, np.zeros((4, 4), np.uint8), compression="zlib", photometric=0)
+    raw = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as tif:
+        for tag in ("ImageWidth", "ImageLength"):
+            entry = tif.pages.first.tags[tag]
+            raw[entry.offset + 2 : entry.offset + 4] = (4).to_bytes(2, "little")
+            raw[entry.offset + 8 : entry.offset + 12] = (2**31 - 1).to_bytes(4, "little")
+    path.write_bytes(raw)
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda p: None, "no such file"),
+        (lambda p: p.write_bytes(b"not a tiff"), "cannot be read as TIFF"),
+        (_truncated, "TIFF"),
+        (_absurd, "far too small"),
+        (lambda p: tifffile.imwrite(p, STACK[0]), "a 3-D volume"),
+        (lambda p: tifffile.imwrite(p, STACK[:, None, :3], imagej=True,
+                                    metadata={"axes": "TZYX"}), "time frames"),
+        (lambda p: tifffile.imwrite(p, STACK[:, :3].swapaxes(0, 1)[None], imagej=True,
+                                    metadata={"axes": "ZCYX"}), "channels"),
+        (lambda p: tifffile.imwrite(p, np.zeros((3, 4, 5), np.complex64)), "not grey values"),
+    ],
+)  # fmt: skip
+def test_bad_volume_gets_one_sentence(tmp_path: Path, make, sentence: str) -> None:
+    path = tmp_path / "bad.tif"
+    make(path)
+    with pytest.raises((ValueError, FileNotFoundError), match=sentence) as caught:
+        read_volume(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_slices_that_differ_are_named(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "s0.tif", np.zeros((4, 5), np.uint8))
+    tifffile.imwrite(tmp_path / "s1.tif", np.zeros((4, 6), np.uint8))
+    with pytest.raises(ValueError, match=r"s1\.tif.*alike"):
+        read_volume(tmp_path)
+
+
+def test_empty_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="holds no image"):
+        read_volume(tmp_path)
+
+
+def test_pickled_npy_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(ValueError, match=r"cannot be read as \.npy"):
+        read_volume(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("bad", [0, -1, np.nan, np.inf])
+def test_impossible_voxel_size_is_refused(tmp_path: Path, bad: float) -> None:
+    np.save(tmp_path / "a.npy", STACK)
+    with pytest.raises(ValueError, match="voxel size"):
+        read_volume(tmp_path / "a.npy", voxel_size=(1, bad, 1))
+
+
+def test_fractions_are_no_labels(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", STACK / 10)
+    with pytest.raises(ValueError, match="not a label image"):
+        read_labels(tmp_path / "a.npy")
