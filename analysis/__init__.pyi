@@ -2,3 +2,13 @@ from .files import atomic_path as atomic_path
 from .views import VIEWS as VIEWS
 from .views import from_view as from_view
 from .views import to_view as to_view
+from .scores import Score as Score
+from .scores import score as score
+from .painting import paint as paint
+from .starconvex import Polygons as Polygons
+from .starconvex import Prediction as Prediction
+from .starconvex import candidates as candidates
+from .starconvex import normalize as normalize
+from .starconvex import pad_symmetric as pad_symmetric
+from .starconvex import ray_angles as ray_angles
+from .suppression import suppress as suppress
