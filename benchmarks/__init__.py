@@ -1,0 +1,1 @@
+"""Measured comparisons with peers; run by hand with `python -m benchmarks`."""

@@ -1,0 +1,18 @@
+"""Run every benchmark, or those named: `python -m benchmarks [suppression fusion ...]`."""
+
+import importlib
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    found = sorted(path.stem for path in Path(__file__).parent.glob("bench_*.py"))
+    wanted = [f"bench_{name}" for name in sys.argv[1:]] or found
+    for name in wanted:
+        if name not in found:
+            sys.exit(f"no benchmark {name!r}; there are {', '.join(found)}")
+        importlib.import_module(f"{__package__}.{name}").main()
+
+
+if __name__ == "__main__":
+    main()
