@@ -1,0 +1,1 @@
+from .imagej_rois import write_rois as write_rois
