@@ -1,37 +1,11 @@
 """Axes and voxel size as TIFF writers of the field record them: ImageJ, OME and plain."""
 
-import math
 from typing import Any
 
 import tifffile
 from defusedxml import ElementTree
 
-_UM = {
-    "um": 1.0,
-    "µm": 1.0,
-    "μm": 1.0,
-    "\\u00b5m": 1.0,
-    "micron": 1.0,
-    "microns": 1.0,
-    "micrometer": 1.0,
-    "micrometre": 1.0,
-    "nm": 1e-3,
-    "nanometer": 1e-3,
-    "mm": 1e3,
-    "millimeter": 1e3,
-    "cm": 1e4,
-    "m": 1e6,
-    "inch": 25400.0,
-}
-
-Spacing = tuple[float, float, float]
-
-
-def to_micrometres(value: float, unit: str) -> float | None:
-    """Convert a length; None where the unit is no length (pixels, say) or the value no size."""
-    factor = _UM.get(unit.strip().lower())
-    size = value * factor if factor else math.nan
-    return size if math.isfinite(size) and size > 0 else None
+from .voxel_size import Spacing, to_micrometres
 
 
 def spacing_of(tif: tifffile.TiffFile) -> Spacing | None:

@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import tifffile
 
-from .tiff_metadata import Spacing, spacing_of
+from .tiff_metadata import spacing_of
+from .voxel_size import Spacing, check_spacing
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 IMAGE_SUFFIXES = (*TIFF_SUFFIXES, ".png", ".jpg", ".jpeg", ".bmp")
@@ -182,14 +182,6 @@ def list_images(folder: str | os.PathLike[str]) -> list[Path]:
             f"{folder}: the folder holds no image; expected {', '.join(IMAGE_SUFFIXES)} files"
         )
     return files
-
-
-def check_spacing(spacing: Sequence[float]) -> Spacing:
-    """Check a voxel size: three positive, finite micrometres."""
-    z, y, x = (float(v) for v in spacing)
-    if not all(np.isfinite(v) and v > 0 for v in (z, y, x)):
-        raise ValueError(f"voxel size {z}, {y}, {x} must be three positive numbers (Z,Y,X in um)")
-    return (z, y, x)
 
 
 def check_numbers(data: np.ndarray, path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import tifffile
 from particlebridge.analysis import atomic_path
 
-from .tiff_metadata import Spacing
+from .voxel_size import Spacing
 
 _CLASSIC_TIFF = 2**32 - 2**25
 
@@ -102,6 +102,7 @@ def write_stack(
             imagej=imagej,
             ome=not imagej,
             bigtiff=not imagej,
+            byteorder="<",  # so that our own readers map it without swapping
             resolution=(1 / width, 1 / height),
             metadata=metadata,
         )

@@ -1,0 +1,85 @@
+"""The command line: each command a thin wrapper over the public function of the same name."""
+
+import errno
+import sys
+import traceback
+from importlib.metadata import version as package_version
+from typing import Annotated, Any
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from . import cli_volumes
+
+_FREE_SPACE = {
+    errno.ENOSPC: "the disk is full; free some space",
+    errno.EDQUOT: "quota exceeded; free some space",
+}
+_NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+class _Commands(TyperGroup):
+    """Turn errors into one sentence and exit code 1; usage errors keep exit code 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (ValueError, OSError, RuntimeError, MemoryError, ImportError) as error:
+            if isinstance(error, click.ClickException | click.exceptions.Exit | click.Abort):
+                raise
+            if ctx.params.get("verbose"):
+                traceback.print_exc()
+            print(f"particlebridge: {sentence(error)}", file=sys.stderr)
+            raise typer.Exit(1) from error
+
+
+def sentence(error: BaseException) -> str:
+    """Say what went wrong, and the mend, in one line."""
+    if isinstance(error, MemoryError):
+        return "not enough memory; crop the volume, or close other programs and run it again"
+    if isinstance(error, OSError) and error.errno is not None and error.filename is not None:
+        if error.errno in _FREE_SPACE:
+            mend = (
+                f"{_FREE_SPACE[error.errno]} and run the same command again, finished work is kept"
+            )
+            return f"{error.filename}: {mend}"
+        if error.errno in _NOT_WRITABLE:
+            return f"{error.filename}: not permitted ({error.strerror}); choose another --out"
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Train StarDist, run it in Fiji or Python on three views of a volume, explain damage.",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(package_version("particlebridge"))
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Add the traceback to an error.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Version.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.add_typer(cli_volumes.app)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,115 @@
+"""Options that several commands share, and how their texts are read."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .voxel_size import parse_voxel_size
+
+
+class EngineName(StrEnum):
+    """Where the network runs."""
+
+    python = "python"
+    fiji = "fiji"
+
+
+class Method(StrEnum):
+    """How the views become one volume."""
+
+    consensus = "consensus"
+    flow = "flow"
+    paper = "paper"
+
+
+class Recipe(StrEnum):
+    """How features are counted."""
+
+    physical = "physical"
+    paper = "paper"
+
+
+class Regressors(StrEnum):
+    """Which features explain damage."""
+
+    drivers = "drivers"
+    paper = "paper"
+
+
+class LabelsAre(StrEnum):
+    """What a label file without a solid mask holds."""
+
+    body = "body"
+    solid = "solid"
+
+
+def _spacing(text: str) -> tuple[float, float, float]:
+    try:
+        return parse_voxel_size(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _percentiles(text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is not LO,HI, such as 1,99.8") from None
+    if not 0 <= low < high <= 100:
+        raise typer.BadParameter(f"percentiles must rise within 0 to 100, not {text}")
+    return low, high
+
+
+def _views(text: str) -> tuple[str, ...]:
+    views = tuple(part.strip() for part in text.split(","))
+    if not views or set(views) - {"xy", "xz", "yz"} or len(set(views)) < len(views):
+        raise typer.BadParameter(f"'{text}' is not a list of views out of xy,xz,yz")
+    return views
+
+
+def _model(text: str) -> str | dict[str, str]:
+    if not text.startswith(("xy=", "xz=", "yz=")):
+        return text
+    models = dict(part.split("=", 1) for part in text.split(",") if "=" in part)
+    if set(models) - {"xy", "xz", "yz"}:
+        raise typer.BadParameter(f"'{text}' is not xy=M1,xz=M2,yz=M3")
+    return models
+
+
+Out = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
+VoxelSize = Annotated[
+    Any, typer.Option("--voxel-size", parser=_spacing, metavar="Z,Y,Xum",
+                      help="Micrometres; wins over what the file says.")
+]  # fmt: skip
+Model = Annotated[
+    Any, typer.Option("--model", parser=_model, metavar="M | xy=M1,xz=M2,yz=M3",
+                      help="Shipped model, StarDist folder or bundle.zip.")
+]  # fmt: skip
+Views = Annotated[
+    Any, typer.Option("--views", parser=_views, metavar="xy,xz,yz", help="Which views to run.")
+]
+EngineOption = Annotated[EngineName, typer.Option("--engine", help="Where the network runs.")]
+Fiji = Annotated[
+    str | None, typer.Option("--fiji", help="Fiji's folder; else $FIJI_HOME, then usual places.")
+]
+Diameter = Annotated[
+    float | None,
+    typer.Option("--diameter", min=1, metavar="PX", help="Typical particle; else estimated once."),
+]
+ProbThresh = Annotated[
+    float | None, typer.Option("--prob-thresh", min=0, max=1, help="Else the model's.")
+]
+NmsThresh = Annotated[
+    float | None, typer.Option("--nms-thresh", min=0, max=1, help="Else the model's.")
+]
+Percentiles = Annotated[
+    Any, typer.Option("--percentiles", parser=_percentiles, metavar="LO,HI",
+                      help="For normalisation; else the model's.")
+]  # fmt: skip
+MethodOption = Annotated[Method, typer.Option("--method", help="How the views are fused.")]
+RecipeOption = Annotated[Recipe, typer.Option("--recipe", help="How features are counted.")]
+FeaturesOption = Annotated[
+    Regressors, typer.Option("--features", help="Which features explain damage.")
+]

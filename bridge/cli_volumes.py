@@ -1,0 +1,197 @@
+"""Commands on volumes, labels and tables."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .cli_options import (
+    Diameter,
+    EngineName,
+    EngineOption,
+    FeaturesOption,
+    Fiji,
+    LabelsAre,
+    Method,
+    MethodOption,
+    Model,
+    NmsThresh,
+    Out,
+    Percentiles,
+    ProbThresh,
+    Recipe,
+    RecipeOption,
+    Regressors,
+    Views,
+    VoxelSize,
+)
+
+app = typer.Typer()
+
+
+@app.command()
+def demo(
+    out: Out = Path("demo"),
+    train: Annotated[bool, typer.Option("--train", help="Train the model anew first.")] = False,
+) -> None:
+    """Run the whole road on generated electrodes; ends in OUT/report.html."""
+    from . import demo as function
+
+    print(function(out, train=train))
+
+
+@app.command()
+def run(
+    volumes: Annotated[list[Path], typer.Argument(help="Volumes, or one SHEET.csv.")],
+    out: Out,
+    voxel_size: VoxelSize = None,
+    model: Model = "nmc",
+    views: Views = "xy,xz,yz",
+    engine: EngineOption = EngineName.python,
+    fiji: Fiji = None,
+    diameter: Diameter = None,
+    prob_thresh: ProbThresh = None,
+    nms_thresh: NmsThresh = None,
+    percentiles: Percentiles = None,
+    method: MethodOption = Method.consensus,
+    recipe: RecipeOption = Recipe.physical,
+    features: FeaturesOption = Regressors.drivers,
+) -> None:
+    """Run the whole road on volumes: segment, fuse, measure, explain, report.
+
+    Running the same command again resumes it.
+    """
+    from . import run as function
+
+    report = function(
+        volumes,
+        out,
+        voxel_size=voxel_size,
+        model=model,
+        views=views,
+        engine=engine.value,
+        fiji=fiji,
+        diameter=diameter,
+        prob_thresh=prob_thresh,
+        nms_thresh=nms_thresh,
+        percentiles=percentiles,
+        method=method.value,
+        recipe=recipe.value,
+        features=features.value,
+    )
+    print(report)
+
+
+@app.command()
+def segment(
+    source: Annotated[Path, typer.Argument(help="An image, a folder of images, or a volume.")],
+    out: Out,
+    voxel_size: VoxelSize = None,
+    model: Model = "nmc",
+    views: Views = None,
+    engine: EngineOption = EngineName.python,
+    fiji: Fiji = None,
+    diameter: Diameter = None,
+    prob_thresh: ProbThresh = None,
+    nms_thresh: NmsThresh = None,
+    percentiles: Percentiles = None,
+) -> None:
+    """Find the particles of images, or of a volume's views.
+
+    A folder is taken as single images unless --views is given; then its images are the slices
+    of one volume.
+    """
+    from . import segment as function
+
+    function(
+        source,
+        out,
+        voxel_size=voxel_size,
+        model=model,
+        views=views,
+        engine=engine.value,
+        fiji=fiji,
+        diameter=diameter,
+        prob_thresh=prob_thresh,
+        nms_thresh=nms_thresh,
+        percentiles=percentiles,
+    )
+    print(out)
+
+
+@app.command()
+def fuse(
+    folder: Annotated[Path, typer.Argument(help="A run folder with views/*/labels.tif.")],
+    volume: Annotated[
+        Path | None, typer.Option("--volume", help="Grey values: refine outlines, find voids.")
+    ] = None,
+    method: MethodOption = Method.consensus,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Else FOLDER/labels.tif.", show_default=False)
+    ] = None,
+) -> None:
+    """Fuse the views of a run folder into labels of the volume."""
+    from . import fuse as function
+
+    print(function(folder, volume=volume, method=method.value, out=out))
+
+
+@app.command()
+def measure(
+    volume: Path,
+    labels: Path,
+    out: Annotated[Path, typer.Option("--out", help="Table to write, such as features.csv.")],
+    solid: Annotated[
+        Path | None, typer.Option("--solid", help="Mask of material; else solid.tif beside LABELS.")
+    ] = None,
+    labels_are: Annotated[
+        LabelsAre | None, typer.Option("--labels-are", help="Where there is no solid mask.")
+    ] = None,
+    voxel_size: VoxelSize = None,
+    recipe: RecipeOption = Recipe.physical,
+) -> None:
+    """Measure every particle: features.csv, and contacts.csv beside it."""
+    from . import measure as function
+
+    if solid is not None and labels_are is not None:
+        raise typer.BadParameter("--solid and --labels-are exclude each other")
+    if solid is None and labels_are is None:
+        solid = labels.with_name("solid.tif")
+        if not solid.exists():
+            raise typer.BadParameter(
+                f"there is no {solid}: name the mask with --solid, or say with --labels-are "
+                "whether LABELS holds whole bodies or only their solid material"
+            )
+    function(
+        volume,
+        labels,
+        out,
+        solid=solid,
+        labels_are=labels_are.value if labels_are else None,
+        voxel_size=voxel_size,
+        recipe=recipe.value,
+    )
+    print(out)
+
+
+@app.command()
+def explain(
+    tables: Annotated[list[Path], typer.Argument(help="features.csv of one or several states.")],
+    out: Out,
+    features: FeaturesOption = Regressors.drivers,
+) -> None:
+    """Explain damage by a random forest and SHAP; several tables are compared as states."""
+    from . import explain as function
+
+    print(function(tables, out, features=features.value))
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(help="Labels taken as the truth.")],
+    b: Annotated[Path, typer.Argument(help="Labels compared with them.")],
+) -> None:
+    """Score one label file against another: F1, splits, merges, what changed."""
+    from . import compare as function
+
+    print(function(a, b))

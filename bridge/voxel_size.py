@@ -1,0 +1,57 @@
+"""Voxel sizes: (z, y, x) in micrometres, as people and files write them."""
+
+import math
+from collections.abc import Sequence
+
+Spacing = tuple[float, float, float]
+
+_UM = {
+    "um": 1.0,
+    "µm": 1.0,
+    "μm": 1.0,
+    "\\u00b5m": 1.0,
+    "micron": 1.0,
+    "microns": 1.0,
+    "micrometer": 1.0,
+    "micrometre": 1.0,
+    "nm": 1e-3,
+    "nanometer": 1e-3,
+    "mm": 1e3,
+    "millimeter": 1e3,
+    "cm": 1e4,
+    "m": 1e6,
+    "inch": 25400.0,
+}
+
+
+def to_micrometres(value: float, unit: str) -> float | None:
+    """Convert a length; None where the unit is no length (pixels, say) or the value no size."""
+    factor = _UM.get(unit.strip().lower())
+    size = value * factor if factor else math.nan
+    return size if math.isfinite(size) and size > 0 else None
+
+
+def check_spacing(spacing: Sequence[float]) -> Spacing:
+    """Check a voxel size: three positive, finite micrometres."""
+    z, y, x = (float(v) for v in spacing)
+    if not all(math.isfinite(v) and v > 0 for v in (z, y, x)):
+        raise ValueError(f"voxel size {z}, {y}, {x} must be three positive numbers (Z,Y,X in um)")
+    return (z, y, x)
+
+
+def parse_voxel_size(text: str) -> Spacing:
+    """Read "0.07" or "0.1,0.07,0.07" or "0.1,0.07,0.07um" as (z, y, x) micrometres.
+
+    Raises
+    ------
+    ValueError
+        If it is anything else.
+    """
+    plain = text.strip().removesuffix("um").removesuffix("µm").strip()
+    try:
+        values = [float(part) for part in plain.split(",")]
+    except ValueError:
+        values = []
+    if len(values) not in (1, 3):
+        raise ValueError(f"voxel size '{text}' is not Z,Y,X in micrometres, such as 0.1,0.07,0.07")
+    return check_spacing(values * 3 if len(values) == 1 else values)
