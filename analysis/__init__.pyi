@@ -1,10 +1,15 @@
 from .files import atomic_path as atomic_path
-from .views import VIEWS as VIEWS
-from .views import from_view as from_view
-from .views import to_view as to_view
+from .linking import Link as Link
+from .linking import hungarian_link as hungarian_link
+from .linking import link_slices as link_slices
+from .linking import nearest_link as nearest_link
+from .linking import track_points as track_points
+from .painting import paint as paint
+from .phantom import Electrode as Electrode
+from .phantom import electrode as electrode
+from .phantom import training_slices as training_slices
 from .scores import Score as Score
 from .scores import score as score
-from .painting import paint as paint
 from .starconvex import Polygons as Polygons
 from .starconvex import Prediction as Prediction
 from .starconvex import candidates as candidates
@@ -12,3 +17,6 @@ from .starconvex import normalize as normalize
 from .starconvex import pad_symmetric as pad_symmetric
 from .starconvex import ray_angles as ray_angles
 from .suppression import suppress as suppress
+from .views import VIEWS as VIEWS
+from .views import from_view as from_view
+from .views import to_view as to_view
