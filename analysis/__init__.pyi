@@ -20,3 +20,8 @@ from .suppression import suppress as suppress
 from .views import VIEWS as VIEWS
 from .views import from_view as from_view
 from .views import to_view as to_view
+from .resampling import fill_grid as fill_grid
+from .resampling import ray_lengths as ray_lengths
+from .resampling import rescale_polygons as rescale_polygons
+from .resampling import resize as resize
+from .resampling import resized_shape as resized_shape

@@ -10,9 +10,9 @@ _DENSE_CELLS = 1_000_000
 
 
 def sparse_assignment(
-    rows: np.ndarray, cols: np.ndarray, costs: np.ndarray
+    rows: np.ndarray, cols: np.ndarray, costs: np.ndarray, missing: float | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pair rows with columns: as many pairs as the edges allow, at the lowest total cost.
+    """Pair rows with columns at the lowest total cost.
 
     Parameters
     ----------
@@ -21,6 +21,9 @@ def sparse_assignment(
         named is not allowed.
     costs
         (n,) finite float cost of each pair.
+    missing
+        What it costs to do without a pair; by default so much that as many pairs are made as the
+        edges allow, and only among such choices does the cost decide.
 
     Returns
     -------
@@ -48,40 +51,43 @@ def sparse_assignment(
     starts = np.flatnonzero(np.diff(edge_piece[order], prepend=-1))
     ends = np.append(starts[1:], order.size)
     alone = order[starts[ends - starts == 1]]
-    chosen = [alone]
+    chosen = [alone if missing is None else alone[costs[alone] < missing]]
     for start, end in zip(starts, ends, strict=True):
         if end - start > 1:
             edges = order[start:end]
-            chosen.append(edges[_solve_piece(row[edges], col[edges], costs[edges])])
+            chosen.append(edges[_solve_piece(row[edges], col[edges], costs[edges], missing)])
     edges = np.concatenate(chosen)
     edges = edges[np.argsort(row[edges])]
     return row_ids[row[edges]], col_ids[col[edges]]
 
 
-def _solve_piece(rows: np.ndarray, cols: np.ndarray, costs: np.ndarray) -> np.ndarray:
+def _solve_piece(
+    rows: np.ndarray, cols: np.ndarray, costs: np.ndarray, missing: float | None
+) -> np.ndarray:
     """Give the indices of the edges chosen in one connected piece."""
     row_ids, row = np.unique(rows, return_inverse=True)
     col_ids, col = np.unique(cols, return_inverse=True)
     n, m = row_ids.size, col_ids.size
-    # With costs in [1, 2] and 3 (n + m) for a missing pair, one more pair always pays.
-    span = float(np.ptp(costs)) or 1.0
-    scaled = 1.0 + (costs - costs.min()) / span
-    missing = 3.0 * (n + m)
-    edge_of = csr_array((np.arange(1, row.size + 1), (row, col)), shape=(n, m))
+    # Costs from 1 (0 is no edge to scipy); without `missing`, one more pair always pays.
+    lowest, span = float(costs.min()), float(np.ptp(costs)) or 1.0
+    scaled = 1.0 + (costs - lowest) / span
+    alone = 3.0 * (n + m) if missing is None else max(1.0, 1.0 + (missing - lowest) / span)
     if n * m <= _DENSE_CELLS:
-        dense = np.full((n, m), missing)
-        dense[row, col] = scaled
+        dense = np.full((n, m), alone)
+        dense[row, col] = np.minimum(scaled, alone)
         left, right = linear_sum_assignment(dense)
-        taken = edge_of[left, right]
+        taken = left * m + right
     else:
         # Row i may take stand-in column i, stand-in row j column j; stand-ins pair with each
         # other wherever their originals may, which completes any choice to a full matching.
         starts = np.concatenate([row, np.arange(n), n + np.arange(m), n + col])
         ends = np.concatenate([col, m + np.arange(n), np.arange(m), m + row])
-        weights = np.concatenate([scaled, np.full(n + m, missing), np.ones(row.size)])
-        full = csr_array((weights, (starts, ends)), shape=(n + m, n + m))
+        halves = np.full(n + m, (alone + 1.0) / 2)
+        full = csr_array(
+            (np.concatenate([scaled, halves, np.ones(row.size)]), (starts, ends)),
+            shape=(n + m, n + m),
+        )
         rows, cols = min_weight_full_bipartite_matching(full)
         real = (rows < n) & (cols < m)
-        taken = edge_of[rows[real], cols[real]]
-    taken = np.asarray(taken).ravel()
-    return taken[taken > 0] - 1
+        taken = rows[real].astype(np.int64) * m + cols[real]
+    return np.flatnonzero(np.isin(row * m + col, taken) & (scaled < alone))
