@@ -69,7 +69,7 @@ def test_same_links_as_laptrack():
     for _ in range(5):
         source, target = rng.random((40, 2)) * 20, rng.random((45, 2)) * 20
         tracker = laptrack.LapTrack(
-            cutoff=3.0**2, gap_closing_cutoff=False, alternative_cost_percentile=100
+            cutoff=3.0**2, gap_closing_cutoff=False, track_start_cost=1e4, track_end_cost=1e4
         )
         edges = set(tracker.predict([source, target]).edges)
         link = hungarian_link(source, target, max_distance=3.0)
