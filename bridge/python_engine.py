@@ -1,0 +1,158 @@
+"""The embedded engine: the network in this process, the Fiji plugin's numerics around it."""
+
+import importlib.metadata
+import os
+import platform
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from particlebridge import analysis
+from particlebridge.analysis import Polygons, Prediction
+from particlebridge.exporter import Network, load_model
+
+from .engine import Failure, Settings
+from .stardist_numerics import predict_by_stardist
+from .tiling import predict_tiled
+
+if TYPE_CHECKING:
+    from stardist.models import StarDist2D
+
+_BORDER = 2
+_LIBRARIES = ("tensorflow", "keras", "stardist", "csbdeep", "numpy", "pillow", "pyclipper")
+
+
+class PythonEngine:
+    """Segment slices with TensorFlow 2 in this process.
+
+    Parameters
+    ----------
+    model
+        A `Network`, or what `load_model` takes.
+    settings
+        Thresholds, percentiles, scale and numerics; by default the model's own.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `load_model`; also if StarDist's numerics are asked of a bundle.
+    """
+
+    def __init__(
+        self,
+        model: "Network | str | os.PathLike[str] | StarDist2D",
+        settings: Settings | None = None,
+    ) -> None:
+        self.network = model if isinstance(model, Network) else load_model(model)
+        self.settings = settings or Settings()
+        if self.settings.numerics == "stardist" and self.network.stardist is None:
+            raise ValueError(
+                f"bundle {self.network.name} runs by the plugin's numerics only; give the StarDist "
+                "folder it was made from"
+            )
+
+    @property
+    def prob_thresh(self) -> float:
+        """The probability threshold in use."""
+        given = self.settings.prob_thresh
+        return self.network.thresholds.prob if given is None else given
+
+    @property
+    def nms_thresh(self) -> float:
+        """The overlap threshold in use."""
+        given = self.settings.nms_thresh
+        return self.network.thresholds.nms if given is None else given
+
+    @property
+    def percentiles(self) -> tuple[float, float]:
+        """The percentiles in use."""
+        return self.settings.percentiles or self.network.percentiles
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Network pixels per pixel of a slice, (y, x), before the result's size is rounded."""
+        zoom = 1.0
+        if self.network.diameter is not None and self.settings.diameter is not None:
+            zoom = self.network.diameter / self.settings.diameter
+        y, x = self.settings.pixel_size
+        return zoom * y, zoom * x
+
+    def predict(
+        self, slices: Sequence[np.ndarray] | np.ndarray, indices: Iterable[int]
+    ) -> Iterator[tuple[int, Prediction | Failure]]:
+        """Segment slices one by one; see `Engine.predict`."""
+        for index in indices:
+            try:
+                yield index, self.segment(np.asarray(slices[index]))
+            except (ValueError, MemoryError) as error:
+                yield index, Failure(index, str(error) or type(error).__name__)
+
+    def segment(self, image: NDArray[Any]) -> Prediction:
+        """Segment one image.
+
+        Parameters
+        ----------
+        image
+            (H, W), or (H, W, C) for a model of C channels.
+
+        Returns
+        -------
+        Prediction
+
+        Raises
+        ------
+        ValueError
+            If the image does not suit the model, is empty or holds NaN or infinity.
+        """
+        channels = self.network.n_channels
+        if image.ndim not in (2, 3) or (image.shape[2] if image.ndim == 3 else 1) != channels:
+            raise ValueError(
+                f"model {self.network.name} takes images of {channels} channel(s), "
+                f"not an array of shape {image.shape}"
+            )
+        if image.size == 0:
+            raise ValueError(f"the image is empty: its shape is {image.shape}")
+        if not np.isfinite(image).all():
+            raise ValueError("the image holds NaN or infinite values; mask or fill them first")
+        shape = image.shape[0], image.shape[1]
+        inner = analysis.resized_shape(shape, self.scale)
+        scaled = analysis.resize(image, inner)
+        scale = inner[0] / shape[0], inner[1] / shape[1]
+        if self.settings.numerics == "stardist":
+            polygons, prob, dist = predict_by_stardist(
+                self.network, scaled, self.percentiles, self.prob_thresh, self.nms_thresh
+            )
+        else:
+            polygons, prob, dist = self._by_plugin(scaled)
+        polygons = analysis.rescale_polygons(polygons, scale)
+        mean = (dist @ analysis.ray_lengths(dist.shape[2], scale)) / dist.shape[2]
+        grid = self.network.grid
+        return Prediction(
+            labels=analysis.paint(polygons, shape),
+            prob=analysis.fill_grid(prob, grid, inner, shape),
+            dist=analysis.fill_grid(mean.astype(np.float32), grid, inner, shape),
+            polygons=polygons,
+        )
+
+    def versions(self) -> dict[str, Any]:
+        """Return what run.json says about this engine."""
+        libraries = {name: importlib.metadata.version(name) for name in _LIBRARIES}
+        return {
+            "engine": "python",
+            "numerics": self.settings.numerics,
+            "model": self.network.name,
+            "model_digest": self.network.digest,
+            "python": platform.python_version(),
+            **libraries,
+        }
+
+    def _by_plugin(self, image: NDArray[np.float32]) -> tuple[Polygons, NDArray, NDArray]:
+        network = self.network
+        normalized = analysis.normalize(image, self.percentiles)
+        prob, dist = predict_tiled(network, analysis.pad_symmetric(normalized, network.multiple))
+        found = analysis.candidates(
+            prob, dist, self.prob_thresh, _BORDER, network.grid, image.shape[:2]
+        )
+        return found[analysis.suppress(found, self.nms_thresh)], prob, dist

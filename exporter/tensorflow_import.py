@@ -1,0 +1,51 @@
+"""TensorFlow, imported without its chatter."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+
+def import_tensorflow() -> Any:
+    """Import TensorFlow and keep its start-up messages off the terminal.
+
+    Returns
+    -------
+    module
+        tensorflow
+
+    Raises
+    ------
+    ImportError
+        If it is not installed or does not load on this machine.
+    """
+    if "tensorflow" not in sys.modules:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        with _stderr_closed():
+            import tensorflow as tf
+
+        tf.get_logger().setLevel("ERROR")
+    return sys.modules["tensorflow"]
+
+
+@contextlib.contextmanager
+def _stderr_closed() -> Iterator[None]:
+    """Discard what native code writes to the error stream.
+
+    TensorFlow 2.21 writes to it before it reads TF_CPP_MIN_LOG_LEVEL. A failing import still
+    raises, with its reason.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # started without an error stream, as pythonw does
+        yield
+        return
+    sink = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(sink, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(sink)
