@@ -1,3 +1,7 @@
+from .contact_network import contacts as contacts
+from .feature_table import COLUMNS as COLUMNS
+from .feature_table import FEATURES as FEATURES
+from .features import measure as measure
 from .files import atomic_path as atomic_path
 from .linking import Link as Link
 from .linking import hungarian_link as hungarian_link
@@ -8,6 +12,11 @@ from .painting import paint as paint
 from .phantom import Electrode as Electrode
 from .phantom import electrode as electrode
 from .phantom import training_slices as training_slices
+from .resampling import fill_grid as fill_grid
+from .resampling import ray_lengths as ray_lengths
+from .resampling import rescale_polygons as rescale_polygons
+from .resampling import resize as resize
+from .resampling import resized_shape as resized_shape
 from .scores import Score as Score
 from .scores import score as score
 from .starconvex import Polygons as Polygons
@@ -20,8 +29,3 @@ from .suppression import suppress as suppress
 from .views import VIEWS as VIEWS
 from .views import from_view as from_view
 from .views import to_view as to_view
-from .resampling import fill_grid as fill_grid
-from .resampling import ray_lengths as ray_lengths
-from .resampling import rescale_polygons as rescale_polygons
-from .resampling import resize as resize
-from .resampling import resized_shape as resized_shape
