@@ -26,6 +26,8 @@ class Look:
         Factor on all differences of grey; the noise stays.
     noise, streaks, rings, mottling, grain
         Standard deviations.
+    correlation
+        Gaussian sigma that smooths noise and streaks; at least 0.6 is usual.
     blur
         Gaussian sigma of the point spread.
     edge
@@ -43,6 +45,7 @@ class Look:
     rings: float = 0.02
     mottling: float = 0.20
     grain: float = 0.06
+    correlation: float = 0.7
     blur: float = 0.8
     edge: float = 0.25
     specks: float = 1.0
@@ -196,7 +199,7 @@ def render(
         wide = gaussian_filter(levels, [2.5 * s for s in sigma], truncate=2.5)
         levels += look.edge * (levels - wide)
     levels *= look.contrast
-    noise, streaks = _streaks(shape, max(0.6, 0.016 * d), rng)
+    noise, streaks = _streaks(shape, look.correlation, rng)
     gain = 1 + 0.35 * smooth_noise(shape, 1.5 * d, rng).clip(-2, 2)
     levels += gain * (look.noise * noise + look.streaks * streaks)
     levels += look.rings * _rings(shape, centre, rng)
