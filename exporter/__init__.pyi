@@ -3,3 +3,8 @@ from .model_record import ModelRecord as ModelRecord
 from .model_record import Thresholds as Thresholds
 from .store import Network as Network
 from .store import load_model as load_model
+from .augmentation import Augmentation as Augmentation
+from .recipe import Recipe as Recipe
+from .training import TrainingResult as TrainingResult
+from .training import train as train
+from .training_progress import TrainingProgress as TrainingProgress

@@ -1,0 +1,104 @@
+"""The settings of a training, each checked, with the published recipe as defaults."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of a training.
+
+    Attributes
+    ----------
+    epochs, steps
+        Training lasts at most `epochs` times `steps` batches.
+    batch
+        Patches in a batch.
+    patch
+        Side of a training patch, pixels. In 3-D the depth is `patch_depth`.
+    patch_depth
+        Slices of a 3-D training patch.
+    rays
+        Directions in which the network measures an object.
+    grid
+        The network predicts at every `grid`-th pixel of (y, x); 1, 2 or 4. In 3-D the slices
+        keep a grid of 1.
+    filters, depth
+        Filters of the U-Net's first level, and its number of poolings.
+    learning_rate
+        None: 3e-4, or 1e-4 when a model is trained on.
+    validation
+        Share of the images held out, and the seed of that choice in `split_seed`.
+    percentiles
+        Grey values mapped to 0 and 1, by the Fiji plugin's nearest-rank rule.
+    patience
+        Epochs without a better validation loss after which training ends; None: never.
+    diameter
+        Images are rescaled so that their median particle is this many pixels across, and the
+        model says so to whoever runs it. None: images keep their scale.
+
+    Raises
+    ------
+    ValueError
+        If a setting lies outside its range; the sentence names it.
+
+    References
+    ----------
+    Li et al., Science 376 (2022) 517, and the notebooks of stardist 0.9.
+    """
+
+    epochs: int = 50
+    steps: int = 100
+    batch: int = 4
+    patch: int = 256
+    patch_depth: int = 32
+    rays: int = 32
+    grid: tuple[int, int] = (2, 2)
+    filters: int = 32
+    depth: int = 3
+    learning_rate: float | None = None
+    validation: float = 0.15
+    split_seed: int = 42
+    percentiles: tuple[float, float] = (1.0, 99.8)
+    patience: int | None = 20
+    diameter: float | None = None
+
+    @classmethod
+    def published(cls, dims: int) -> "Recipe":
+        """Return the defaults for 2-D, or StarDist's usual settings for volumes."""
+        if dims == 2:
+            return cls()
+        return cls(rays=96, patch=96, depth=2, batch=1)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "grid", tuple(int(g) for g in self.grid))
+        object.__setattr__(self, "percentiles", tuple(float(p) for p in self.percentiles))
+        for name, lowest in (
+            ("epochs", 1), ("steps", 1), ("batch", 1), ("patch", 16), ("patch_depth", 4),
+            ("rays", 3), ("filters", 1), ("depth", 1), ("split_seed", 0),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < lowest:
+                raise ValueError(
+                    f"{name} must be a whole number of at least {lowest}, not {value!r}"
+                )
+        if len(self.grid) != 2 or any(g not in (1, 2, 4) for g in self.grid):
+            raise ValueError(f"grid must be two of 1, 2 and 4, such as (2, 2), not {self.grid}")
+        for g in self.grid:
+            step = g * 2**self.depth
+            if self.patch % step:
+                raise ValueError(
+                    f"patch must be a multiple of {step} for grid {g} and depth {self.depth}, "
+                    f"not {self.patch}"
+                )
+        if self.patch_depth % 2**self.depth:
+            raise ValueError(
+                f"patch_depth must be a multiple of {2**self.depth}, not {self.patch_depth}"
+            )
+        if not 0 < self.validation < 1:
+            raise ValueError(f"validation must lie between 0 and 1, not {self.validation!r}")
+        if len(self.percentiles) != 2 or not 0 <= self.percentiles[0] < self.percentiles[1] <= 100:
+            raise ValueError(f"percentiles must rise within 0 to 100, not {self.percentiles}")
+        for name in ("learning_rate", "patience", "diameter"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} must be above 0, not {value!r}")

@@ -1,0 +1,260 @@
+"""What a training learns from: images paired with labels, checked, normalised and split."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from particlebridge.analysis import normalize
+from scipy import ndimage
+
+from .augmentation import crop
+
+_MAX_VALIDATION_PATCHES = 64
+_MAX_VALIDATION_IMAGES = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One annotated image.
+
+    Attributes
+    ----------
+    name
+        Where it came from, for messages and the report.
+    image
+        (H, W) or (H, W, C), or (Z, Y, X[, C]) for 3-D training.
+    labels
+        int32 of the same shape without channels; negative where nobody annotated.
+    """
+
+    name: str
+    image: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Examples to learn from and examples held out; images are normalised.
+
+    Attributes
+    ----------
+    train, validation
+        Both hold at least one example with an object.
+    notes
+        Sentences for the user about what was done with the data.
+    """
+
+    train: list[Example]
+    validation: list[Example]
+    notes: list[str] = field(default_factory=list)
+
+
+def check_examples(examples: Sequence[Example], dims: int) -> list[Example]:
+    """Check what a user hands in, cut stacks into slices, and bring labels to int32.
+
+    Parameters
+    ----------
+    examples
+        As a user gave them; for 2-D training labels may be stacks (N, H, W), and then the images
+        are (N, H, W) or (N, H, W, C).
+    dims
+        2 or 3.
+
+    Returns
+    -------
+    list of Example
+        Images with `dims` axes, plus channels; those without any object or annotation left out.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, labels are no integers, are a mask instead of numbered objects,
+        channels differ, or nothing at all is annotated. The sentence names the image.
+    """
+    if dims not in (2, 3):
+        raise ValueError(f"dims must be 2 or 3, not {dims!r}")
+    checked: list[Example] = []
+    channels: set[int | None] = set()
+    for example in examples:
+        image, labels = np.asarray(example.image), np.asarray(example.labels)
+        name = example.name
+        if not _whole_numbers(labels):
+            raise ValueError(f"{name}: labels must be whole numbers, not {labels.dtype}")
+        if image.shape[: labels.ndim] != labels.shape or image.ndim not in (
+            labels.ndim,
+            labels.ndim + 1,
+        ):
+            raise ValueError(
+                f"{name}: the image has shape {image.shape} and its labels {labels.shape}; "
+                "give labels of the same height and width"
+            )
+        if labels.ndim == dims + 1 == 3:
+            slices = [
+                Example(f"{name}, slice {k + 1}", *pair)
+                for k, pair in enumerate(zip(image, labels, strict=True))
+            ]
+        elif labels.ndim == dims:
+            slices = [Example(name, image, labels)]
+        else:
+            raise ValueError(
+                f"{name}: labels have {labels.ndim} axes, {dims}-D training needs {dims}"
+            )
+        for item in slices:
+            _reject_mask(item)
+            channels.add(item.image.shape[-1] if item.image.ndim > dims else None)
+            if (item.labels > 0).any():
+                checked.append(Example(item.name, item.image, item.labels.astype(np.int32)))
+    if not checked:
+        raise ValueError("no image has an annotated object; there is nothing to train on")
+    if len(channels) > 1:
+        raise ValueError(f"images differ in their channels ({channels}); convert them to grey")
+    return checked
+
+
+def _whole_numbers(labels: np.ndarray) -> bool:
+    if labels.dtype.kind == "f":
+        return np.array_equal(labels, np.round(labels))
+    return labels.dtype.kind in "iub"
+
+
+def _reject_mask(example: Example) -> None:
+    values = np.unique(example.labels[example.labels > 0])
+    if values.size == 1:
+        _, pieces = ndimage.label(example.labels > 0)
+        if pieces > 3:
+            raise ValueError(
+                f"{example.name}: the labels are a mask of {pieces} pieces that all bear the "
+                f"number {values[0]}; give every particle its own number (in Fiji: "
+                "Process > Binary > Find Connected Regions)"
+            )
+
+
+def median_diameter(labels: Sequence[np.ndarray]) -> float:
+    """Return the median diameter of the disk (or ball) as large as each object, pixels.
+
+    Parameters
+    ----------
+    labels
+        Integer images or volumes. Objects cut by an image's border count only if there are no
+        others.
+    """
+    whole: list[np.ndarray] = []
+    cut: list[np.ndarray] = []
+    dims = labels[0].ndim
+    for image in labels:
+        sizes = np.bincount(np.maximum(image, 0).ravel())
+        at_border = np.zeros(sizes.size, bool)
+        for axis in range(dims):
+            for end in (0, -1):
+                at_border[np.unique(np.maximum(np.take(image, end, axis), 0))] = True
+        at_border[0] = False
+        present = sizes > 0
+        present[0] = False
+        whole.append(sizes[present & ~at_border])
+        cut.append(sizes[present & at_border])
+    sizes = np.concatenate(whole if sum(map(len, whole)) else cut)
+    unit = np.pi / 4 if dims == 2 else np.pi / 6
+    return float(np.median((sizes / unit) ** (1 / dims)))
+
+
+def split_examples(
+    examples: Sequence[Example], share: float, seed: int, percentiles: tuple[float, float]
+) -> Split:
+    """Normalise and hold out some images, or part of the only one.
+
+    Parameters
+    ----------
+    examples
+        Checked ones.
+    share
+        Of the images (at least one), or of the only image's longest side, held out.
+    seed
+        Of the choice.
+    percentiles
+        See `particlebridge.analysis.normalize`; taken over whole images, before any cutting.
+
+    Returns
+    -------
+    Split
+    """
+    ready = [Example(e.name, normalize(e.image, percentiles), e.labels) for e in examples]
+    notes: list[str] = []
+    if len(ready) == 1:
+        return _split_one(ready[0], share)
+    order = np.random.RandomState(seed).permutation(len(ready))
+    count = max(1, round(share * len(ready)))
+    validation = [ready[k] for k in order[:count]]
+    if count > _MAX_VALIDATION_IMAGES:
+        validation = validation[:_MAX_VALIDATION_IMAGES]
+        notes.append(f"Of {count} images held out, {len(validation)} were used for validation.")
+    return Split([ready[k] for k in order[count:]], validation, notes)
+
+
+def _split_one(example: Example, share: float) -> Split:
+    """Hold out the far end of the only image, as narrow as holds two whole objects."""
+    labels = example.labels
+    axis = int(np.argmax(labels.shape))
+    for width in (share, 0.2, 0.25, 0.3, 0.4):
+        at = round(labels.shape[axis] * (1 - max(width, share)))
+        here, there = (
+            (slice(None),) * axis + (slice(at),),
+            (slice(None),) * axis + (slice(at, None),),
+        )
+        if min(_whole_objects(labels, labels[here]), _whole_objects(labels, labels[there])) >= 2:
+            held_out = 1 - at / labels.shape[axis]
+            note = (
+                f"Only one image is annotated: its last {100 * held_out:.0f} % along the "
+                f"{'ZYX'[axis - labels.ndim]} axis were held out for validation. "
+                "Scores of one image's own end say little about other images."
+            )
+            return Split(
+                [Example(f"{example.name}, first part", example.image[here], labels[here])],
+                [Example(f"{example.name}, last part", example.image[there], labels[there])],
+                [note],
+            )
+    note = (
+        "Only one image is annotated, with too few particles to hold some out: it served for "
+        "training and validation alike, so the scores below are NOT a test."
+    )
+    return Split([example], [example], [note])
+
+
+def _whole_objects(labels: np.ndarray, part: np.ndarray) -> int:
+    whole = np.bincount(np.maximum(labels, 0).ravel())
+    inside = np.bincount(np.maximum(part, 0).ravel(), minlength=whole.size)
+    return int(np.count_nonzero((inside == whole)[1:] & (whole[1:] > 0)))
+
+
+def validation_patches(
+    examples: Sequence[Example], patch: tuple[int, ...], seed: int
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Cover the held-out images with patches, at most 64 of them.
+
+    Returns
+    -------
+    images, labels
+        Each of shape `patch` (+ channels).
+    """
+    windows = []
+    for number, example in enumerate(examples):
+        starts = []
+        for size, length in zip(example.labels.shape, patch, strict=True):
+            count = -(-size // length)
+            last = size - length
+            centred = last // 2 if last < 0 else 0
+            starts.append(
+                [centred]
+                if count == 1
+                else np.linspace(0, last, count).round().astype(int).tolist()
+            )
+        windows += [
+            (number, list(start))
+            for start in np.stack(np.meshgrid(*starts, indexing="ij"), axis=-1)
+            .reshape(-1, len(patch))
+            .tolist()
+        ]
+    if len(windows) > _MAX_VALIDATION_PATCHES:
+        chosen = np.random.default_rng(seed).permutation(len(windows))[:_MAX_VALIDATION_PATCHES]
+        windows = [windows[k] for k in chosen]
+    cut = [crop(examples[k].image, examples[k].labels, start, patch) for k, start in windows]
+    return [x for x, _ in cut], [y.astype(np.int32) for _, y in cut]

@@ -1,0 +1,178 @@
+"""The report of a training: curves, scores and the worst examples, in one HTML file."""
+
+import base64
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jinja2 import Environment
+from matplotlib.figure import Figure
+from particlebridge.analysis import atomic_path
+from skimage.segmentation import find_boundaries
+
+from .threshold_tuning import Evaluation
+from .training_data import Split
+
+if TYPE_CHECKING:
+    from .training import TrainingResult
+
+_WORST = 6
+_SIDE = 384
+_TRUTH, _FOUND = (0.0, 0.75, 0.35), (0.95, 0.2, 0.7)
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Training of {{ name }}</title>
+<style>
+body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222}
+table{border-collapse:collapse}
+td,th{padding:.2rem .8rem;border-bottom:1px solid #ddd;text-align:right}
+td:first-child,th:first-child{text-align:left}img{max-width:100%}figure{margin:0 0 1.5rem}
+.note{background:#fff4d6;padding:.5rem 1rem;border-left:4px solid #e0a800}
+</style></head><body>
+<h1>Training of {{ name }}</h1>
+<p>{{ n_train }} images to learn from, {{ n_validation }} held out.
+{{ epochs }} epochs
+{%- if resumed %}, the first {{ resumed }} of them before an interruption{% endif %};
+best validation loss {{ best }} in epoch {{ best_epoch }}.
+Object threshold {{ prob }}, overlap threshold {{ nms }}.
+Median particle diameter {{ diameter }} pixels.</p>
+{% for note in notes %}<p class="note">{{ note }}</p>{% endfor %}
+<h2>Loss</h2><img alt="Loss over epochs" src="data:image/png;base64,{{ loss }}">
+<h2>Held-out images</h2><img alt="F1 over IoU" src="data:image/png;base64,{{ f1 }}">
+{{ table }}
+<h2>Worst examples</h2>
+<p>Drawn by hand: green. Found: magenta.</p>
+{% for caption, picture in worst %}<figure><figcaption>{{ caption }}</figcaption>
+<img alt="{{ caption }}" src="data:image/png;base64,{{ picture }}"></figure>{% endfor %}
+<h2>Settings</h2><table>
+{% for key, value in settings %}<tr><td>{{ key }}</td><td>{{ value }}</td></tr>
+{% endfor %}</table>
+</body></html>
+"""
+
+
+def write_report(
+    path: Path,
+    result: "TrainingResult",
+    split: Split,
+    evaluation: Evaluation,
+    settings: dict[str, Any],
+) -> None:
+    """Write training.html.
+
+    Parameters
+    ----------
+    path
+        The file; it appears whole or not at all.
+    result, split, evaluation
+        Of the training.
+    settings
+        What training.json holds.
+    """
+    best = result.history.iloc[int(result.history["val_loss"].to_numpy().argmin())]
+    flat = {**settings["recipe"], **{f"versions: {k}": v for k, v in settings["versions"].items()}}
+    flat |= {k: settings[k] for k in ("seed", "dims", "start")}
+    for key, value in (settings["augmentation"] or {}).items():
+        flat[f"augmentation: {key}"] = value
+    page = Environment(autoescape=True).from_string(_PAGE)
+    table = evaluation.images.sort_values("PQ").round(3)
+    text = page.render(
+        name=result.path.name,
+        n_train=len(split.train),
+        n_validation=len(split.validation),
+        epochs=len(result.history),
+        resumed=result.resumed_at,
+        best=f"{best['val_loss']:.4f}",
+        best_epoch=int(best["epoch"]),
+        prob=f"{result.thresholds.prob:g}",
+        nms=f"{result.thresholds.nms:g}",
+        diameter=f"{result.diameter:.1f}",
+        notes=result.notes,
+        loss=_loss_curves(result),
+        f1=_f1_curve(result),
+        table=_Safe(table.to_html(index=False, border=0, escape=True)),
+        worst=_worst(split, evaluation),
+        settings=flat.items(),
+    )
+    with atomic_path(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+class _Safe(str):
+    """HTML that jinja2 shall not escape; pandas has escaped the cells."""
+
+    def __html__(self) -> str:
+        return self
+
+
+def _loss_curves(result: "TrainingResult") -> str:
+    figure = Figure(figsize=(8, 3), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(result.history["epoch"], result.history["loss"], label="training")
+    axes.plot(result.history["epoch"], result.history["val_loss"], label="held out")
+    axes.set(xlabel="epoch", ylabel="loss", yscale="log")
+    axes.legend(frameon=False)
+    return _png(figure)
+
+
+def _f1_curve(result: "TrainingResult") -> str:
+    figure = Figure(figsize=(8, 3), layout="constrained")
+    axes = figure.subplots()
+    if result.before is not None:
+        axes.plot(list(result.before), list(result.before.values()), "o--", label="before")
+    axes.plot(list(result.f1), list(result.f1.values()), "o-", label="after")
+    axes.set(xlabel="IoU at which a particle counts as found", ylabel="F1", ylim=(0, 1.02))
+    axes.grid(alpha=0.3)
+    if result.before is not None:
+        axes.legend(frameon=False)
+    return _png(figure)
+
+
+def _worst(split: Split, evaluation: Evaluation) -> list[tuple[str, str]]:
+    """Show the poorest images, around the place where truth and result differ most."""
+    order = evaluation.images["PQ"].to_numpy().argsort(kind="stable")[:_WORST]
+    shown = []
+    for k in order:
+        example, found = split.validation[k], evaluation.labels[k]
+        image, truth = example.image, example.labels
+        if image.ndim > truth.ndim:
+            image = image.mean(axis=-1)
+        if truth.ndim == 3:
+            differs = ((truth > 0) != (found > 0)).sum(axis=(1, 2))
+            plane = int(differs.argmax())
+            image, truth, found = image[plane], truth[plane], found[plane]
+        window = _busiest(((truth > 0) != (found > 0)) & (truth >= 0))
+        image, truth, found = image[window], np.maximum(truth[window], 0), found[window]
+        grey = np.repeat(np.clip(image, 0, 1)[..., None], 3, axis=-1)
+        drawn = grey.copy()
+        drawn[find_boundaries(truth, mode="inner")] = _TRUTH
+        drawn[find_boundaries(found, mode="inner")] = _FOUND
+        row = evaluation.images.iloc[k]
+        figure = Figure(figsize=(10, 5), layout="constrained")
+        for axes, picture in zip(figure.subplots(1, 2), (grey, drawn), strict=True):
+            axes.imshow(picture, interpolation="nearest")
+            axes.axis("off")
+        caption = (
+            f"{row['image']}: {row['truth']} drawn, {row['found']} found, "
+            f"F1 {row['F1@0.5']:.2f} at IoU 0.5"
+        )
+        shown.append((caption, _png(figure)))
+    return shown
+
+
+def _busiest(differs: np.ndarray) -> tuple[slice, slice]:
+    """Return the window of at most _SIDE pixels around the middle of the differences."""
+    where = np.argwhere(differs)
+    middle = np.median(where, axis=0) if len(where) else np.array(differs.shape) / 2
+    window = []
+    for centre, size in zip(middle, differs.shape, strict=True):
+        first = int(min(max(centre - _SIDE / 2, 0), max(size - _SIDE, 0)))
+        window.append(slice(first, first + _SIDE))
+    return window[0], window[1]
+
+
+def _png(figure: Figure) -> str:
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=100)
+    return base64.b64encode(data.getvalue()).decode()
