@@ -29,3 +29,6 @@ from .suppression import suppress as suppress
 from .views import VIEWS as VIEWS
 from .views import from_view as from_view
 from .views import to_view as to_view
+from .damage_model import Explanation as Explanation
+from .damage_model import explain as explain
+from .report import write_report as write_report

@@ -1,0 +1,183 @@
+"""What makes a particle break: a forest on Damage, its SHAP values, and how far to trust them.
+
+The model is that of Li et al., *Science* 376 (2022), 517-521. The controls beside it (out-of-bag
+fit, shuffled target, rank stability, permutation by group, errors over the draw of particles) are
+what a reader needs to believe or doubt it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+from joblib import Parallel, delayed
+
+from . import explanation_tables as build
+from .feature_table import COLUMNS, FEATURES
+from .forest_runs import KINDS, Run, fit_run
+from .regression_rows import usable_rows
+
+
+@dataclass(frozen=True)
+class Explanation:
+    r"""What the forests found, as tidy tables. Importances are in the unit of Damage (0 to 1).
+
+    Attributes
+    ----------
+    states, features
+        Names of the states and of the regressors, in the order given.
+    particles : DataFrame
+        state, particles, border, incomplete, used: how many rows were used, why not the others.
+    importance : DataFrame
+        feature, group, state, mean and std (mean \|SHAP\| over the seeds), share (of the sum over
+        features), rank (1: most important), rank_low and rank_high (over the seeds), direction
+        (Spearman correlation of the feature with its SHAP values: the sign of the dependence),
+        control (mean \|SHAP\| with the target shuffled), above_control (mean above the largest
+        importance that any feature reached in any shuffled run), permutation and permutation_std
+        (fall of out-of-bag R2 when the feature alone is shuffled).
+    groups : DataFrame
+        group, state, features (how many), shap and shap_std (mean \|sum of the group's SHAP\|),
+        permutation and permutation_std (fall of R2 when the group is shuffled as one).
+    runs : DataFrame
+        state, kind (seed, subset, shuffled), run, feature, importance: each forest's own.
+    fit : DataFrame
+        state, kind, oob_r2, oob_r2_std, held_out_mae, guess_mae (always guessing the median),
+        additivity_error (largest over the runs).
+    stability : DataFrame
+        state, kind, tau and tau_min (mean and least Kendall tau of two runs' rankings), pairs.
+    differences : DataFrame
+        feature, group, state_a, state_b, scale (absolute: mean \|SHAP\|; share: of the sum), mean
+        and sd of the difference b - a over the seeds, p_seeds (paired t-test over the seeds: the
+        forests' randomness only), error (standard error over the draw of particles, from the
+        random subsets), p_particles (with that error). Holm-adjusted over the features.
+    interactions : DataFrame
+        feature_a, feature_b, state, mean and std over forests (mean \|SHAP interaction\|),
+        control and above_control (as for importance), strongest first.
+    shap : DataFrame
+        state, label, feature, value, shap: averaged over the seeds that explained the particle.
+    predictions : DataFrame
+        state, label, observed, predicted (out of bag, mean over the seeds).
+    notes
+        Sentences about what was left out and why.
+    """
+
+    states: tuple[str, ...]
+    features: tuple[str, ...]
+    particles: pd.DataFrame
+    importance: pd.DataFrame
+    groups: pd.DataFrame
+    runs: pd.DataFrame
+    fit: pd.DataFrame
+    stability: pd.DataFrame
+    differences: pd.DataFrame
+    interactions: pd.DataFrame
+    shap: pd.DataFrame
+    predictions: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def explain(
+    tables: pd.DataFrame | Mapping[str, pd.DataFrame],
+    *,
+    features: Literal["drivers", "paper"] = "drivers",
+    runs: int = 10,
+    seed: int = 0,
+    include_border: bool = False,
+    jobs: int = -1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Explanation:
+    """Explain the Damage of particles, in one state or in several that are compared.
+
+    Parameters
+    ----------
+    tables
+        A table as `measure` gives it, or state -> table, e.g. ``{"10": df10, "50": df50}``;
+        neighbouring states are compared, in the order given.
+    features
+        ``"drivers"`` (what can be a cause) or ``"paper"`` (the published 21, six of which are
+        computed from the cracks themselves and so follow damage).
+    runs
+        Seeds, random subsets and shuffled controls: that many forests of each kind and state.
+    seed
+        Same seed, same result, whatever `jobs`.
+    include_border
+        Use also particles cut by the field of view (column Border).
+    jobs
+        Forests fitted at the same time; -1: one a core.
+    progress
+        Called with (forests done, forests in all).
+
+    Returns
+    -------
+    Explanation
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, fewer than 50 particles are usable, Damage is unknown or the same
+        everywhere, or a parameter makes no sense; the sentence says which.
+
+    Notes
+    -----
+    SHAP values explain the forest. Features that are correlated share the credit among them:
+    read `groups` before saying that one of them does not matter.
+    """
+    if features not in FEATURES:
+        raise ValueError(f"features must be {' or '.join(FEATURES)}, not {features!r}.")
+    if runs < 2:
+        raise ValueError(f"runs must be at least 2 to have a spread, not {runs}.")
+    if isinstance(tables, pd.DataFrame):
+        tables = {"all": tables}
+    if not tables:
+        raise ValueError("No table to explain: give one, or a mapping of state to table.")
+    named = {str(s): t for s, t in tables.items()}
+    data, names, notes = usable_rows(named, FEATURES[features], include_border)
+
+    groups: dict[str, list[int]] = {}
+    for k, name in enumerate(names):
+        groups.setdefault(COLUMNS[name].group, []).append(k)
+    sets = {**{n: [k] for k, n in enumerate(names)}, **{f"group {g}": c for g, c in groups.items()}}
+    tasks = [(d, kind, k) for d in data for kind in KINDS for k in range(runs)]
+    # Threads: the fits release the GIL and share the tables.
+    outcomes = Parallel(n_jobs=jobs, prefer="threads", return_as="generator")(
+        delayed(fit_run)(d, kind, k, seed, groups, sets) for d, kind, k in tasks
+    )
+    results: dict[str, dict[str, list[Run]]] = {}
+    for done, ((d, kind, _), run) in enumerate(zip(tasks, outcomes, strict=True), start=1):
+        results.setdefault(d.state, {}).setdefault(kind, []).append(run)
+        if progress is not None:
+            progress(done, len(tasks))
+
+    def gather(parts: list[pd.DataFrame]) -> pd.DataFrame:
+        return pd.concat(parts, ignore_index=True)
+
+    seeds = {state: kinds["seed"] for state, kinds in results.items()}
+    shap = {d.state: build.shap_table(d, seeds[d.state], names) for d in data}
+    return Explanation(
+        states=tuple(d.state for d in data),
+        features=tuple(names),
+        particles=pd.DataFrame(
+            [
+                {
+                    "state": d.state,
+                    "particles": d.particles,
+                    "border": d.border,
+                    "incomplete": d.incomplete,
+                    "used": len(d.y),
+                }
+                for d in data
+            ]
+        ),
+        importance=gather(
+            [build.importance_table(d, results[d.state], names, shap[d.state]) for d in data]
+        ),
+        groups=gather([build.group_table(d, seeds[d.state], groups, len(names)) for d in data]),
+        runs=build.run_table(results, names),
+        fit=build.fit_table(results),
+        stability=build.stability_table(results),
+        differences=build.difference_table(data, results, names),
+        interactions=gather([build.pair_table(d, results[d.state], names) for d in data]),
+        shap=gather(list(shap.values())),
+        predictions=gather([build.prediction_table(d, seeds[d.state]) for d in data]),
+        notes=tuple(notes),
+    )

@@ -1,0 +1,177 @@
+"""The particle network in 3-D: a still picture, and the scene of the report's interactive one."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import EllipseCollection, LineCollection
+from matplotlib.colors import Normalize
+
+from .figures import DAMAGE_MAP, INK, MUTED, Plate, axes_of, percent, sheet, styled
+
+# Balls are drawn smaller than the particles, or a packed electrode would hide its own inside.
+BALL = 0.62
+_AZIMUTH, _ELEVATION = np.deg2rad(-38), np.deg2rad(22)
+_VECTOR_UP_TO = 4000
+
+
+@styled
+def network_plate(table: pd.DataFrame, contacts: pd.DataFrame | None) -> Plate:
+    """Draw particles as balls coloured by Damage and their contacts as lines.
+
+    Parameters
+    ----------
+    table
+        One state's table of `measure`.
+    contacts
+        source, target (labels) and area (um2); None: no lines.
+
+    Returns
+    -------
+    Plate
+        Its data: label, X, Y, Z, diameter, Damage and the number of contacts of each particle.
+    """
+    nodes, edges = _nodes(table), _edges(table, contacts)
+    degree = np.bincount(edges.ravel(), minlength=len(nodes))
+    figure = sheet(140, 118)
+    (axes,) = axes_of(figure, 1, 1)
+    points, centre = nodes[["X", "Y", "Z"]].to_numpy(), _centre(nodes)
+    seen = _project(points - centre)
+    top = max(float(np.nanquantile(nodes["Damage"], 0.98)), 0.01)
+    depth = (seen[:, 2] - seen[:, 2].min()) / max(np.ptp(seen[:, 2]), 1e-9)
+    raster = len(nodes) > _VECTOR_UP_TO
+    if len(edges):
+        near = depth[edges].mean(axis=1)
+        lines = LineCollection(
+            list(seen[edges][:, :, :2]), colors=INK, linewidths=0.45, alpha=0.08 + 0.4 * near
+        )
+        lines.set_rasterized(raster)
+        axes.add_collection(lines)
+    order = np.argsort(seen[:, 2])
+    size = BALL * nodes["diameter_um"].to_numpy()[order]
+    colours = DAMAGE_MAP(np.clip(nodes["Damage"].fillna(0).to_numpy()[order] / top, 0, 1))
+    # Far balls fade towards the paper, near ones carry a glint: depth without a renderer.
+    colours[:, :3] += (1 - colours[:, :3]) * (0.45 * (1 - depth[order]))[:, None]
+    edge = colours.copy()
+    edge[:, :3] *= 0.55
+    for scale, shift, face, width in ((1.0, 0.0, colours, 0.3), (0.32, 0.2, None, 0.0)):
+        balls = EllipseCollection(
+            size * scale,
+            size * scale,
+            np.zeros(len(size)),
+            units="xy",
+            offsets=seen[order, :2] + shift * size[:, None] * np.array([-1, 1]) * 0.9,
+            offset_transform=axes.transData,
+            facecolors=face if face is not None else (1, 1, 1, 0.28),
+            edgecolors=edge if width else "none",
+            linewidths=width,
+        )
+        balls.set_rasterized(raster)
+        if face is not None or not raster:
+            axes.add_collection(balls)
+    _frame(axes, nodes, centre)
+    axes.set_aspect("equal")
+    axes.autoscale_view()
+    axes.axis("off")
+    bar = figure.colorbar(
+        ScalarMappable(Normalize(0, 100 * top), DAMAGE_MAP),
+        ax=axes,
+        shrink=0.45,
+        aspect=22,
+        pad=0.01,
+        extend="max",
+    )
+    bar.set_label("Damage (%)")
+    bar.outline.set_visible(False)
+    nodes["contacts"] = degree
+    says = f"{len(nodes)} particles, coloured by Damage (balls at {100 * BALL:.0f} % of their diameter)"
+    if len(edges):
+        rho = nodes["contacts"].corr(nodes["Damage"], method="spearman")
+        says += (
+            f", with {len(edges)} contacts as lines: {degree.mean():.1f} per particle on average, "
+            f"{percent((degree == 0).mean())} touch none; the number of contacts and Damage are "
+            f"correlated at ρ = {rho:.2f}"
+        )
+    return Plate("network", "The particle network", says + ".", nodes, figure)
+
+
+def scene(table: pd.DataFrame, contacts: pd.DataFrame | None) -> dict[str, Any]:
+    """Give the network as plain lists for the report's viewer.
+
+    Parameters
+    ----------
+    table, contacts
+        As for `network_plate`.
+
+    Returns
+    -------
+    dict
+        nodes: [x, y, z (um, about the centre), radius (um), Damage or None, label]; edges: pairs of
+        node numbers; top: Damage at the dark end of the colours; colours: 32 of them, as #rrggbb;
+        box: lengths (x, y, z) of the particles' box, um.
+    """
+    nodes, edges = _nodes(table), _edges(table, contacts)
+    points = np.round(nodes[["X", "Y", "Z"]].to_numpy() - _centre(nodes), 3)
+    damage = nodes["Damage"].to_numpy()
+    steps = (255 * DAMAGE_MAP(np.linspace(0, 1, 32))[:, :3]).round().astype(int)
+    return {
+        "nodes": [
+            [*p, round(d / 2, 3), None if np.isnan(v) else round(float(v), 4), int(label)]
+            for p, d, v, label in zip(
+                points.tolist(), nodes["diameter_um"].tolist(), damage, nodes["label"], strict=True
+            )
+        ],
+        "edges": edges.tolist(),
+        "top": max(round(float(np.nanquantile(damage, 0.98)), 4), 0.01)
+        if np.isfinite(damage).any()
+        else 1.0,
+        "colours": ["#{:02x}{:02x}{:02x}".format(*c) for c in steps],
+        "box": [round(float(v), 3) for v in np.ptp(nodes[["X", "Y", "Z"]].to_numpy(), axis=0)],
+    }
+
+
+def _nodes(table: pd.DataFrame) -> pd.DataFrame:
+    known = table.dropna(subset=["X", "Y", "Z", "Volume"])
+    nodes = known[["label", "X", "Y", "Z", "Damage"]].reset_index(drop=True)
+    nodes.insert(4, "diameter_um", np.cbrt(6 * known["Volume"].to_numpy() / np.pi))
+    return nodes
+
+
+def _edges(table: pd.DataFrame, contacts: pd.DataFrame | None) -> np.ndarray:
+    """Give (n, 2) numbers of touching nodes; labels that have no node are left out."""
+    if contacts is None or contacts.empty:
+        return np.empty((0, 2), dtype=int)
+    at = pd.Series(np.arange(len(_nodes(table))), index=_nodes(table)["label"])
+    pairs = np.column_stack([contacts["source"].map(at), contacts["target"].map(at)])
+    return pairs[~np.isnan(pairs).any(axis=1)].astype(int)
+
+
+def _centre(nodes: pd.DataFrame) -> np.ndarray:
+    points = nodes[["X", "Y", "Z"]].to_numpy()
+    return (points.min(axis=0) + points.max(axis=0)) / 2
+
+
+def _project(points: np.ndarray) -> np.ndarray:
+    """Turn x, y, z (z down) to right, up and towards the reader."""
+    x, y, z = points.T
+    a, e = _AZIMUTH, _ELEVATION
+    right, back = np.cos(a) * x + np.sin(a) * y, -np.sin(a) * x + np.cos(a) * y
+    up, near = -np.cos(e) * z + np.sin(e) * back, -np.cos(e) * back - np.sin(e) * z
+    return np.column_stack([right, up, near])
+
+
+def _frame(axes: Any, nodes: pd.DataFrame, centre: np.ndarray) -> None:
+    """Draw the box's three near axes with their lengths."""
+    points = nodes[["X", "Y", "Z"]].to_numpy()
+    low, high = points.min(axis=0) - centre, points.max(axis=0) - centre
+    corner = np.array([low[0], low[1], high[2]])
+    for axis, name in enumerate("XYZ"):
+        end = corner.copy()
+        end[axis] = low[axis] if axis == 2 else high[axis]
+        line = _project(np.array([corner, end]))[:, :2]
+        axes.plot(*line.T, color=MUTED, lw=0.7, zorder=0)
+        tip = line[1] + 0.03 * (line[1] - line[0])
+        axes.text(
+            *tip, f"{name} {high[axis] - low[axis]:.0f} µm", color=MUTED, ha="center", va="center"
+        )

@@ -1,0 +1,159 @@
+"""report.html: one file, readable offline, on a phone and on paper, with the figures beside it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+from numpy.typing import ArrayLike
+
+from . import report_sections as chapters
+from .figures import save
+from .files import atomic_path
+
+if TYPE_CHECKING:
+    from .damage_model import Explanation
+
+
+def write_report(
+    out: str | os.PathLike[str],
+    *,
+    features: pd.DataFrame | Mapping[str, pd.DataFrame],
+    explanation: Explanation | None = None,
+    reason: str = "",
+    volume: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+    solid: ArrayLike | None = None,
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    contacts: pd.DataFrame | Mapping[str, pd.DataFrame] | None = None,
+    fusion: pd.DataFrame | None = None,
+    settings: Mapping[str, Any] | None = None,
+    title: str = "Particles and their damage",
+) -> Path:
+    """Write report.html and the figures of a run.
+
+    Parameters
+    ----------
+    out
+        The run's folder; made if missing. report.html and figures/ in it are replaced.
+    features
+        The table of `measure`, or state -> table.
+    explanation
+        What `explain` found, of the same states; None: no forest.
+    reason
+        Why there is no forest, as a sentence.
+    volume, labels, solid
+        (Z, Y, X) grey values, bodies, and material voxels; any array that slices like numpy's.
+        Only the three middle slices are read. None: no slices in the report.
+    spacing
+        Voxel size (z, y, x), um.
+    contacts
+        source, target (labels) and area, as `contacts` gives them, or state -> table.
+    fusion
+        The table of `fuse`: label and confidence.
+    settings
+        What is needed to repeat the run (run.json).
+    title
+        Heading, e.g. the volume's name.
+
+    Returns
+    -------
+    Path
+        report.html.
+
+    Raises
+    ------
+    ValueError
+        If there is no table, or a table lacks label, X, Y, Z, Volume or Damage.
+    OSError
+        If the folder cannot be written.
+    """
+    tables = _by_state(features)
+    if not tables:
+        raise ValueError("No table of particles to report on: give features.")
+    for state, table in tables.items():
+        missing = {"label", "X", "Y", "Z", "Volume", "Damage"} - set(table.columns)
+        if missing:
+            raise ValueError(
+                f"The table of particles{'' if state == 'all' else f' of state {state}'} lacks "
+                f"{', '.join(sorted(missing))}: give the features.csv that measure writes."
+            )
+    folder = Path(out)
+    found = [
+        chapters.count_section(tables, volume, labels, solid, spacing),
+        chapters.sure_section(fusion),
+        chapters.damage_section(tables),
+        chapters.place_section(tables, _by_state(contacts, list(tables))),
+        chapters.why_section(tables, explanation, reason),
+    ]
+    if explanation is not None:
+        found.append(chapters.trust_section(explanation))
+    if len(tables) > 1:
+        found.append(chapters.change_section(tables, explanation))
+    pictures = {}
+    for section in found:
+        for plate in section.plates:
+            png = save(plate, folder / "figures")[1]
+            pictures[plate.name] = base64.b64encode(png.read_bytes()).decode()
+    page = _template().render(
+        title=title,
+        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        program=f"Particlebridge {version('particlebridge')}",
+        numbers=chapters.numbers(tables, fusion, explanation),
+        sections=found,
+        pictures=pictures,
+        glossary=chapters.glossary(tables),
+        settings=_flat(settings or {}),
+        css=Markup(_text("report.css")),
+        js=Markup(_text("network.js")),
+    )
+    report = folder / "report.html"
+    with atomic_path(report) as beside:
+        beside.write_text(page, encoding="utf-8")
+    return report
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html")
+
+
+def _text(name: str) -> str:
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
+
+
+def _by_state(
+    tables: pd.DataFrame | Mapping[str, pd.DataFrame] | None, states: list[str] | None = None
+) -> dict[str, pd.DataFrame]:
+    if tables is None:
+        return {}
+    if isinstance(tables, pd.DataFrame):
+        return {states[0] if states else "all": tables}
+    return {str(state): table for state, table in tables.items()}
+
+
+def _flat(settings: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    """List nested settings as (dotted name, text)."""
+    rows = []
+    for name, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            rows += _flat(value, f"{before}{name}.")
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, default=str)
+            rows.append((f"{before}{name}", text))
+    return rows

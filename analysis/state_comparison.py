@@ -1,0 +1,108 @@
+"""The statistics of repeated runs: do two states differ, and is a ranking stable?"""
+
+import numpy as np
+from scipy import stats
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Holm's step-down correction of p-values for testing many features at once.
+
+    Parameters
+    ----------
+    p
+        (features,) p-values; NaN (nothing varied) counts as 1.
+
+    Returns
+    -------
+    ndarray
+        (features,) adjusted p-values, at most 1. S. Holm, *Scand. J. Statist.* 6 (1979), 65-70.
+    """
+    p = np.where(np.isnan(p), 1.0, p)
+    order = np.argsort(p)
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
+
+def paired_p(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Two-sided paired t-test over runs, feature by feature, Holm-adjusted.
+
+    Parameters
+    ----------
+    first, second
+        (runs, features) importances of two states; run k of both used the same seed.
+
+    Returns
+    -------
+    ndarray
+        (features,) p-values. They tell whether the forests' own randomness could have made the
+        difference, not whether other particles would show it: see `resampled_error`.
+    """
+    gap = second - first
+    mean, spread = gap.mean(axis=0), gap.std(axis=0, ddof=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = mean / (spread / np.sqrt(len(gap)))
+    return holm(2 * stats.t.sf(np.abs(t), len(gap) - 1))
+
+
+def resampled_error(subsets: np.ndarray, size: int, rows: int) -> np.ndarray:
+    """Estimate the importances' standard error over the draw of particles, from random subsets.
+
+    Parameters
+    ----------
+    subsets
+        (runs, features) importances of forests fitted on random subsets.
+    size, rows
+        Particles in a subset and in the whole table.
+
+    Returns
+    -------
+    ndarray
+        (features,) standard errors by the delete-d jackknife: the subsets' variance times
+        ``size / (rows - size)``. J. Shao and C. F. J. Wu, *Ann. Statist.* 17 (1989), 1176-1197.
+    """
+    return subsets.std(axis=0, ddof=1) * np.sqrt(size / (rows - size))
+
+
+def difference_p(difference: np.ndarray, error: np.ndarray, runs: int) -> np.ndarray:
+    """Two-sided p-values of differences with known errors, Holm-adjusted.
+
+    Parameters
+    ----------
+    difference, error
+        (features,) differences and their standard errors.
+    runs
+        Subsets behind each error: `runs` - 1 degrees of freedom.
+
+    Returns
+    -------
+    ndarray
+        (features,) p-values.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = difference / error
+    return holm(2 * stats.t.sf(np.abs(t), runs - 1))
+
+
+def rank_agreement(importances: np.ndarray) -> np.ndarray:
+    """Kendall's tau-b between the rankings of every two runs.
+
+    Parameters
+    ----------
+    importances
+        (runs, features).
+
+    Returns
+    -------
+    ndarray
+        (pairs,) taus: 1 same order, 0 unrelated. Empty for a single run.
+    """
+    runs = len(importances)
+    return np.array(
+        [
+            stats.kendalltau(importances[i], importances[j]).statistic
+            for i in range(runs)
+            for j in range(i + 1, runs)
+        ]
+    )
