@@ -12,7 +12,6 @@ from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
-
 from particlebridge.analysis import Polygons, suppress
 
 SIZE, CANDIDATES, RAYS, GRID = 2048, 20_000, 32, 2

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-
 from particlebridge.analysis import Prediction
 
 NUMERICS = ("plugin", "stardist")

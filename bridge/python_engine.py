@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from particlebridge import analysis
 from particlebridge.analysis import Polygons, Prediction
 from particlebridge.exporter import Network, load_model

@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-
 from particlebridge.analysis import Polygons
 from particlebridge.exporter import Network
 

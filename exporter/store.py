@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .keras_models import SHIPPED, load_keras_model
+from .keras_models import load_keras_model
 from .model_record import RECORD_NAME, ModelRecord, Thresholds, folder_digest, read_record
 from .safe_zip import extract
 from .tensorflow_import import import_tensorflow
