@@ -78,7 +78,7 @@ COLUMNS: dict[str, Column] = {
     "SurfaceOuter": Column(
         "morphology",
         "um2",
-        "surface area of the body, by Crofton's formula in 13 directions",
+        "surface area of the body: voxel faces, each projected onto the local plane of the surface",
         "SurfOuter",
         "voxel",
         "voxels of the body with a face towards the outside",

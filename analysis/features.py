@@ -23,7 +23,6 @@ from .particle_crops import (
     windows,
 )
 from .particle_measures import FIELDS, describe
-from .surfaces import configuration_weights
 
 # The paper's cube around a particle reaches this far beyond its bounding box, um.
 CUBE_MARGIN = 10.0
@@ -172,7 +171,6 @@ def _describe_all(
     reach = np.maximum(ball_reach(ball, spacing), 1)
     closing = solid is None and volume is not None
     paper = recipe == "paper"
-    weights = paper_recipe.SURFACE_WEIGHTS if paper else configuration_weights(spacing)
     sizes = np.array(spacing)
     rows = np.full((len(particles.labels), len(FIELDS)), np.nan)
     border = np.zeros(len(particles.labels), bool)
@@ -217,7 +215,6 @@ def _describe_all(
                     float(ball),
                     reach,
                     sizes,
-                    weights,
                 )
 
             list(pool.map(one, index))

@@ -18,9 +18,6 @@ FIRST_INDEX = 1
 # In voxels, and every voxel a cube.
 SPACING = (1.0, 1.0, 1.0)
 
-# Tells `describe` to count perimeter voxels instead of weighing configurations.
-SURFACE_WEIGHTS = np.empty(0)
-
 
 def matlab_round(values: np.ndarray) -> np.ndarray:
     """Round halves away from zero, as MATLAB does; numpy rounds them to even."""

@@ -5,7 +5,7 @@ from numba import njit
 
 from .closing import SLACK, close_and_fill, squared_distance
 from .moments import second_moments
-from .surfaces import weigh_configurations
+from .surfaces import perimeter_voxels, projected_area
 
 # What `describe` returns, in its order.
 FIELDS = (
@@ -48,30 +48,8 @@ def majority(mask):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def perimeter_voxels(mask):  # type: ignore[no-untyped-def]
-    """Count the voxels of a mask with a face towards the outside (MATLAB's bwperim, 6 faces)."""
-    count = 0
-    for z in range(1, mask.shape[0] - 1):
-        for y in range(1, mask.shape[1] - 1):
-            for x in range(1, mask.shape[2] - 1):
-                if mask[z, y, x]:
-                    inner = (
-                        mask[z - 1, y, x]
-                        & mask[z + 1, y, x]
-                        & mask[z, y - 1, x]
-                        & mask[z, y + 1, x]
-                        & mask[z, y, x - 1]
-                        & mask[z, y, x + 1]
-                    )
-                    count += 1 - inner
-    return count
-
-
-@njit(nogil=True, cache=True)
-def _area(mask, weights):  # type: ignore[no-untyped-def]
-    if weights.size:
-        return weigh_configurations(mask, weights)
-    return float(perimeter_voxels(mask))
+def _area(mask, counting, spacing):  # type: ignore[no-untyped-def]
+    return float(perimeter_voxels(mask)) if counting else projected_area(mask, spacing)
 
 
 @njit(nogil=True, cache=True)
@@ -124,7 +102,7 @@ def mean_and_std(grey, mask, skip_masked):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def describe(  # type: ignore[no-untyped-def]
-    near, label, solid, grey, closing, skip_masked, radius, reach, spacing, weights
+    near, label, solid, grey, closing, paper, radius, reach, spacing
 ):
     """Measure one particle.
 
@@ -141,16 +119,15 @@ def describe(  # type: ignore[no-untyped-def]
         Grey values in the bounding box; of size 0 if there are none.
     closing : bool
         The labelled voxels are the solid, and the body is its closing; otherwise they are the body.
-    skip_masked : bool
-        Whether grey values of 0 are left out of the body's mean and deviation (the paper's way).
+    paper : bool
+        The paper's way: grey values of 0 are left out of the body's mean and deviation, and surfaces
+        are counts of perimeter voxels.
     radius : float
         The ball's radius, um.
     reach : int64 array (3,)
         Voxels that `near` shows beyond the bounding box.
     spacing : float64 array (3,)
         Voxel size (z, y, x), um.
-    weights : float64 array (256,) or (0,)
-        Configuration weights; empty: surfaces are counts of perimeter voxels.
 
     Returns
     -------
@@ -198,15 +175,15 @@ def describe(  # type: ignore[no-untyped-def]
     row[5:14] = covariance.ravel()
     row[14:23] = body_covariance.ravel()
     if grey.size:
-        row[23], row[24] = mean_and_std(grey, body, skip_masked)
+        row[23], row[24] = mean_and_std(grey, body, paper)
         row[25], row[26] = mean_and_std(grey, _core(matter), False)
 
-    row[27] = _area(body, weights)
-    row[28] = _area(majority(body), weights)
+    row[27] = _area(body, paper, spacing)
+    row[28] = _area(majority(body), paper, spacing)
     row[29], row[30] = row[27], row[28]
     if solid_voxels != body_voxels:
-        row[29] = _area(matter, weights)
-        row[30] = _area(majority(matter), weights)
+        row[29] = _area(matter, paper, spacing)
+        row[30] = _area(majority(matter), paper, spacing)
 
     around = squared_distance(body, near.shape, 1 - reach, reach, spacing)
     limit = radius * radius * (1 + 2 * SLACK)

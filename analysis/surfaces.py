@@ -1,101 +1,155 @@
-"""Surface area of a digitised body from its 2 x 2 x 2 voxel configurations.
+"""Surface area of a digitised body: voxel faces, each weighed by the surface's normal.
 
-Cauchy and Crofton: the area of a surface is twice the number of times it is crossed by lines of
-unit density, averaged over all directions. The 13 directions of a voxel's neighbourhood stand for
-all; how often each is crossed is a sum over the 2 x 2 x 2 configurations, so one histogram of the
-256 configurations gives the area for any voxel size.
+The faces between inside and outside overestimate an oblique surface by up to the square root of
+three. Each face is therefore projected onto the local plane of the surface: the sum of
+``face area * |cos(face normal, surface normal)|`` is the flux of the normal field, which equals the
+area. Normals come from the gradient of the mask smoothed by a small binomial kernel, so that
+cracks one voxel wide keep their two walls. Exact for planes if the normals are; balls of radius 8
+voxels and more come out within 1 % (2 % with voxels twice as tall as wide).
+
+References
+----------
+Lenoir, Malgouyres, Revenu, DGCI 1996, LNCS 1176, 101-112: normals of discrete surfaces.
+Flin et al., IEEE Trans. Image Process. 14 (2005) 585-596: surface area from such normals.
 """
-
-from functools import lru_cache
-from itertools import product
 
 import numpy as np
 from numba import njit
 
-DIRECTIONS = np.array([d for d in product((-1, 0, 1), repeat=3) if d > (0, 0, 0)])
-
-
-@lru_cache(maxsize=64)
-def direction_weights(spacing: tuple[float, float, float]) -> np.ndarray:
-    """Area that one crossing of the surface stands for, per direction.
-
-    Parameters
-    ----------
-    spacing
-        Voxel size (z, y, x), um.
-
-    Returns
-    -------
-    ndarray (13,)
-        um2 per pair of voxels p, p + DIRECTIONS[i] of which one is inside.
-    """
-    from scipy.spatial import SphericalVoronoi
-
-    steps = DIRECTIONS * np.asarray(spacing)
-    length = np.linalg.norm(steps, axis=1)
-    unit = steps / length[:, None]
-    shares = SphericalVoronoi(np.concatenate([unit, -unit])).calculate_areas()[:13] / (2 * np.pi)
-    return 2 * shares * np.prod(spacing) / length
-
-
-@lru_cache(maxsize=64)
-def configuration_weights(spacing: tuple[float, float, float]) -> np.ndarray:
-    """Area that each of the 256 configurations stands for.
-
-    Parameters
-    ----------
-    spacing
-        Voxel size (z, y, x), um.
-
-    Returns
-    -------
-    ndarray (256,)
-        um2; bit ``4 z + 2 y + x`` of the index is voxel (z, y, x) of the 2 x 2 x 2 cube.
-    """
-    weights = np.zeros(256)
-    corners = np.array(list(product((0, 1), repeat=3)))
-    bits = (np.arange(256)[:, None] >> (corners @ [4, 2, 1])) & 1
-    per_direction = direction_weights(spacing)
-    for i, j in product(range(8), repeat=2):
-        step = corners[j] - corners[i]
-        where = (step == DIRECTIONS).all(axis=1)
-        if where.any():
-            # A pair along an axis lies in 4 cubes, a face diagonal in 2, a body diagonal in 1.
-            cubes = 2 ** (3 - np.abs(step).sum())
-            weights += (bits[:, i] != bits[:, j]) * per_direction[where][0] / cubes
-    return weights
+# Smooths each axis; enough to see the slope of a staircase, little enough to keep thin walls.
+KERNEL = (1, 4, 6, 4, 1)
+_K0, _K1, _K2 = KERNEL[:3]
 
 
 @njit(nogil=True, cache=True)
-def weigh_configurations(mask, weights):  # type: ignore[no-untyped-def]
-    """Sum of the configurations' weights over a mask.
+def _spread_lines(target, source):  # type: ignore[no-untyped-def]
+    """Add to target[i], ..., target[i + 4] the kernel times source[i]."""
+    for i in range(source.shape[0]):
+        line = source[i]
+        for k in range(5):
+            weight = np.uint16(_K2 if k == 2 else (_K1 if k % 2 else _K0))
+            out = target[i + k]
+            for x in range(line.shape[0]):
+                out[x] += weight * line[x]
+
+
+@njit(nogil=True, cache=True)
+def smooth(mask):  # type: ignore[no-untyped-def]
+    """Convolve a mask with the kernel along each axis.
+
+    Parameters
+    ----------
+    mask : uint8 array (Z, Y, X), 0 or 1
+
+    Returns
+    -------
+    uint16 array (Z + 4, Y + 4, X + 4)
+        0 to 4096; two voxels more on every side.
+    """
+    depth, height, width = mask.shape
+    along_x = np.zeros((depth, height, width + 4), np.uint16)
+    for z in range(depth):
+        for y in range(height):
+            row, out = mask[z, y], along_x[z, y]
+            for k in range(5):
+                weight = np.uint16(_K2 if k == 2 else (_K1 if k % 2 else _K0))
+                for x in range(width):
+                    out[x + k] += weight * row[x]
+    along_y = np.zeros((depth, height + 4, width + 4), np.uint16)
+    for z in range(depth):
+        _spread_lines(along_y[z], along_x[z])
+    result = np.zeros((depth + 4, height + 4, width + 4), np.uint16)
+    plane = (height + 4) * (width + 4)
+    _spread_lines(result.reshape(depth + 4, plane), along_y.reshape(depth, plane))
+    return result
+
+
+@njit(nogil=True, cache=True)
+def projected_area(mask, spacing):  # type: ignore[no-untyped-def]
+    """Sum of the faces of a mask, each projected onto the local plane of the surface.
 
     Parameters
     ----------
     mask : uint8 array (Z, Y, X), 0 or 1
         Its outermost layer of voxels must be 0.
-    weights : float64 array (256,)
-        From `configuration_weights`.
+    spacing : float64 array (3,)
+        Voxel size (z, y, x), um.
 
     Returns
     -------
     float
-        Surface area, um2.
+        um2.
     """
-    counts = np.zeros(256, np.int64)
-    for z in range(mask.shape[0] - 1):
-        for y in range(mask.shape[1] - 1):
-            a, b = mask[z, y], mask[z, y + 1]
-            c, d = mask[z + 1, y], mask[z + 1, y + 1]
-            code = 0
-            for x in range(a.shape[0]):
-                # The columns at x - 1 (even bits) and x (odd bits) of the four rows.
-                code = ((code >> 1) & 0x55) | (a[x] << 1) | (b[x] << 3) | (c[x] << 5) | (d[x] << 7)
-                counts[code] += 1
-    total = 0.0
-    for code in range(256):
-        total += counts[code] * weights[code]
-    return total
+    field = smooth(mask)
+    depth, height, width = mask.shape
+    step_y = width + 4
+    step_z = (height + 4) * step_y
+    flat = field.reshape(field.size)
+    steps = (step_z, step_y, 1)
+    face = spacing[0] * spacing[1] * spacing[2] / spacing
+    totals = np.zeros(3)
+    slope = np.empty(3)
+    for z in range(depth - 1):
+        for y in range(height - 1):
+            row, row_y, row_z = mask[z, y], mask[z, y + 1], mask[z + 1, y]
+            for x in range(width - 1):
+                here = row[x]
+                if here == row_z[x] and here == row_y[x] and here == row[x + 1]:
+                    continue
+                p = (z + 2) * step_z + (y + 2) * step_y + x + 2
+                for axis in range(3):
+                    there = row_z[x] if axis == 0 else (row_y[x] if axis == 1 else row[x + 1])
+                    if here == there:
+                        continue
+                    q = p + steps[axis]
+                    length = 0.0
+                    for a in range(3):
+                        d = steps[a]
+                        # Central differences at both voxels of the face.
+                        rise = (
+                            np.int64(flat[p + d])
+                            - np.int64(flat[p - d])
+                            + np.int64(flat[q + d])
+                            - np.int64(flat[q - d])
+                        )
+                        slope[a] = rise / spacing[a]
+                        length += slope[a] * slope[a]
+                    if length == 0.0:
+                        totals[axis] += 1.0
+                        continue
+                    outward = slope[axis] if there > here else -slope[axis]
+                    totals[axis] += max(0.0, outward) / np.sqrt(length)
+    return totals[0] * face[0] + totals[1] * face[1] + totals[2] * face[2]
+
+
+@njit(nogil=True, cache=True)
+def perimeter_voxels(mask):  # type: ignore[no-untyped-def]
+    """Count the voxels of a mask with a face towards the outside, as MATLAB's bwperim does.
+
+    Parameters
+    ----------
+    mask : uint8 array (Z, Y, X), 0 or 1
+        Its outermost layer of voxels must be 0.
+
+    Returns
+    -------
+    int
+    """
+    count = 0
+    for z in range(1, mask.shape[0] - 1):
+        for y in range(1, mask.shape[1] - 1):
+            for x in range(1, mask.shape[2] - 1):
+                if mask[z, y, x]:
+                    inner = (
+                        mask[z - 1, y, x]
+                        & mask[z + 1, y, x]
+                        & mask[z, y - 1, x]
+                        & mask[z, y + 1, x]
+                        & mask[z, y, x - 1]
+                        & mask[z, y, x + 1]
+                    )
+                    count += 1 - inner
+    return count
 
 
 def surface_area(mask: np.ndarray, spacing: tuple[float, float, float]) -> float:
@@ -114,5 +168,4 @@ def surface_area(mask: np.ndarray, spacing: tuple[float, float, float]) -> float
         um2.
     """
     padded = np.pad(np.asarray(mask, bool), 1).view(np.uint8)
-    sizes = tuple(float(s) for s in spacing)
-    return float(weigh_configurations(padded, configuration_weights(sizes)))
+    return float(projected_area(padded, np.asarray(spacing, float)))
