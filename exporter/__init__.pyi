@@ -8,3 +8,4 @@ from .recipe import Recipe as Recipe
 from .training import TrainingResult as TrainingResult
 from .training import train as train
 from .training_progress import TrainingProgress as TrainingProgress
+from .nmc.recipe import train_nmc as train_nmc
