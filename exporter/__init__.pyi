@@ -9,3 +9,11 @@ from .training import TrainingResult as TrainingResult
 from .training import train as train
 from .training_progress import TrainingProgress as TrainingProgress
 from .nmc.recipe import train_nmc as train_nmc
+from .bundle import Export as Export
+from .bundle import export as export
+from .inspection import Inspection as Inspection
+from .inspection import inspect as inspect
+from .java import Java as Java
+from .java import find_java as find_java
+from .verification import Verification as Verification
+from .verification import verify as verify

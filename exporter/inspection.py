@@ -1,0 +1,354 @@
+"""What is in a bundle that somebody hands you, and would Fiji load it."""
+
+import os
+import tempfile
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .frozen_graph import reference
+from .model_record import RECORD_NAME, ModelRecord, read_record
+from .runtime_ops import RUNTIMES, not_known
+from .safe_zip import opened
+from .saved_model import GRAPH_NAME, SIGNATURE, TAG, read_saved_model
+from .tensorflow_import import import_tensorflow
+
+if TYPE_CHECKING:
+    from tensorflow.core.framework.graph_pb2 import GraphDef
+    from tensorflow.core.framework.node_def_pb2 import NodeDef
+    from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
+
+_EXPORT = "export the model with `particlebridge export MODEL_FOLDER`"
+
+# A graph may read and write files as whoever runs it.
+_UNSAFE = {"ReadFile", "WriteFile", "MatchingFiles", "PyFunc", "PyFuncStateless", "EagerPyFunc"}
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The way in and out of a bundle.
+
+    Attributes
+    ----------
+    input_name, output_name
+        As the signature calls them.
+    input_tensor, output_tensor
+        As the graph calls them.
+    input_shape, output_shape
+        (N, [Z,] H, W, C), None where any size goes.
+    """
+
+    input_name: str
+    output_name: str
+    input_tensor: str
+    output_tensor: str
+    input_shape: tuple[int | None, ...]
+    output_shape: tuple[int | None, ...]
+
+    @property
+    def axes_count(self) -> int:
+        """2 for images, 3 for volumes."""
+        return len(self.input_shape) - 2
+
+    @property
+    def channels(self) -> int:
+        """Of the input."""
+        return self.input_shape[-1] or 1
+
+    @property
+    def outputs(self) -> int:
+        """Channels of the output."""
+        return self.output_shape[-1] or 1
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a bundle holds.
+
+    Attributes
+    ----------
+    path
+        The zip.
+    kind
+        In words, such as "StarDist 2D model".
+    signature
+        None if it has none that CSBDeep could use.
+    grid
+        StarDist's (gy, gx); None if it is no StarDist model.
+    rays
+        StarDist's rays; None if it is no StarDist model.
+    record
+        What particlebridge.json says; None if there is none.
+    producer
+        Version of the TensorFlow that wrote it, "" if untold.
+    ops
+        {op: how often}.
+    runtimes
+        {TensorFlow version: why it would not load, "" if it would}.
+    problems
+        Why Fiji would not load or run it, each with its mend; empty if it would.
+    notes
+        What else a user should know.
+    unsafe
+        Whether it reads or writes files when it runs.
+    """
+
+    path: Path
+    kind: str
+    signature: Signature | None = None
+    grid: tuple[int, int] | None = None
+    rays: int | None = None
+    record: ModelRecord | None = None
+    producer: str = ""
+    ops: dict[str, int] = field(default_factory=dict)
+    runtimes: dict[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    unsafe: bool = False
+
+    @property
+    def would_load(self) -> bool:
+        """Whether Fiji, as it comes (TensorFlow 1.15), would load and run it."""
+        return not self.problems
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Give (title, text) pairs to show."""
+        pairs = [("file", str(self.path)), ("kind", self.kind)]
+        if self.signature:
+            ends = self.signature
+            pairs += [
+                ("input", f"{ends.input_name} {_shown(ends.input_shape)}"),
+                ("output", f"{ends.output_name} {_shown(ends.output_shape)}"),
+            ]
+        if self.rays is not None and self.grid is not None:
+            pairs += [("rays", str(self.rays)), ("grid", "{} x {}".format(*self.grid))]
+        if self.record:
+            limits = self.record.thresholds
+            pairs.append(
+                ("thresholds", f"prob {limits.prob:g}, nms {limits.nms:g} ({self.record.numerics})")
+            )
+        elif self.rays is not None:
+            pairs.append(("thresholds", "not recorded; the plugin's own are 0.5 and 0.4"))
+        if self.producer:
+            pairs.append(("written by", f"TensorFlow {self.producer}"))
+        if self.ops:
+            pairs.append(("ops", ", ".join(f"{n} {op}" for op, n in self.ops.items())))
+        pairs += [(f"TensorFlow {v}", why or "loads") for v, why in self.runtimes.items()]
+        pairs.append(("Fiji would load it", "yes" if self.would_load else "no"))
+        pairs += [("because", problem) for problem in self.problems]
+        return pairs + [("note", note) for note in self.notes]
+
+
+def inspect(bundle: str | os.PathLike[str]) -> Inspection:
+    """Look into a bundle of any origin; nothing in it is run.
+
+    Parameters
+    ----------
+    bundle
+        The zip.
+
+    Returns
+    -------
+    Inspection
+        `would_load` and `problems` tell whether Fiji would load it and why not.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not a zip, is cut short or damaged, or is hostile.
+    """
+    path = Path(bundle)
+    problems: list[str] = []
+    notes: list[str] = []
+    with opened(path) as archive:
+        names = archive.namelist()
+        record = _record(archive, notes)
+    if GRAPH_NAME not in names:
+        kind, problem = _without_graph(names)
+        return Inspection(path, kind, record=record, problems=(problem,), notes=tuple(notes))
+    import_tensorflow()
+    saved = read_saved_model(path)
+    meta = next((m for m in saved.meta_graphs if TAG in m.meta_info_def.tags), None)
+    if meta is None:
+        tags = sorted({tag for m in saved.meta_graphs for tag in m.meta_info_def.tags})
+        problem = f"its tags are {tags}, and Fiji asks for {TAG!r}; {_EXPORT}"
+        return Inspection(path, "SavedModel of another purpose", problems=(problem,))
+    nodes = list(_all_nodes(meta.graph_def))
+    ops = Counter(node.op for node in nodes)
+    if unsafe := sorted(_UNSAFE & ops.keys()):
+        problems.append(f"it uses {', '.join(unsafe)}, which no network needs: do not run it")
+    signature = _signature(meta, problems)
+    producer = meta.meta_info_def.tensorflow_version
+    is_tf2 = meta.HasField("object_graph_def")
+    runtimes = {runtime: _not_understood(nodes, runtime) for runtime in RUNTIMES}
+    if why := runtimes[RUNTIMES[0]]:
+        origin = "a TensorFlow 2 SavedModel" if is_tf2 else f"written by TensorFlow {producer}"
+        problems.append(
+            f"it is {origin}, and Fiji's TensorFlow {RUNTIMES[0]} does not know {why}; {_EXPORT}"
+        )
+    elif late := [runtime for runtime, reason in runtimes.items() if reason]:
+        notes.append(
+            f"TensorFlow {', '.join(late)} (chosen in Fiji on Apple silicon) would not load it; "
+            f"{_EXPORT} for one that all load"
+        )
+    if "RestoreV2" in ops and "variables/variables.index" not in names:
+        problems.append(f"its weights (variables/variables.index) are missing; {_EXPORT}")
+    grid, rays = _star_convex(meta.graph_def, signature)
+    if record and rays and (record.grid, record.rays) != (grid, rays):
+        notes.append(f"{RECORD_NAME} tells another grid or ray count than the network has")
+    return Inspection(
+        path=path,
+        kind=_kind(signature, rays, is_tf2),
+        signature=signature,
+        grid=grid,
+        rays=rays,
+        record=record,
+        producer=producer,
+        ops=dict(ops.most_common()),
+        runtimes=runtimes,
+        problems=tuple(problems),
+        notes=tuple(notes),
+        unsafe=bool(unsafe),
+    )
+
+
+def _record(archive: zipfile.ZipFile, notes: list[str]) -> ModelRecord | None:
+    if RECORD_NAME not in archive.namelist():
+        return None
+    with tempfile.TemporaryDirectory(prefix="particlebridge-") as scratch:
+        path = Path(scratch) / RECORD_NAME
+        path.write_bytes(archive.read(RECORD_NAME))
+        try:
+            return read_record(path)
+        except ValueError:
+            notes.append(f"{RECORD_NAME} is damaged; its thresholds are not used")
+            return None
+
+
+def _without_graph(names: list[str]) -> tuple[str, str]:
+    nested = [name for name in names if name.endswith(f"/{GRAPH_NAME}")]
+    files = {Path(name).name for name in names}
+    weights = any(name.endswith((".h5", ".hdf5")) for name in names)
+    if nested:
+        folder = nested[0].removesuffix(f"/{GRAPH_NAME}")
+        return (
+            "SavedModel in a folder",
+            f"Fiji looks for {GRAPH_NAME} at the zip's root, not in {folder}/; zip what is in "
+            "that folder, not the folder",
+        )
+    if "config.json" in files and "metadata.json" in files:
+        return (
+            "Keras model file",
+            "Fiji cannot read Keras files; load it into a StarDist2D in Python and export that",
+        )
+    if "config.json" in files and weights:
+        return (
+            "StarDist or CARE model folder, zipped",
+            "it is the model for Python, not for Fiji; unzip it and run "
+            "`particlebridge export FOLDER`",
+        )
+    if weights:
+        return "Keras weights", f"there is no network, only weights; {_EXPORT}"
+    if files & {"rdf.yaml", "bioimageio.yaml", "model.yaml"}:
+        return (
+            "bioimage.io package",
+            "Fiji's StarDist plugin reads the TensorFlow zip inside it; unzip it and pick that one",
+        )
+    return "not a model", f"there is no {GRAPH_NAME} in it; {_EXPORT}"
+
+
+def _all_nodes(graph: "GraphDef") -> "Iterator[NodeDef]":
+    yield from graph.node
+    for function in graph.library.function:
+        yield from function.node_def
+
+
+def _not_understood(nodes: "list[NodeDef]", runtime: str) -> str:
+    missing = Counter(what for node in nodes if (what := not_known(node, runtime)))
+    most = [what for what, _ in missing.most_common(3)]
+    more = len(missing) - len(most)
+    return ", ".join(most) + (f" and {more} more" if more > 0 else "")
+
+
+def _signature(meta: "MetaGraphDef", problems: list[str]) -> Signature | None:
+    from tensorflow.core.framework.types_pb2 import DT_FLOAT
+
+    if SIGNATURE not in meta.signature_def:
+        problems.append(f"it has no signature {SIGNATURE!r}, which Fiji calls; {_EXPORT}")
+        return None
+    ends = meta.signature_def[SIGNATURE]
+    if (len(ends.inputs), len(ends.outputs)) != (1, 1):
+        problems.append(
+            f"it has {len(ends.inputs)} inputs and {len(ends.outputs)} outputs, and Fiji's plugins "
+            f"take one image and give one; {_EXPORT}"
+        )
+        return None
+    (input_name, source), (output_name, target) = *ends.inputs.items(), *ends.outputs.items()
+    shapes = []
+    for info in (source, target):
+        if info.dtype != DT_FLOAT or info.tensor_shape.unknown_rank:
+            problems.append(f"its images are not float32 of known axes; {_EXPORT}")
+            return None
+        shapes.append(tuple(None if d.size < 0 else int(d.size) for d in info.tensor_shape.dim))
+    if (
+        len(shapes[0]) != len(shapes[1])
+        or len(shapes[0]) not in (4, 5)
+        or None
+        in (
+            shapes[0][-1],
+            shapes[1][-1],
+        )
+    ):
+        problems.append(
+            f"it maps {_shown(shapes[0])} to {_shown(shapes[1])}, not an image with channels to "
+            f"one of the same size; {_EXPORT}"
+        )
+        return None
+    return Signature(input_name, output_name, source.name, target.name, *shapes)
+
+
+def _star_convex(
+    graph: "GraphDef", signature: Signature | None
+) -> tuple[tuple[int, int] | None, int | None]:
+    """Recognise StarDist's end: a probability, on its grid, joined to at least three distances."""
+    if signature is None or signature.axes_count != 2 or signature.outputs < 4:
+        return None, None
+    nodes = {node.name: node for node in graph.node}
+
+    def back(name: str) -> "NodeDef | None":
+        for _ in range(len(nodes)):
+            node = nodes.get(reference(name)[0])
+            if node is None or node.op not in ("Identity", "Reshape"):
+                return node
+            name = node.input[0]
+        return None
+
+    joined = back(signature.output_tensor)
+    if joined is None or joined.op != "ConcatV2" or len(joined.input) != 3:
+        return None, None
+    prob = back(joined.input[0])
+    if prob is None or prob.op not in ("Conv2DBackpropInput", "Sigmoid"):
+        return None, None
+    strides = list(prob.attr["strides"].list.i) if prob.op == "Conv2DBackpropInput" else []
+    grid = (int(strides[1]), int(strides[2])) if len(strides) == 4 else (1, 1)
+    return grid, signature.outputs - 1
+
+
+def _kind(signature: Signature | None, rays: int | None, is_tf2: bool) -> str:
+    if rays is not None:
+        return "StarDist 2D model"
+    if is_tf2:
+        return "TensorFlow 2 SavedModel"
+    if signature is None:
+        return "SavedModel"
+    axes = signature.axes_count
+    return f"{axes}-D image-to-image network (CSBDeep: Run your network)"
+
+
+def _shown(shape: tuple[int | None, ...]) -> str:
+    return "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
