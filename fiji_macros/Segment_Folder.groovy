@@ -1,0 +1,21 @@
+#@ String (visibility=MESSAGE, required=false, value="<html><b>Find the particles of all images in a folder</b><br>Each image gets a folder of its own. Started again, it goes on where it stopped.<br>Empty fields take the model's own values.</html>") about
+#@ File (label="Folder of images", style="directory") folder
+#@ File (label="Model (.zip)", style="open", description="A bundle made with: particlebridge export MODEL") model
+#@ File (label="Save into folder", style="directory", description="Gets one folder per image, and segment_folder.log") out
+#@ String (label="Probability threshold", required=false, value="", description="0 to 1; higher: fewer, surer particles") prob
+#@ String (label="Overlap threshold", required=false, value="", description="0 to 1; how much of a particle another one may cover") nms
+#@ String (label="Percentiles", required=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
+#@ String (label="Particle diameter (pixels)", required=false, value="", description="How wide particles are in these images; they are rescaled to the size the model was trained at") diameter
+#@ CommandService commands
+#@ DatasetService datasets
+#@ UIService ui
+// shared: Problem Report Bundle Settings Resampling FieldOfView Outlines Slices StarDist Particles ViewRun PartStack WholeFile RoiZip ImageResult FolderRun
+
+def report = new Report('Segment Folder', ui)
+report.guard {
+	def bundle = Bundle.open(model)
+	def settings = Settings.of(bundle, prob, nms, percentiles, diameter)
+	def starDist = new StarDist(commands, datasets, bundle, settings)
+	new FolderRun(folder, out, starDist, report).run()
+}
+return null

@@ -1,0 +1,48 @@
+#@ String (visibility=MESSAGE, required=false, value="<html><b>Find the particles of one image</b><br>with a StarDist model. Empty fields take the model's own values.</html>") about
+#@ File (label="Image (empty: the active one)", style="open", required=false, persist=false, description="A file; if empty, the image in front") image
+#@ File (label="Model (.zip)", style="open", description="A bundle made with: particlebridge export MODEL") model
+#@ File (label="Save into folder (empty: do not save)", style="directory", required=false, description="Gets labels.tif, prob.tif, dist.tif, rois.zip, overlay.png, objects.csv") out
+#@ String (label="Probability threshold", required=false, value="", description="0 to 1; higher: fewer, surer particles") prob
+#@ String (label="Overlap threshold", required=false, value="", description="0 to 1; how much of a particle another one may cover") nms
+#@ String (label="Percentiles", required=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
+#@ String (label="Particle diameter (pixels)", required=false, value="", description="How wide particles are in this image; the image is rescaled to the size the model was trained at") diameter
+#@ CommandService commands
+#@ DatasetService datasets
+#@ UIService ui
+// shared: Problem Report Bundle Settings Resampling FieldOfView Outlines Slices StarDist Particles ViewRun PartStack WholeFile RoiZip ImageResult
+
+def report = new Report('Segment Image', ui)
+report.guard {
+	def bundle = Bundle.open(model)
+	def settings = Settings.of(bundle, prob, nms, percentiles, diameter)
+	def starDist = new StarDist(commands, datasets, bundle, settings)
+	def shown = image == null ? ij.WindowManager.currentImage : null
+	if (image == null && shown == null) throw new Problem('No image is open: open one, or choose a file.')
+	def slices = shown == null ? Slices.open(image, 0) : Slices.of(shown, shown.title, 0)
+	if (slices.count != 1) {
+		throw new Problem("$slices.name: has $slices.count slices; use Segment View for a stack, Segment Views for a volume.")
+	}
+	if (image == null && out == null && report.headless) throw new Problem('No folder to save into was given (out).')
+	def grey = slices.slice(0)
+	def view = new ViewRun(slices, out, starDist, report)
+	def particles = starDist.segment(grey, slices.h, slices.w, view.scale, slices.name)
+	def result = new ImageResult(particles, grey, slices)
+	if (out != null) result.save(out, view.calibration())
+	report.say("$slices.name: ${particles.outlines.size()} particles" + (out == null ? '' : ", saved in $out"))
+	if (!report.headless) {
+		shown = shown ?: Slices.openImage(image)
+		if (!shown.visible) shown.show()
+		shown.setOverlay(result.overlay())
+		['labels': particles.labels, 'prob': particles.probImage(), 'dist': particles.distImage()].each { name, pixels ->
+			def window = new ij.ImagePlus("$name of $slices.name", pixels)
+			window.calibration = view.calibration()
+			if (name == 'labels') pixels.setColorModel(ImageResult.labelColours())
+			window.resetDisplayRange()
+			window.show()
+		}
+		def manager = ij.plugin.frame.RoiManager.getRoiManager()
+		manager.reset()
+		result.rois().each { manager.addRoi(it) }
+	}
+}
+return null

@@ -1,0 +1,29 @@
+#@ String (visibility=MESSAGE, required=false, value="<html><b>Find the particles in every slice of a stack</b><br>or of a folder of slices. Started again, it goes on where it stopped.<br>Empty fields take the model's own values.</html>") about
+#@ File (label="Stack, or folder of slices", style="open", description="A TIFF stack, or a folder: type or drop its path") image
+#@ File (label="Model (.zip)", style="open", description="A bundle made with: particlebridge export MODEL") model
+#@ File (label="Save into folder", style="directory", description="Gets labels.tif, prob.tif and dist.tif") out
+#@ String (label="Probability threshold", required=false, value="", description="0 to 1; higher: fewer, surer particles") prob
+#@ String (label="Overlap threshold", required=false, value="", description="0 to 1; how much of a particle another one may cover") nms
+#@ String (label="Percentiles", required=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
+#@ String (label="Particle diameter (pixels)", required=false, value="", description="How wide particles are in this image; slices are rescaled to the size the model was trained at") diameter
+#@ String (label="Pixel size (um)", required=false, value="", description="If the image does not say; one number for all directions") pixel
+#@ String (visibility=INVISIBLE, required=false, persist=false, value="") slices
+#@ String (visibility=INVISIBLE, required=false, persist=false, value="") scale
+#@ CommandService commands
+#@ DatasetService datasets
+#@ UIService ui
+// shared: Problem Report Bundle Settings Resampling FieldOfView Outlines Slices StarDist Particles ViewRun PartStack WholeFile
+
+def report = new Report('Segment View', ui)
+report.guard {
+	def bundle = Bundle.open(model)
+	def settings = Settings.of(bundle, prob, nms, percentiles, diameter)
+	def starDist = new StarDist(commands, datasets, bundle, settings)
+	def size = Settings.number('The pixel size', pixel, bundle.number('pixel_size') ?: 0, 0, 1e6)
+	// A program that calls this command names the slices it wants, such as 0-3,7, and reads .parts itself;
+	// it may give the scale of rows and columns, such as 0.5,0.5.
+	def factors = scale?.trim() ? scale.split(',').collect { Settings.number('The scale', it, 1, 1e-3, 1e3) } : null
+	def run = new ViewRun(Slices.open(image, size), out, starDist, report, factors as double[])
+	run.run(slices?.trim() ? ViewRun.numbers(slices) : null)
+}
+return null

@@ -1,0 +1,34 @@
+#@ String (visibility=MESSAGE, required=false, value="<html><b>Find the particles of a volume in its three views</b><br>xy, xz and yz. Started again, it goes on where it stopped.<br>Empty fields take the model's own values.</html>") about
+#@ File (label="Volume, or folder of slices", style="open", description="A TIFF stack of xy slices, or a folder: type or drop its path") image
+#@ File (label="Model (.zip)", style="open", description="A bundle made with: particlebridge export MODEL") model
+#@ File (label="Model for xz and yz (empty: the same)", style="open", required=false, persist=false) sideModel
+#@ File (label="Save into folder", style="directory", description="Gets views/xy, views/xz and views/yz; go on with: particlebridge fuse FOLDER") out
+#@ String (label="Views", required=false, value="xy,xz,yz") views
+#@ String (label="Probability threshold", required=false, value="", description="0 to 1; higher: fewer, surer particles") prob
+#@ String (label="Overlap threshold", required=false, value="", description="0 to 1; how much of a particle another one may cover") nms
+#@ String (label="Percentiles", required=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
+#@ String (label="Particle diameter (pixels)", required=false, value="", description="How wide particles are in this volume; slices are rescaled to the size the model was trained at") diameter
+#@ String (label="Voxel size (um)", required=false, value="", description="If the volume does not say; one number for all directions") pixel
+#@ CommandService commands
+#@ DatasetService datasets
+#@ UIService ui
+// shared: Problem Report Bundle Settings Resampling FieldOfView Outlines Slices StarDist Particles ViewRun PartStack WholeFile
+
+def report = new Report('Segment Views', ui)
+report.guard {
+	def names = (views?.trim() ?: 'xy,xz,yz').split(/[,;\s]+/).findAll { it }
+	def unknown = names.find { !(it in ['xy', 'xz', 'yz']) }
+	if (unknown) throw new Problem("There is no view $unknown; the views are xy, xz and yz.")
+	def volume = null
+	for (name in names) {
+		def bundle = Bundle.open(name == 'xy' || sideModel == null ? model : sideModel)
+		def settings = Settings.of(bundle, prob, nms, percentiles, diameter)
+		def starDist = new StarDist(commands, datasets, bundle, settings)
+		if (volume == null) {
+			volume = Slices.open(image, Settings.number('The voxel size', pixel, bundle.number('pixel_size') ?: 0, 0, 1e6))
+			if (volume.count < 2) throw new Problem("$volume.name: is one image, not a volume; use Segment Image.")
+		}
+		new ViewRun(volume.view(name), new File(new File(out, 'views'), name), starDist, report).run()
+	}
+}
+return null

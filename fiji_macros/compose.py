@@ -1,0 +1,97 @@
+"""The Fiji commands as Fiji gets them: each one file that holds the shared classes it needs."""
+
+import importlib.metadata
+import re
+from pathlib import Path
+
+COMMANDS = (
+    "Segment_Image",
+    "Segment_View",
+    "Segment_Views",
+    "Segment_Folder",
+    "Correct_Labels",
+)
+MACROS = ("Segment_Image", "Segment_View", "Segment_Views")
+
+_FOLDER = Path(__file__).resolve().parent
+_SHARED = re.compile(r"^// shared: (.+)$", re.MULTILINE)
+_IMPORT = re.compile(r"^import .+\n", re.MULTILINE)
+
+
+def compose(command: str) -> str:
+    """Return a command's Groovy text, complete in itself.
+
+    SciJava scripts cannot import one another, and a text that is run without being installed has
+    no folder to look in. So the classes that a command names in its line ``// shared: A B`` are
+    put behind it here: at installation, for the zip, and when a program runs the text.
+
+    Parameters
+    ----------
+    command
+        One of `COMMANDS`.
+
+    Returns
+    -------
+    str
+        ``#@`` parameters, imports, the command, then the shared classes.
+
+    Raises
+    ------
+    ValueError
+        If there is no such command.
+    """
+    if command not in COMMANDS:
+        raise ValueError(f"there is no command {command}; they are {', '.join(COMMANDS)}")
+    own = (_FOLDER / f"{command}.groovy").read_text(encoding="utf-8")
+    shared = [
+        (_FOLDER / "shared" / f"{name}.groovy").read_text(encoding="utf-8")
+        for name in _named(own, command)
+    ]
+    parameters = [line for line in own.splitlines() if line.startswith("#@")]
+    body = [line for line in own.splitlines() if not line.startswith(("#@", "// shared:"))]
+    imports = sorted({line for text in shared for line in _IMPORT.findall(text)})
+    classes = [_IMPORT.sub("", text).strip() for text in shared]
+    return (
+        "\n".join(parameters)
+        + f"\n// Particlebridge {version()}: {command.replace('_', ' ')}\n"
+        + "".join(imports)
+        + "\n".join(body).rstrip()
+        + "\n\n"
+        + "\n\n".join(classes)
+        + "\n"
+    )
+
+
+def macro(name: str) -> str:
+    """Return an ImageJ macro's text, its shared functions behind it.
+
+    Parameters
+    ----------
+    name
+        One of `MACROS`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such macro.
+    """
+    if name not in MACROS:
+        raise ValueError(f"there is no macro {name}; they are {', '.join(MACROS)}")
+    own = (_FOLDER / f"{name}.ijm").read_text(encoding="utf-8")
+    shared = [
+        (_FOLDER / "shared" / f"{part}.ijm").read_text(encoding="utf-8")
+        for part in _named(own, name)
+    ]
+    return f"// Particlebridge {version()}\n" + "\n".join([_SHARED.sub("", own), *shared])
+
+
+def version() -> str:
+    """Return the version that installed files bear."""
+    return importlib.metadata.version("particlebridge")
+
+
+def _named(text: str, name: str) -> list[str]:
+    line = _SHARED.search(text)
+    if line is None:
+        raise ValueError(f"{name} has no line that names its shared parts")
+    return line[1].split()

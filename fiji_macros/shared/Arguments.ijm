@@ -1,0 +1,59 @@
+// Runs a Particlebridge command and makes sure that it left what it should.
+function runChecked(command, arguments, known, expected) {
+	List.setCommands;
+	installed = List.get(command) != "";
+	List.clear();
+	if (!installed)
+		stop(command + " is not among Fiji's commands: install Particlebridge (see its README) and start Fiji again.");
+	if (arguments == "") {
+		run(command); // asks in its own dialog
+		return;
+	}
+	refuseUnknown(arguments, known);
+	out = valueOf(arguments, "out");
+	run(command, arguments);
+	if (out == "") return;
+	for (i = 0; i < expected.length; i++) {
+		path = out + File.separator + expected[i];
+		if (!File.exists(path) || File.length(path) == 0)
+			stop(command + " came back, but did not write " + path + "; the lines above, or Fiji's Console, tell why.");
+	}
+}
+
+// The value of key in "key=value key2=[value with spaces]"; "" if it is not there.
+function valueOf(arguments, key) {
+	start = indexOf(" " + arguments, " " + key + "=");
+	if (start < 0) return "";
+	rest = substring(arguments, start + lengthOf(key) + 1);
+	if (startsWith(rest, "[")) {
+		end = indexOf(rest, "]");
+		if (end < 0) stop("The value of " + key + " opens a [ and does not close it.");
+		return substring(rest, 1, end);
+	}
+	end = indexOf(rest, " ");
+	if (end < 0) return rest;
+	return substring(rest, 0, end);
+}
+
+// ImageJ drops misspelt keys silently; here they are an error.
+function refuseUnknown(arguments, known) {
+	rest = arguments;
+	while (lengthOf(rest) > 0) {
+		equal = indexOf(rest, "=");
+		if (equal < 0) stop("Arguments look like image=[/a b.tif] model=[/m.zip], not: " + rest);
+		key = String.trim(substring(rest, 0, equal));
+		found = false;
+		for (i = 0; i < known.length; i++) if (known[i] == key) found = true;
+		if (!found) stop("There is no setting " + key + "; there are: " + String.join(known, ", "));
+		rest = substring(rest, equal + 1);
+		end = indexOf(rest, " ");
+		if (startsWith(rest, "[")) end = indexOf(rest, "]") + 1;
+		if (end <= 0) end = lengthOf(rest);
+		rest = String.trim(substring(rest, minOf(end, lengthOf(rest))));
+	}
+}
+
+function stop(sentence) {
+	print("[particlebridge] ERROR " + sentence);
+	exit(sentence);
+}

@@ -1,0 +1,65 @@
+/** All images of a folder, each into a folder of its own; what is done is not done again. */
+class FolderRun {
+
+	final File folder
+	final File out
+	final StarDist starDist
+	final Report report
+
+	FolderRun(File folder, File out, StarDist starDist, Report report) {
+		this.folder = folder
+		this.out = out
+		this.starDist = starDist
+		this.report = report
+	}
+
+	void run() {
+		if (folder == null || !folder.directory) throw new Problem("$folder: there is no such folder.")
+		def files = Slices.imagesIn(folder)
+		if (files.empty) throw new Problem("$folder: holds no image (${Slices.SUFFIXES.join(', ')}).")
+		if (!out.directory && !out.mkdirs()) throw new Problem("$out: this folder cannot be made.")
+		report.keepLog(new File(out, 'segment_folder.log'))
+		report.say("$folder: ${files.size()} images, $starDist.settings, model $starDist.bundle.file.name")
+		def failed = [:]
+		files.eachWithIndex { File file, int i ->
+			report.progress('image', i, files.size())
+			try {
+				one(file, new File(out, nameFor(file, files)))
+			} catch (Exception failure) {
+				failed[file.name] = Report.sentenceOf(failure)
+				report.say("$file.name failed: ${failed[file.name]}")
+				if (failed.size() == files.size()) return
+			}
+		}
+		if (failed) {
+			throw new Problem("${failed.size()} of ${files.size()} images failed, the others are done; the first, " +
+				"${failed.keySet().first()}: ${failed.values().first()}")
+		}
+	}
+
+	/** The stem; the whole name where two images share a stem. */
+	static String nameFor(File file, List<File> files) {
+		def stem = { File f -> f.name.substring(0, f.name.lastIndexOf('.')) }
+		files.count { stem(it) == stem(file) } == 1 ? stem(file) : file.name
+	}
+
+	private void one(File file, File target) {
+		def slices = Slices.open(file, starDist.bundle.number('pixel_size') ?: 0)
+		def view = new ViewRun(slices, target, starDist, report)
+		if (slices.count > 1) {
+			view.run()
+			return
+		}
+		def key = new File(target, 'fiji.txt')
+		if (new File(target, 'objects.csv').exists() && key.exists() && key.getText('UTF-8') == view.settingsKey) {
+			report.say("$file.name: was done before")
+			return
+		}
+		def grey = slices.slice(0)
+		def particles = starDist.segment(grey, slices.h, slices.w, view.scale, file.name)
+		new File(target, 'objects.csv').delete()
+		new ImageResult(particles, grey, slices).save(target, view.calibration())
+		key.setText(view.settingsKey, 'UTF-8')
+		report.say("$file.name: ${particles.outlines.size()} particles")
+	}
+}

@@ -1,0 +1,133 @@
+import groovy.transform.CompileStatic
+import ij.ImagePlus
+import ij.gui.Overlay
+import ij.gui.Roi
+import ij.io.FileSaver
+import ij.measure.Calibration
+import ij.process.ColorProcessor
+import ij.process.FloatProcessor
+import ij.process.ImageProcessor
+import ij.process.LUT
+import java.awt.Color
+
+/** What is kept of one image: labels, prob and dist, ROIs, an overlay and a table. */
+class ImageResult {
+
+	final Particles particles
+	final float[] grey
+	final Slices slices
+
+	ImageResult(Particles particles, float[] grey, Slices slices) {
+		this.particles = particles
+		this.grey = grey
+		this.slices = slices
+	}
+
+	/** objects.csv comes last: where it stands, the rest is whole. */
+	void save(File folder, Calibration calibration) {
+		if (!folder.directory && !folder.mkdirs()) throw new Problem("$folder: this folder cannot be made.")
+		['labels': particles.labels, 'prob': particles.probImage(), 'dist': particles.distImage()].each { name, pixels ->
+			def image = new ImagePlus(name, pixels)
+			image.calibration = calibration
+			WholeFile.write(new File(folder, name + '.tif')) { File beside ->
+				if (!new FileSaver(image).saveAsTiff(beside.path)) throw new Problem("$folder: $name.tif could not be written.")
+			}
+		}
+		WholeFile.write(new File(folder, 'overlay.png')) { File beside ->
+			if (!new FileSaver(new ImagePlus('overlay', drawn())).saveAsPng(beside.path)) {
+				throw new Problem("$folder: overlay.png could not be written.")
+			}
+		}
+		RoiZip.write(new File(folder, 'rois.zip'), rois())
+		WholeFile.write(new File(folder, 'objects.csv')) { File beside -> beside.setText(table(), 'UTF-8') }
+	}
+
+	/** The outlines as the plugin found them, named by their label. */
+	List<Roi> rois() {
+		def result = []
+		particles.outlines.eachWithIndex { Roi outline, int i ->
+			outline.name = String.format('%04d', i + 1)
+			outline.strokeColor = colour(i)
+			result << outline
+		}
+		return result
+	}
+
+	Overlay overlay() {
+		def overlay = new Overlay()
+		rois().each { overlay.add(it) }
+		return overlay
+	}
+
+	ColorProcessor drawn() {
+		def sorted = (float[]) grey.clone()
+		Arrays.sort(sorted)
+		def image = new FloatProcessor(particles.w, particles.h, (float[]) grey.clone())
+		image.setMinAndMax(sorted[(int) (0.005 * (sorted.length - 1))], sorted[(int) (0.998 * (sorted.length - 1))])
+		def picture = image.convertToByteProcessor().convertToColorProcessor()
+		particles.outlines.eachWithIndex { Roi outline, int i ->
+			picture.setColor(colour(i))
+			picture.draw(outline)
+		}
+		return picture
+	}
+
+	static Color colour(int i) { Color.getHSBColor((float) ((i + 1) * 0.61803398875d % 1), 0.9f, 1f) }
+
+	/** A colour for every label, black for the background, as in the overlay. */
+	static LUT labelColours() {
+		def parts = [new byte[256], new byte[256], new byte[256]]
+		for (int i = 1; i < 256; i++) {
+			def c = colour(i - 1)
+			[c.red, c.green, c.blue].eachWithIndex { value, k -> parts[k][i] = (byte) value }
+		}
+		return new LUT(parts[0], parts[1], parts[2])
+	}
+
+	/** The same columns as Python's objects.csv: lengths in micrometres if the image is calibrated. */
+	String table() {
+		def m = moments(particles.labels, particles.outlines.size(), slices.spacing[1], slices.spacing[2])
+		def lines = ['label,y,x,area,major_axis,minor_axis,orientation,probability']
+		m.eachWithIndex { double[] row, int i ->
+			if (row[0] > 0) {
+				lines << ([i + 1] + (row[1..6] + [particles.rays[i][2]]).collect { String.format(Locale.ROOT, '%.6g', it as double) }).join(',')
+			}
+		}
+		return lines.join('\n') + '\n'
+	}
+
+	/** For each label: pixels, y, x, area, axes of the ellipse with equal second moments, its angle from y to x. */
+	@CompileStatic
+	static List<double[]> moments(ImageProcessor labels, int count, double height, double width) {
+		double[][] sums = new double[count][6]
+		int w = labels.width
+		for (int i = 0; i < w * labels.height; i++) {
+			int k = labels.get(i)
+			if (k == 0 || k > count) continue
+			double y = i.intdiv(w).intValue() * height
+			double x = (i % w) * width
+			double[] s = sums[k - 1]
+			s[0] += 1
+			s[1] += y
+			s[2] += x
+			s[3] += y * y
+			s[4] += x * x
+			s[5] += y * x
+		}
+		List<double[]> rows = []
+		for (double[] s : sums) {
+			double n = s[0]
+			double y = s[1] / n
+			double x = s[2] / n
+			double yy = Math.max(0d, s[3] / n - y * y)
+			double xx = Math.max(0d, s[4] / n - x * x)
+			double yx = s[5] / n - y * x
+			double middle = (yy + xx) / 2
+			double spread = Math.sqrt((yy - xx) * (yy - xx) / 4 + yx * yx)
+			double angle = yy == xx ? (yx > 0 ? -45d : 45d) : Math.toDegrees(0.5d * Math.atan2(2 * yx, yy - xx))
+			rows.add([n, y, x, n * height * width, 4 * Math.sqrt(middle + spread),
+				4 * Math.sqrt(Math.max(0d, middle - spread)), angle] as double[])
+		}
+		return rows
+	}
+}

@@ -1,0 +1,7 @@
+/** Something the user can mend: its message is one sentence, shown as it is, without a stack trace. */
+class Problem extends RuntimeException {
+
+	Problem(String sentence) { super(sentence) }
+
+	Problem(String sentence, Throwable cause) { super(sentence, cause) }
+}

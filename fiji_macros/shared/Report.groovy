@@ -1,0 +1,94 @@
+import ij.IJ
+import ij.macro.Interpreter
+import java.awt.GraphicsEnvironment
+
+/** Says what happens and what went wrong: in the window, or on the terminal of a headless run. */
+class Report {
+
+	static final String MARK = '[particlebridge] '
+
+	final String command
+	final def ui
+	final boolean headless
+	private File logFile
+
+	Report(String command, ui) {
+		this.command = command
+		this.ui = ui
+		this.headless = GraphicsEnvironment.headless || ui == null || ui.isHeadless()
+	}
+
+	void say(String line) {
+		if (headless) println MARK + line
+		else IJ.log(line)
+		logFile?.append(java.time.LocalDateTime.now().withNano(0).toString() + '  ' + line + '\n', 'UTF-8')
+	}
+
+	void progress(String what, int done, int total) {
+		if (headless) println "$MARK$what $done/$total"
+		else {
+			IJ.showStatus("$what $done of $total")
+			IJ.showProgress(done, total)
+		}
+	}
+
+	void keepLog(File file) { logFile = file }
+
+	/**
+	 * Runs the work of a command; whatever fails becomes one sentence: in a dialog, or on stderr. A Fiji
+	 * that was started for this command alone then ends with exit code 1.
+	 */
+	void guard(Closure work) {
+		try {
+			work.call()
+		} catch (Throwable failure) {
+			tell(failure)
+		}
+	}
+
+	private void tell(Throwable failure) {
+		String sentence = sentenceOf(failure)
+		if (logFile != null) logFile.append("ERROR  $sentence\n", 'UTF-8')
+		if (headless) {
+			System.out.flush()
+			System.err.println("${MARK}ERROR $command: $sentence")
+			if (!(failure instanceof Problem)) failure.printStackTrace()
+			System.err.flush()
+			if (startedFromCommandLine()) System.exit(1)
+		} else {
+			if (!(failure instanceof Problem)) IJ.handleException(failure)
+			IJ.error("Particlebridge: $command", wrapped(sentence, 90))
+		}
+		// A macro that called this command must not go on as if it had worked.
+		if (Interpreter.getInstance() != null) Interpreter.getInstance().abortMacro()
+		throw new Problem(sentence, failure)
+	}
+
+	static String sentenceOf(Throwable failure) {
+		if (failure instanceof OutOfMemoryError) {
+			return 'Fiji ran out of memory: give it more in Edit > Options > Memory & Threads..., start it again, ' +
+				'and run the same command: finished slices are kept.'
+		}
+		if (failure instanceof Problem) return failure.message
+		return failure.message ? "$failure.message (${failure.class.simpleName})" : failure.toString()
+	}
+
+	/** Whether this Java was started to run Fiji, and not by Python or another program that uses it. */
+	static boolean startedFromCommandLine() {
+		Thread.allStackTraces.values().any { frames ->
+			frames.any { frame ->
+				frame.methodName == 'main' && (frame.className.endsWith('.ClassLauncher') ||
+					frame.className in ['net.imagej.Main', 'sc.fiji.Main', 'fiji.Main', 'ij.ImageJ'])
+			}
+		}
+	}
+
+	private static String wrapped(String sentence, int columns) {
+		def lines = ['']
+		for (word in sentence.split(' ')) {
+			if (lines.last().length() + word.length() > columns) lines << ''
+			lines[-1] = (lines.last() + ' ' + word).trim()
+		}
+		return lines.join('\n')
+	}
+}

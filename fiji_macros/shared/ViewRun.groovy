@@ -1,0 +1,145 @@
+import groovy.json.JsonOutput
+import ij.ImagePlus
+import ij.io.FileSaver
+import ij.measure.Calibration
+
+/** One view: each slice segmented once and kept in .parts, the stacks written when all are there. */
+class ViewRun {
+
+	static final List<String> STACKS = ['prob', 'dist', 'labels']
+
+	final Slices slices
+	final File folder
+	final StarDist starDist
+	final Report report
+	/** Pixels of the network for one of a slice, down and across. */
+	final double[] scale
+
+	ViewRun(Slices slices, File folder, StarDist starDist, Report report, double[] scale = null) {
+		this.slices = slices
+		this.folder = folder
+		this.starDist = starDist
+		this.report = report
+		this.scale = scale ?: slices.squarePixels().collect { it * starDist.settings.scale } as double[]
+	}
+
+	File getParts() { new File(folder, '.parts') }
+
+	File part(int i) { new File(parts, String.format('%05d.pbp', i)) }
+
+	File getRecord() { new File(folder, 'fiji.json') }
+
+	/** Segments what is missing; with `only` just those slices, and no stacks are written. */
+	void run(List<Integer> only = null) {
+		if (only == null && whole) {
+			report.say("$folder: is complete with the same settings; nothing to do")
+			return
+		}
+		prepare()
+		def missing = (only ?: (0..<slices.count)).findAll { !part(it).exists() }
+		if (only == null && missing.size() < slices.count) {
+			report.say("$folder: ${slices.count - missing.size()} of $slices.count slices were finished before")
+		}
+		def failures = [:]
+		int done = slices.count - missing.size()
+		for (i in missing) {
+			report.progress("slice $i of $folder.name:", done, slices.count)
+			try {
+				starDist.segment(slices.slice(i), slices.h, slices.w, scale,
+					"$slices.name, slice ${i + 1}").save(part(i))
+				done++
+			} catch (Exception failure) {
+				failures[i] = failure
+				report.say("slice $i failed: ${Report.sentenceOf(failure)}")
+				// The same fault in the first three slices lies in the model or in Fiji, not in a slice.
+				if (failures.size() == 3 && done == 0) break
+			}
+		}
+		if (failures) {
+			throw new Problem("${failures.size()} of $slices.count slices failed (${failures.keySet().take(10).join(', ')}): " +
+				"${Report.sentenceOf(failures.values().first())} The others are kept: mend it and run the same command again.",
+				failures.values().first())
+		}
+		if (only == null) join()
+	}
+
+	private void prepare() {
+		if (!folder.directory && !folder.mkdirs()) throw new Problem("$folder: this folder cannot be made.")
+		def key = new File(parts, 'settings.txt')
+		if (parts.exists() && (!key.exists() || key.getText('UTF-8') != settingsKey)) {
+			report.say("$folder: unfinished slices of other settings are dropped")
+			deleteParts()
+		}
+		if (!parts.directory && !parts.mkdirs()) throw new Problem("$folder: cannot be written to.")
+		key.setText(settingsKey, 'UTF-8')
+	}
+
+	/** What a finished slice depends on. */
+	String getSettingsKey() {
+		"$slices.name $slices.count x $slices.h x $slices.w spacing=${slices.spacing as List} " +
+			"scale=${scale as List} model=${starDist.bundle.facts.digest ?: starDist.bundle.file.length()} $starDist.settings"
+	}
+
+	boolean isWhole() {
+		if (!STACKS.every { new File(folder, it + '.tif').exists() } || !record.exists()) return false
+		try {
+			return new groovy.json.JsonSlurper().parse(record, 'UTF-8').key == settingsKey
+		} catch (Exception damaged) {
+			return false
+		}
+	}
+
+	private void join() {
+		record.delete()
+		for (name in STACKS) write(name)
+		WholeFile.write(record) { File beside ->
+			beside.setText(JsonOutput.prettyPrint(JsonOutput.toJson([
+				engine: 'fiji', key: settingsKey, imagej: ij.IJ.fullVersion, java: System.getProperty('java.version'),
+				model: starDist.bundle.file.name, slices: slices.count, spacing_um: slices.spacing as List,
+				settings: starDist.settings.toString(), finished: java.time.LocalDateTime.now().withNano(0).toString()
+			])), 'UTF-8')
+		}
+		deleteParts()
+		report.say("$folder: labels.tif, prob.tif and dist.tif of $slices.count slices are written")
+	}
+
+	private void write(String name) {
+		def stack = new PartStack(slices.w, slices.h, slices.count, name, { int i -> part(i) })
+		def image = new ImagePlus(name, stack)
+		image.calibration = calibration()
+		WholeFile.write(new File(folder, name + '.tif')) { File beside ->
+			def saver = new FileSaver(image)
+			boolean saved = slices.count > 1 ? saver.saveAsTiffStack(beside.path) : saver.saveAsTiff(beside.path)
+			if (!saved) throw new Problem("$folder: $name.tif could not be written; is the disk full?")
+		}
+	}
+
+	Calibration calibration() {
+		def c = new Calibration()
+		if (slices.calibrated) {
+			c.unit = 'micron'
+			c.pixelDepth = slices.spacing[0]
+			c.pixelHeight = slices.spacing[1]
+			c.pixelWidth = slices.spacing[2]
+		}
+		return c
+	}
+
+	/** 0-3,7 as [0, 1, 2, 3, 7]. */
+	static List<Integer> numbers(String ranges) {
+		def result = []
+		for (range in ranges.split(',')) {
+			def ends = range.trim().split('-')
+			if (ends.length > 2 || !ends.every { it.isInteger() }) {
+				throw new Problem("Slices are named like 0-3,7, not: $ranges")
+			}
+			result.addAll((ends.first() as int)..(ends.last() as int))
+		}
+		return result
+	}
+
+	private void deleteParts() {
+		parts.listFiles()?.each { it.delete() }
+		parts.delete()
+	}
+}
