@@ -62,13 +62,17 @@ def extract(zip_path: str | os.PathLike[str], folder: str | os.PathLike[str]) ->
 
 
 @contextmanager
-def opened(zip_path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
+def opened(
+    zip_path: str | os.PathLike[str], max_files: int = MAX_FILES
+) -> Iterator[zipfile.ZipFile]:
     """Open a zip after checking its directory; damage found while reading is a ValueError too.
 
     Parameters
     ----------
     zip_path
         The zip; nothing in it is trusted.
+    max_files
+        More files than this are refused.
 
     Yields
     ------
@@ -85,7 +89,7 @@ def opened(zip_path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
         raise FileNotFoundError(f"{zip_path}: no such file; give the path of a model's .zip")
     try:
         with zipfile.ZipFile(zip_path) as archive:
-            _check(archive, zip_path)
+            _check(archive, zip_path, max_files)
             yield archive
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise ValueError(
@@ -93,9 +97,9 @@ def opened(zip_path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
         ) from error
 
 
-def _check(archive: zipfile.ZipFile, zip_path: Path) -> None:
+def _check(archive: zipfile.ZipFile, zip_path: Path, max_files: int) -> None:
     infos = archive.infolist()
-    if len(infos) > MAX_FILES:
+    if len(infos) > max_files:
         raise ValueError(f"{zip_path} holds {len(infos)} files; a model has a handful")
     # Case-insensitive file systems (Windows, macOS) would let one name overwrite the other.
     seen: set[str] = set()
