@@ -32,3 +32,11 @@ from .views import to_view as to_view
 from .damage_model import Explanation as Explanation
 from .damage_model import explain as explain
 from .report import write_report as write_report
+from .diameters import typical_diameter as typical_diameter
+from .flow_fusion import flow_fusion as flow_fusion
+from .fusion import Fusion as Fusion
+from .fusion import ViewStack as ViewStack
+from .fusion import fuse as fuse
+from .kmeans1d import kmeans_1d as kmeans_1d
+from .paper_fusion import paper_fusion as paper_fusion
+from .solids import find_solid as find_solid

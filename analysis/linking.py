@@ -175,8 +175,7 @@ def number_objects(labels: np.ndarray) -> Objects2D:
         count = np.bincount(flat.ravel())
         counts[index] = count.size - 1
         sizes.append(count[1:])
-        np.add(flat, first, out=numbers[index], where=flat > 0, casting="unsafe")
-        numbers[index][flat == 0] = 0
+        numbers[index] = np.where(flat, flat.astype(np.int32) + first, 0)
         first += count.size - 1
     slices = np.concatenate([[-1], np.repeat(np.arange(len(labels)), counts)])
     return Objects2D(numbers, slices, np.concatenate(sizes))

@@ -1,0 +1,146 @@
+"""From each view's stack of 2-D objects to one volume of bodies: the door to all methods."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from .agreement import agreement_table
+from .consensus import consensus
+from .flow_fusion import flow_fusion
+from .paper_fusion import paper_fusion
+from .solids import find_solid
+from .views import VIEWS, View, from_view
+
+Method = Literal["consensus", "flow", "paper"]
+
+
+@dataclass(frozen=True)
+class ViewStack:
+    """What the network said about one view, slice by slice, in the view's own order.
+
+    Attributes
+    ----------
+    labels
+        Integer labels, 0 background; xy (Z, Y, X), xz (Y, Z, X), yz (X, Z, Y). They may start
+        again in every slice. An array or a memory map.
+    prob
+        Object probability, 0..1, same shape; None if there is none.
+    dist
+        Mean distance to the object's edge, pixels, same shape; needed by method ``"paper"``.
+    """
+
+    labels: np.ndarray
+    prob: np.ndarray | None = None
+    dist: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """Fused bodies.
+
+    Attributes
+    ----------
+    labels
+        (Z, Y, X) int32 bodies, cracks included; 1..n, 0 background.
+    solid
+        (Z, Y, X) bool, material of the bodies; None without grey values.
+    table
+        One row per body, as `agreement_table` gives it.
+    """
+
+    labels: np.ndarray
+    solid: np.ndarray | None
+    table: pd.DataFrame
+
+
+def fuse(
+    views: Mapping[str, ViewStack],
+    volume: np.ndarray | None = None,
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    method: Method = "consensus",
+    *,
+    min_diameter: float | None = None,
+    min_iou: float = 0.3,
+    max_gap: int = 3,
+    downscale: float = 0.25,
+    min_voxels: int = 2000,
+) -> Fusion:
+    """Fuse one to three views into one volume of bodies.
+
+    Parameters
+    ----------
+    views
+        One to three of ``"xy"``, ``"xz"``, ``"yz"``.
+    volume
+        (Z, Y, X) grey values. With them edges are refined and the void in each body is found.
+    spacing
+        Voxel size (z, y, x), um.
+    method
+        ``"consensus"``: see `consensus`. ``"paper"``, ``"flow"``: as FEATURES.md tells of Li et
+        al., Science 376 (2022).
+    min_diameter
+        Bodies smaller than a ball of this diameter, um, are dropped; by default a quarter of the
+        typical body's (consensus and flow).
+    min_iou, max_gap
+        How slices are linked (`link_slices`); consensus only.
+    downscale, min_voxels
+        The paper's scale and its smallest component at that scale; fit them to the particles.
+
+    Returns
+    -------
+    Fusion
+
+    Raises
+    ------
+    ValueError
+        If there is no view, a name or a shape is wrong, or the method lacks what it needs.
+    """
+    stacks = _checked(views, volume)
+    labels_of = {view: stack.labels for view, stack in stacks.items()}
+    if method == "consensus":
+        labels = consensus(labels_of, spacing, min_diameter, min_iou, max_gap)
+    elif method == "flow":
+        labels = flow_fusion(labels_of, spacing, min_diameter)
+    elif method == "paper":
+        labels = paper_fusion(
+            {view: stack.dist for view, stack in stacks.items()}, downscale, min_voxels
+        )
+    else:
+        raise ValueError(f"Views are fused by consensus, flow or paper, not by {method!r}.")
+    solid = None if volume is None else find_solid(volume, labels, spacing)
+    return Fusion(labels, solid, agreement_table(labels, labels_of, spacing))
+
+
+def _checked(views: Mapping[str, ViewStack], volume: np.ndarray | None) -> dict[View, ViewStack]:
+    """Give the views in their fixed order, after checking that they show one volume."""
+    unknown = [name for name in views if name not in VIEWS]
+    if unknown:
+        raise ValueError(f"A view is one of {', '.join(VIEWS)}, not {unknown[0]!r}.")
+    if not views:
+        raise ValueError("There is no view to fuse; give at least one of xy, xz, yz.")
+    checked = {view: views[view] for view in VIEWS if view in views}
+    shapes = {}
+    for view, stack in checked.items():
+        for name in ("labels", "prob", "dist"):
+            array = getattr(stack, name)
+            if array is None:
+                continue
+            if array.ndim != 3:
+                raise ValueError(
+                    f"The {name} of view {view} have {array.ndim} axes; "
+                    "give a stack of slices with three."
+                )
+            shapes[f"{name} of view {view}"] = from_view(array, view).shape
+    if volume is not None:
+        shapes["volume"] = volume.shape
+    first, shape = next(iter(shapes.items()))
+    for name, other in shapes.items():
+        if other != shape:
+            raise ValueError(
+                f"The {name} make a volume of (Z, Y, X) {other}, the {first} one of {shape}; "
+                "give stacks of one and the same volume, each in its view's order."
+            )
+    return checked
