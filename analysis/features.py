@@ -10,7 +10,7 @@ import pandas as pd
 from . import paper_recipe
 from .closing import ball_reach
 from .feature_table import COLUMNS, Recipe, units
-from .field_of_view import FieldOfView
+from .particle_visibility import FieldOfView
 from .moments import principal_axes
 from .neighbourhood import add_box_sums, nearest, orientation_spread, spread
 from .orientation import euler_angles
