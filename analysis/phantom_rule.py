@@ -3,7 +3,7 @@
 import numpy as np
 
 # Weights of depth, size and contact after 10 and after 50 cycles; each driver runs over 0..1.
-_WEIGHTS = {10: (0.36, 0.42, 0.32), 50: (0.50, 0.30, 0.38)}
+_WEIGHTS = {10: (0.32, 0.42, 0.48), 50: (0.44, 0.32, 0.52)}
 _CHANCE = 0.075  # standard deviation of what no driver explains
 _LEAST, _MOST = 0.01, 0.36
 
@@ -17,11 +17,11 @@ def damage_rule(
 ) -> np.ndarray:
     """Give each particle the share of its body that becomes void.
 
-    ``score = wd (1 - depth) + ws size + wc contact / 0.35 + chance`` and
+    ``score = wd (1 - depth) + ws size + wc min(contact / 0.35, 1) + chance`` and
     ``damage = 0.01 + 0.30 s(cycles) (score - 0.1)``, kept within 0.01 and 0.36. So damage
     falls with depth (the separator side breaks first), grows with size and grows with contact.
     s is (cycles / 50)^0.5: about 0.45 at 10 cycles, 1 at 50. The weights (wd, ws, wc) pass from
-    (0.36, 0.42, 0.32) at 10 cycles to (0.50, 0.30, 0.38) at 50, linearly in log(cycles): early on a
+    (0.32, 0.42, 0.48) at 10 cycles to (0.44, 0.32, 0.52) at 50, linearly in log(cycles): early on a
     particle's own size decides, later its place.
 
     Parameters
