@@ -38,3 +38,11 @@ def view_spacing(spacing: tuple[float, float, float], view: View) -> tuple[float
     """Give the (Z, Y, X) voxel size in the order of a view's stack: (step, height, width)."""
     a, b, c = _ORDER[view]
     return spacing[a], spacing[b], spacing[c]
+
+
+def volume_spacing(
+    stack_spacing: tuple[float, float, float], view: View
+) -> tuple[float, float, float]:
+    """Give a view's voxel size back in (Z, Y, X) order; the inverse of `view_spacing`."""
+    z, y, x = np.argsort(_ORDER[view])
+    return stack_spacing[z], stack_spacing[y], stack_spacing[x]

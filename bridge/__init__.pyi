@@ -1,4 +1,15 @@
+from .demo import demo as demo
+from .diameter import estimate_diameter as estimate_diameter
 from .engine import Engine as Engine
 from .engine import Failure as Failure
 from .engine import Settings as Settings
+from .file_commands import compare as compare
+from .file_commands import explain as explain
+from .file_commands import measure as measure
+from .folder_fusion import fuse as fuse
+from .pipeline import run as run
 from .python_engine import PythonEngine as PythonEngine
+from .segmentation import segment as segment
+from .volumes import read_image as read_image
+from .volumes import read_labels as read_labels
+from .volumes import read_volume as read_volume

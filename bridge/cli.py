@@ -6,7 +6,6 @@ import traceback
 from importlib.metadata import version as package_version
 from typing import Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -22,11 +21,11 @@ _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
 class _Commands(TyperGroup):
     """Turn errors into one sentence and exit code 1; usage errors keep exit code 2."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: typer.Context) -> Any:
         try:
             return super().invoke(ctx)
         except (ValueError, OSError, RuntimeError, MemoryError, ImportError) as error:
-            if isinstance(error, click.ClickException | click.exceptions.Exit | click.Abort):
+            if isinstance(error, typer.Exit | typer.Abort):
                 raise
             if ctx.params.get("verbose"):
                 traceback.print_exc()

@@ -16,6 +16,13 @@ class EngineName(StrEnum):
     fiji = "fiji"
 
 
+class Numerics(StrEnum):
+    """Whose rules turn the network's output into labels."""
+
+    plugin = "plugin"
+    stardist = "stardist"
+
+
 class Method(StrEnum):
     """How the views become one volume."""
 
@@ -108,6 +115,9 @@ Percentiles = Annotated[
     Any, typer.Option("--percentiles", parser=_percentiles, metavar="LO,HI",
                       help="For normalisation; else the model's.")
 ]  # fmt: skip
+NumericsOption = Annotated[
+    Numerics, typer.Option("--numerics", help="The Fiji plugin's rules, or StarDist's own.")
+]
 MethodOption = Annotated[Method, typer.Option("--method", help="How the views are fused.")]
 RecipeOption = Annotated[Recipe, typer.Option("--recipe", help="How features are counted.")]
 FeaturesOption = Annotated[

@@ -16,6 +16,8 @@ from .cli_options import (
     MethodOption,
     Model,
     NmsThresh,
+    Numerics,
+    NumericsOption,
     Out,
     Percentiles,
     ProbThresh,
@@ -53,6 +55,7 @@ def run(
     prob_thresh: ProbThresh = None,
     nms_thresh: NmsThresh = None,
     percentiles: Percentiles = None,
+    numerics: NumericsOption = Numerics.plugin,
     method: MethodOption = Method.consensus,
     recipe: RecipeOption = Recipe.physical,
     features: FeaturesOption = Regressors.drivers,
@@ -75,6 +78,7 @@ def run(
         prob_thresh=prob_thresh,
         nms_thresh=nms_thresh,
         percentiles=percentiles,
+        numerics=numerics.value,
         method=method.value,
         recipe=recipe.value,
         features=features.value,
@@ -95,6 +99,7 @@ def segment(
     prob_thresh: ProbThresh = None,
     nms_thresh: NmsThresh = None,
     percentiles: Percentiles = None,
+    numerics: NumericsOption = Numerics.plugin,
 ) -> None:
     """Find the particles of images, or of a volume's views.
 
@@ -115,6 +120,7 @@ def segment(
         prob_thresh=prob_thresh,
         nms_thresh=nms_thresh,
         percentiles=percentiles,
+        numerics=numerics.value,
     )
     print(out)
 

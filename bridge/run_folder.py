@@ -72,6 +72,35 @@ class RunFolder:
         }
         self._save()
 
+    def claim(self, part: str, key: Mapping[str, Any]) -> None:
+        """Take a part of the folder for results of these settings, or find it taken by others.
+
+        Pieces of a part are not told apart by their settings, so they must never mix.
+
+        Parameters
+        ----------
+        part
+            Such as ``"views/xy"``.
+        key
+            Settings and inputs that the part's results depend on.
+
+        Raises
+        ------
+        ValueError
+            If the folder holds that part made with other settings; names the first that differs.
+        """
+        claims = self.record.setdefault("claims", {})
+        wanted = json.loads(json.dumps(key, default=_plain))
+        held = claims.get(part)
+        if held is not None and held != wanted and (self.path / part).exists():
+            name = next(k for k in {**held, **wanted} if held.get(k) != wanted.get(k))
+            raise ValueError(
+                f"{self.path / part} holds results with {name} = {held.get(name)}, not "
+                f"{wanted.get(name)}; choose another --out, or delete that folder to do it anew"
+            )
+        claims[part] = wanted
+        self._save()
+
     def is_done(self, stage: str, key: Mapping[str, Any], outputs: Sequence[Path]) -> bool:
         """Tell whether a stage was finished with this key and its outputs are all there."""
         entry = self.record.get("stages", {}).get(stage)

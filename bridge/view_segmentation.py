@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from particlebridge.analysis import Prediction, atomic_path
+from particlebridge.analysis import Prediction, ViewStack, atomic_path
 
 from .engine import Engine, Failure
+from .volumes import read_volume
 from .voxel_size import Spacing
 from .writing import write_stack
 
@@ -71,6 +72,17 @@ class ViewFolder:
                     self.path / f"{name}.tif", self._planes(name), self.shape, dtype, self.spacing
                 )
         shutil.rmtree(self._parts, ignore_errors=True)
+
+    def labels(self) -> np.ndarray:
+        """Map the finished labels, (N, H, W), without loading them."""
+        return self._mapped("labels")
+
+    def stacks(self) -> ViewStack:
+        """Map labels, probability and mean distance, without loading them."""
+        return ViewStack(self._mapped("labels"), self._mapped("prob"), self._mapped("dist"))
+
+    def _mapped(self, name: str) -> np.ndarray:
+        return read_volume(self.path / f"{name}.tif").data
 
     def _planes(self, name: str) -> Iterator[np.ndarray]:
         for i in range(self.shape[0]):

@@ -1,0 +1,107 @@
+"""From the tables of one or many volumes to one explanation and one report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from particlebridge import analysis
+
+from .console import notice
+from .run_folder import RunFolder
+from .sheet import Item
+from .tables import read_table, write_table
+from .volumes import read_labels, read_volume
+from .voxel_size import Spacing
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """A volume that has come as far as features.csv."""
+
+    item: Item
+    folder: Path
+    spacing: Spacing
+
+
+def conclude(analysed: Sequence[Analysed], run: RunFolder, features: str) -> Path:
+    """Explain damage over all volumes, by state, and write the report.
+
+    Parameters
+    ----------
+    analysed
+        Volumes with features.csv and contacts.csv in their folders.
+    run
+        Where importance.csv, figures/ and report.html go; several volumes' features.csv too.
+    features
+        Regressors: ``drivers`` or ``paper``.
+
+    Returns
+    -------
+    Path
+        The report.html.
+    """
+    tables = {a.item.name: read_table(a.folder / "features.csv") for a in analysed}
+    if len(analysed) > 1:
+        collected = [
+            tables[a.item.name].assign(volume=a.item.name, state=a.item.state, group=a.item.group)
+            for a in analysed
+        ]
+        write_table(pd.concat(collected, ignore_index=True), run.path / "features.csv")
+    key = {
+        "features": features,
+        "tables": {a.item.name: [a.item.state, (a.folder / "features.csv").stat().st_mtime_ns]
+                   for a in analysed},
+    }  # fmt: skip
+    report = run.path / "report.html"
+    if run.is_done("report", key, [report]):
+        return report
+    particles, contacts = _by_state(analysed, tables)
+    first = analysed[0]
+    explanation, reason = None, ""
+    with run.stage("report", key) as notes:
+        notice("explaining damage")
+        try:
+            explanation = analysis.explain(particles, features=features)
+            write_table(explanation.importance, run.path / "importance.csv")
+        except ValueError as error:
+            reason = str(error)
+            notice(f"no forest: {reason}")
+        solid = first.folder / "solid.tif"
+        analysis.write_report(
+            run.path,
+            features=particles,
+            explanation=explanation,
+            reason=reason,
+            volume=read_volume(first.item.path).data,
+            labels=read_labels(first.folder / "labels.tif"),
+            solid=read_volume(solid).data if solid.exists() else None,
+            spacing=first.spacing,
+            contacts=contacts,
+            fusion=pd.concat([pd.read_csv(a.folder / "fusion.csv") for a in analysed]),
+            settings=run.record,
+            title=first.item.name if len(analysed) == 1 else run.path.name,
+        )
+        notes["forest"] = explanation is not None
+    return report
+
+
+def _by_state(
+    analysed: Sequence[Analysed], tables: dict[str, pd.DataFrame]
+) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """Join the volumes of each state; labels of later volumes are raised to stay unique."""
+    particles: dict[str, list[pd.DataFrame]] = {}
+    contacts: dict[str, list[pd.DataFrame]] = {}
+    offset: dict[str, int] = {}
+    for a in analysed:
+        state = a.item.state or "all"
+        table, network = tables[a.item.name], pd.read_csv(a.folder / "contacts.csv")
+        base = offset.get(state, 0)
+        particles.setdefault(state, []).append(table.assign(label=table["label"] + base))
+        raised = network.assign(source=network["source"] + base, target=network["target"] + base)
+        contacts.setdefault(state, []).append(raised)
+        offset[state] = base + int(table["label"].max() if len(table) else 0)
+    return (
+        {s: pd.concat(p, ignore_index=True) for s, p in particles.items()},
+        {s: pd.concat(c, ignore_index=True) for s, c in contacts.items()},
+    )

@@ -1,0 +1,141 @@
+"""Analysis of files: what `measure`, `explain` and `compare` of the command line do."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from particlebridge import analysis
+from particlebridge.analysis import Score
+
+from .field_of_view import field_of_view
+from .run_folder import RunFolder
+from .tables import read_table, write_table
+from .volumes import read_labels, read_volume
+from .voxel_size import Spacing
+
+
+def measure(
+    volume: str | os.PathLike[str],
+    labels: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    solid: str | os.PathLike[str] | None = None,
+    labels_are: str | None = None,
+    voxel_size: Spacing | None = None,
+    recipe: str = "physical",
+) -> None:
+    """Measure every particle of a label file.
+
+    Parameters
+    ----------
+    volume
+        Grey values.
+    labels
+        Labels of the same shape.
+    out
+        Table to write; contacts.csv goes beside it.
+    solid
+        Mask of material (non-zero); then labels are bodies.
+    labels_are
+        Without a mask: ``"body"`` (cracks included: no void is known, Damage is 0) or
+        ``"solid"`` (only material: bodies are found by closing each particle).
+    voxel_size
+        (z, y, x) in micrometres; wins over the files' own.
+    recipe
+        ``physical`` or ``paper``.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If a file cannot be used, or shapes differ.
+    """
+    grey = read_volume(volume, voxel_size)
+    bodies = read_labels(labels)
+    mask = None
+    if solid is not None:
+        mask = read_volume(solid).data
+    elif labels_are == "body":
+        mask = bodies > 0
+    if bodies.shape != grey.data.shape:
+        raise ValueError(
+            f"{labels}: has shape {bodies.shape}, but {volume} has {grey.data.shape}; "
+            "give the labels of this volume"
+        )
+    if mask is not None and mask.shape != bodies.shape:
+        raise ValueError(f"{solid}: has shape {mask.shape}, but {labels} has {bodies.shape}")
+    table = analysis.measure(
+        grey.data,
+        bodies,
+        grey.spacing,
+        solid=mask,
+        recipe=recipe,
+        field_of_view=field_of_view(grey.data, volume),
+    )
+    write_table(analysis.contacts(bodies, grey.spacing), Path(out).with_name("contacts.csv"))
+    write_table(table, out)
+
+
+def explain(
+    tables: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    features: str = "drivers",
+) -> Path:
+    """Explain damage in one table, or compare it between several (one a state).
+
+    Parameters
+    ----------
+    tables
+        features.csv files; a state is named by its file or, where all are called the same, by the
+        folder it lies in.
+    out
+        Folder for importance.csv, figures/ and report.html.
+    features
+        Regressors: ``drivers`` or ``paper``.
+
+    Returns
+    -------
+    Path
+        The report.html.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If a table cannot be used or holds fewer than 50 usable particles.
+    """
+    paths = [Path(t) for t in tables]
+    stems = [p.stem for p in paths]
+    names = stems if len(set(stems)) == len(stems) else [p.resolve().parent.name for p in paths]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two tables would both be state '{max(names, key=names.count)}'; "
+                         "rename one of the files")  # fmt: skip
+    states = {name: read_table(path) for name, path in zip(names, paths, strict=True)}
+    explanation = analysis.explain(states, features=features)
+    run = RunFolder(out)
+    with run.locked():
+        write_table(explanation.importance, run.path / "importance.csv")
+        run.describe(settings={"tables": [str(p) for p in paths], "features": features})
+        return analysis.write_report(
+            run.path, features=states, explanation=explanation, settings=run.record
+        )
+
+
+def compare(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> Score:
+    """Score the labels of one file against those of another, taken as the truth.
+
+    Parameters
+    ----------
+    a
+        Truth.
+    b
+        Labels of the same shape.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If a file cannot be used, or shapes differ.
+    """
+    truth, labels = read_labels(a), read_labels(b)
+    if truth.shape != labels.shape:
+        raise ValueError(f"{b}: has shape {labels.shape}, but {a} has {truth.shape}")
+    return analysis.score(truth, labels)

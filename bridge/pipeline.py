@@ -1,0 +1,194 @@
+"""The whole road for one volume or many: segment, fuse, measure, explain, report."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from particlebridge import analysis
+
+from .conclusion import Analysed, conclude
+from .console import notice
+from .engine import Settings
+from .field_of_view import field_of_view, fill_outside
+from .folder_fusion import write_fusion
+from .run_folder import RunFolder, array_digest
+from .segment_options import ModelSpec, SegmentOptions
+from .segmentation import segment_volume
+from .sheet import Item, list_items
+from .tables import write_table
+from .volumes import Volume, read_labels, read_volume
+from .voxel_size import Spacing
+
+
+@dataclass(frozen=True)
+class RoadOptions:
+    """What follows segmentation: fusion method, recipe of features, regressors of damage."""
+
+    method: str = "consensus"
+    recipe: str = "physical"
+    features: str = "drivers"
+
+
+def run(
+    volumes: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    voxel_size: Spacing | None = None,
+    model: ModelSpec | Mapping[str, ModelSpec] = "nmc",
+    views: Sequence[str] = analysis.VIEWS,
+    engine: str = "python",
+    fiji: str | None = None,
+    diameter: float | None = None,
+    prob_thresh: float | None = None,
+    nms_thresh: float | None = None,
+    percentiles: tuple[float, float] | None = None,
+    numerics: str = "plugin",
+    method: str = "consensus",
+    recipe: str = "physical",
+    features: str = "drivers",
+) -> Path:
+    """Carry volumes down the whole road; a second call with the same settings resumes.
+
+    Parameters
+    ----------
+    volumes
+        One or more volumes (see `read_volume`), or one CSV sheet with the columns path,
+        voxel_size, state and group. Volumes of several states are compared.
+    out
+        Folder for the results: one volume's files directly, several volumes' in a folder each
+        with one collected table and report above them.
+    voxel_size
+        (z, y, x) in micrometres; wins over the files' own.
+    model
+        Shipped name, StarDist folder or bundle.zip; or one for each view.
+    views
+        Out of ``xy``, ``xz``, ``yz``.
+    engine
+        ``python`` or ``fiji``; never changed silently.
+    fiji
+        Fiji's folder, for ``engine="fiji"``.
+    diameter
+        Typical particle diameter in pixels (the finest of the voxel's sides); estimated once if
+        the model wants it and it is not given.
+    prob_thresh, nms_thresh, percentiles
+        Default to the model's.
+    numerics
+        ``plugin``, the Fiji plugin's (both engines), or ``stardist``, the Python package's.
+    method
+        Fusion: ``consensus``, ``flow`` or ``paper``.
+    recipe
+        Features: ``physical`` or ``paper``.
+    features
+        Regressors of damage: ``drivers`` or ``paper``.
+
+    Returns
+    -------
+    Path
+        The report.html.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, OSError, RuntimeError
+        With one sentence that names the file and the mend. Of several volumes, the others are
+        finished first.
+    """
+    items = list_items(volumes, voxel_size)
+    settings = Settings(prob_thresh, nms_thresh, percentiles, diameter, numerics=numerics)
+    options = SegmentOptions(model, tuple(views), engine, fiji, settings)
+    road = RoadOptions(method, recipe, features)
+    failures: dict[str, str] = {}
+    # A single volume is looked at before the folder is made: bad input leaves nothing behind.
+    source = _read(items[0]) if len(items) == 1 else None
+    top = RunFolder(out)
+    with top.locked():
+        top.describe(settings={**options.as_settings(), **vars(road)})
+        if source is not None:
+            analysed = [_analyse(items[0], *source, top, options, road)]
+        else:
+            analysed, failures = _analyse_each(items, top, options, road)
+        report = conclude(analysed, top, road.features)
+    if failures:
+        named = "; ".join(f"{name}: {why}" for name, why in failures.items())
+        raise RuntimeError(
+            f"{len(failures)} of {len(items)} volumes failed, the others are in {report}: {named}"
+        )
+    return report
+
+
+def _analyse_each(
+    items: Sequence[Item], top: RunFolder, options: SegmentOptions, road: RoadOptions
+) -> tuple[list[Analysed], dict[str, str]]:
+    analysed, failures = [], {}
+    for number, item in enumerate(items, start=1):
+        notice(f"volume {number} of {len(items)}: {item.name}")
+        try:
+            volume, seen = _read(item)
+            run = RunFolder(top.path / item.name)
+            with run.locked():
+                analysed.append(_analyse(item, volume, seen, run, options, road))
+        except (ValueError, OSError, RuntimeError) as error:
+            failures[item.name] = " ".join(str(error).split())
+            notice(f"{item.name} failed, going on with the next: {failures[item.name]}")
+    if not analysed:
+        raise RuntimeError(f"all {len(items)} volumes failed; {next(iter(failures.values()))}")
+    return analysed, failures
+
+
+def _read(item: Item) -> tuple[Volume, np.ndarray | None]:
+    volume = read_volume(item.path, item.voxel_size)
+    if volume.spacing_from == "unknown":
+        notice(f"{item.path}: records no voxel size; lengths are in voxels (give --voxel-size)")
+    return volume, field_of_view(volume.data, item.path)
+
+
+def _analyse(
+    item: Item,
+    volume: Volume,
+    seen: np.ndarray | None,
+    run: RunFolder,
+    options: SegmentOptions,
+    road: RoadOptions,
+) -> Analysed:
+    """Carry one volume to its features.csv."""
+    run.describe(
+        volume={
+            "path": item.path,
+            "shape": volume.data.shape,
+            "dtype": str(volume.data.dtype),
+            "digest": array_digest(volume.data),
+            "voxel_size_um": volume.spacing,
+            "voxel_size_from": volume.spacing_from,
+            "round_field_of_view": seen is not None,
+        }
+    )
+    views = segment_volume(volume, seen, run, options)
+    key = {"views": run.record["claims"], "method": road.method, "spacing": volume.spacing}
+    files = [run.path / name for name in ("solid.tif", "fusion.csv", "labels.tif")]
+    if not run.is_done("fuse", key, files):
+        notice("fusing the views")
+        with run.stage("fuse", key) as notes:
+            stacks = {view: folder.stacks() for view, folder in views.items()}
+            grey = fill_outside(volume.data, seen)
+            fusion = analysis.fuse(stacks, grey, volume.spacing, method=road.method)
+            write_fusion(fusion, run.path / "labels.tif", volume.spacing)
+            notes["particles"] = len(fusion.table)
+    key["recipe"] = road.recipe
+    files = [run.path / "contacts.csv", run.path / "features.csv"]
+    if not run.is_done("measure", key, files):
+        notice("measuring the particles")
+        with run.stage("measure", key):
+            labels = read_labels(run.path / "labels.tif")
+            solid = run.path / "solid.tif"
+            table = analysis.measure(
+                volume.data,
+                labels,
+                volume.spacing,
+                solid=read_volume(solid).data if solid.exists() else None,
+                recipe=road.recipe,
+                field_of_view=seen,
+            )
+            write_table(analysis.contacts(labels, volume.spacing), files[0])
+            write_table(table, files[1])
+    return Analysed(item, run.path, volume.spacing)

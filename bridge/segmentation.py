@@ -1,0 +1,194 @@
+"""Segmenting what people have: one image, a folder of images, or the views of a volume."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from particlebridge.analysis import VIEWS, to_view
+from particlebridge.analysis.views import view_spacing
+from particlebridge.exporter import Network, load_model, write_rois
+
+from .console import notice, progress
+from .diameter import estimate_diameter
+from .engine import Engine, Settings
+from .field_of_view import field_of_view, fill_outside
+from .images import segment_images
+from .run_folder import RunFolder, array_digest
+from .segment_options import ModelSpec, SegmentOptions, effective_settings
+from .view_segmentation import ViewFolder, segment_view
+from .volumes import Image, Volume, is_image_stack, list_images, read_image, read_volume
+from .voxel_size import Spacing
+
+_ESTIMATED = "typical particle diameter: about {:.3g} {} (estimated; --diameter sets it)"
+_SAMPLE = 5
+"""Slices or images from which the diameter is estimated."""
+
+
+def segment(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    voxel_size: Spacing | None = None,
+    model: ModelSpec | Mapping[str, ModelSpec] = "nmc",
+    views: Sequence[str] | None = None,
+    engine: str = "python",
+    fiji: str | None = None,
+    diameter: float | None = None,
+    prob_thresh: float | None = None,
+    nms_thresh: float | None = None,
+    percentiles: tuple[float, float] | None = None,
+    numerics: str = "plugin",
+) -> None:
+    """Find the particles of an image, of each image of a folder, or of a volume's views.
+
+    Parameters
+    ----------
+    source
+        An image, a folder of images, or a volume. With `views` given, a folder holds the slices
+        of one volume.
+    out
+        Folder for the results. An image: labels.tif, prob.tif, dist.tif, overlay.png, rois.zip
+        and objects.csv; several images: the same in a folder each; a volume: views/ and rois/.
+    voxel_size
+        (z, y, x) in micrometres of a volume; wins over the file's own.
+    model, views, engine, fiji, diameter, prob_thresh, nms_thresh, percentiles, numerics
+        As for `run`.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, OSError, RuntimeError
+        With one sentence that names the file and the mend.
+    """
+    source = Path(source)
+    settings = Settings(prob_thresh, nms_thresh, percentiles, diameter, numerics=numerics)
+    options = SegmentOptions(model, tuple(views or VIEWS), engine, fiji, settings)
+    if source.is_dir() and not views:
+        _segment_files(list_images(source), RunFolder(out), options)
+    elif views or is_image_stack(source):
+        volume = read_volume(source, voxel_size)
+        seen = field_of_view(volume.data, source)
+        run = RunFolder(out)
+        with run.locked():
+            segment_volume(volume, seen, run, options)
+    else:
+        _segment_files([source], RunFolder(out), options)
+
+
+def segment_volume(
+    volume: Volume, seen: np.ndarray | None, run: RunFolder, options: SegmentOptions
+) -> dict[str, ViewFolder]:
+    """Segment the views of a volume into ``views/`` and ``rois/`` of a run folder.
+
+    Parameters
+    ----------
+    volume
+        Grey values.
+    seen
+        The field of view's mask, or None.
+    run
+        The folder, held by the caller; what an earlier call has finished is kept.
+    options
+        What to run.
+
+    Returns
+    -------
+    dict
+        View name -> its folder, whole.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds views of another volume or of other settings.
+    RuntimeError
+        If slices failed; the others are kept.
+    """
+    data = fill_outside(volume.data, seen)
+    content = array_digest(volume.data)
+    networks = {name: load_model(name) for name in {options.model_of(v) for v in options.views}}
+    finest = min(volume.spacing)
+    folders = {}
+    for view in options.views:
+        network = networks[options.model_of(view)]
+        stack = to_view(data, view)
+        spacing = view_spacing(volume.spacing, view)
+        settings = replace(
+            options.settings,
+            pixel_size=(spacing[1] / finest, spacing[2] / finest),
+            diameter=_diameter(options, network, data, volume.spacing, run),
+        )
+        key = {"volume": content, **effective_settings(network, settings, options.engine)}
+        folder = ViewFolder(run.path / "views" / view, stack.shape, spacing)
+        run.claim(f"views/{view}", key)
+        total = stack.shape[0]
+        missing = len(folder.missing())
+        with run.stage(f"segment {view}", key) as notes:
+            if not folder.is_whole:
+                engine = options.start(network, settings)
+                with progress(f"{view} slices", total, total - missing) as advance:
+                    segment_view(stack, folder, engine, advance)
+                notes.update(engine.versions())
+            notes["resumed_slices"] = total - missing
+        rois = run.path / "rois" / f"{view}.zip"
+        if not run.is_done(f"rois {view}", key, [rois]):
+            with run.stage(f"rois {view}", key):
+                write_rois(folder.labels(), rois)
+        folders[view] = folder
+    return folders
+
+
+def _segment_files(files: Sequence[Path], run: RunFolder, options: SegmentOptions) -> None:
+    network = load_model(options.model_of(options.views[0]))
+    with run.locked():
+        diameter = options.settings.diameter
+        if diameter is None and network.diameter is not None:
+            # One scale for all: the images of a folder come from one instrument.
+            chosen = np.unique(np.linspace(0, len(files) - 1, _SAMPLE).astype(int))
+            sample = [read_image(files[i]).data for i in chosen]
+            diameter = estimate_diameter(sample, network, percentiles=options.settings.percentiles)
+            notice(_ESTIMATED.format(diameter, "pixels"))
+        settings = replace(options.settings, diameter=diameter)
+        key = effective_settings(network, settings, options.engine)
+        run.claim("images", key)
+        engines: dict[tuple[float, float], Engine] = {}
+
+        def engine_for(image: Image) -> Engine:
+            size = _squareness(image)
+            if size not in engines:
+                engines[size] = options.start(network, replace(settings, pixel_size=size))
+            return engines[size]
+
+        with run.stage("segment images", key) as notes, progress("images", len(files)) as advance:
+            notes["resumed_images"] = segment_images(files, run.path, engine_for, advance)
+            notes["images"] = len(files)
+
+
+def _squareness(image: Image) -> tuple[float, float]:
+    height, width = image.pixel_size or (1.0, 1.0)
+    finest = min(height, width)
+    return height / finest, width / finest
+
+
+def _diameter(
+    options: SegmentOptions, network: Network, data: np.ndarray, spacing: Spacing, run: RunFolder
+) -> float | None:
+    """Find one particle diameter for all slices of a volume, once for a run folder."""
+    if options.settings.diameter is not None or network.diameter is None:
+        return options.settings.diameter
+    held = run.record.get("estimated_diameter", {}).get(network.digest)
+    if held is None:
+        view = options.views[0]
+        stack = to_view(data, view)
+        chosen = np.linspace(0, stack.shape[0] - 1, _SAMPLE + 2).astype(int)[1:-1]
+        sides = view_spacing(spacing, view)[1:]
+        held = estimate_diameter(
+            [np.asarray(stack[i]) for i in np.unique(chosen)],
+            network,
+            percentiles=options.settings.percentiles,
+            pixel_size=(sides[0] / min(spacing), sides[1] / min(spacing)),
+        )
+        notice(_ESTIMATED.format(held, "voxels"))
+        estimates = run.record.setdefault("estimated_diameter", {})
+        run.describe(estimated_diameter={**estimates, network.digest: held})
+    return held
