@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from . import cli_volumes
+from . import cli_fiji, cli_models, cli_volumes
 
 _FREE_SPACE = {
     errno.ENOSPC: "the disk is full; free some space",
@@ -77,6 +77,8 @@ def _common(
 
 
 app.add_typer(cli_volumes.app)
+app.add_typer(cli_models.app)
+app.add_typer(cli_fiji.app, name="fiji", help="A Fiji installation: doctor, macros.")
 
 
 def main() -> None:

@@ -123,3 +123,8 @@ RecipeOption = Annotated[Recipe, typer.Option("--recipe", help="How features are
 FeaturesOption = Annotated[
     Regressors, typer.Option("--features", help="Which features explain damage.")
 ]
+
+
+def runtimes_of(text: str) -> tuple[str, ...]:
+    """Read "1.15.0,1.12.0"."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -199,5 +199,7 @@ def compare(
 ) -> None:
     """Score one label file against another: F1, splits, merges, what changed."""
     from . import compare as function
+    from .console import show_pairs
 
-    print(function(a, b))
+    rows = function(a, b).as_row().items()
+    show_pairs((name, f"{value:.4g}") for name, value in rows)

@@ -1,0 +1,111 @@
+"""Commands on models: train, export, verify, inspect."""
+
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .cli_options import runtimes_of
+
+app = typer.Typer()
+
+Runtimes = Annotated[
+    Any, typer.Option("--runtimes", parser=runtimes_of, metavar="1.15.0,1.12.0",
+                      help="TensorFlow versions for Java, from Maven Central.")
+]  # fmt: skip
+
+
+@app.command()
+def train(
+    images: Annotated[str, typer.Option("--images", help="A glob or a file.")],
+    labels: Annotated[
+        str, typer.Option("--labels", help="A glob of label images, via.json, or rois.zip.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Model folder to make.")],
+    start: Annotated[
+        str | None, typer.Option("--from", help="Model to train on: a folder or a name.")
+    ] = None,
+    dims: Annotated[int, typer.Option("--dims", min=2, max=3, help="3 trains StarDist3D.")] = 2,
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Else 50.")] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", min=1, help="Of an epoch; else 100.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of weights, patches, augmentation.")] = 42,
+) -> None:
+    """Train a StarDist model on annotated images; the same command resumes it.
+
+    OUT/training.html shows the losses, F1 on held-out images, and the worst examples.
+    """
+    from dataclasses import replace
+
+    from particlebridge.exporter import Recipe
+    from particlebridge.exporter import train as function
+
+    from .console import notice, training_progress
+
+    recipe = Recipe.published(dims)
+    recipe = replace(recipe, epochs=epochs or recipe.epochs, steps=steps or recipe.steps)
+    with training_progress() as show:
+        result = function(
+            images, labels, out, start=start, dims=dims, recipe=recipe, seed=seed, progress=show
+        )
+    for note in result.notes:
+        notice(note)
+    print(result.path)
+
+
+@app.command()
+def export(
+    model: Annotated[str, typer.Argument(help="StarDist or CARE folder, or a registered name.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Zip to write; else NAME.zip.")] = None,
+    no_verify: Annotated[
+        bool, typer.Option("--no-verify", help="Do not run it on Fiji's TensorFlow.")
+    ] = False,
+    runtimes: Runtimes = "1.15.0",
+) -> None:
+    """Write a bundle that Fiji's StarDist plugin loads, and the proof beside it."""
+    from particlebridge.exporter import export as function
+
+    from .console import notice
+
+    with warnings.catch_warnings():
+        # The same sentences are in `notices`.
+        warnings.simplefilter("ignore", UserWarning)
+        done = function(model, out, verify=not no_verify, runtimes=runtimes)
+    for text in done.notices:
+        notice(text)
+    notice(f"{done.status}; proof in {done.proof}")
+    print(done.path)
+
+
+@app.command()
+def verify(
+    bundle: Path,
+    model: Annotated[
+        str | None, typer.Option("--model", help="What it was made from; else itself in TF 2.")
+    ] = None,
+    runtimes: Runtimes = "1.15.0,1.12.0",
+) -> None:
+    """Run a bundle on the TensorFlow 1.x that Fiji has, and compare with Keras."""
+    from particlebridge.exporter import verify as function
+
+    from .console import show_table
+
+    done = function(bundle, model, runtimes)
+    show_table(done.table(), f"{done.bundle} against {done.reference}, Java {done.java}")
+    if done.status != "verified":
+        raise RuntimeError(f"{bundle}: {done.status}; see the table")
+
+
+@app.command()
+def inspect(bundle: Path) -> None:
+    """Tell what is in a bundle, and whether Fiji would load it."""
+    from particlebridge.exporter import inspect as function
+
+    from .console import show_pairs
+
+    found = function(bundle)
+    show_pairs(found.lines())
+    if not found.would_load:
+        raise ValueError(f"{bundle}: Fiji would not run it: {found.problems[0]}")
