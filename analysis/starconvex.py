@@ -94,7 +94,7 @@ class Prediction:
 
 def ray_angles(rays: int) -> NDArray[np.float64]:
     """Return the (rays,) angles of the rays in radians, from x (0) towards y."""
-    return np.arange(rays) * (2 * np.pi / rays)
+    return np.arange(rays, dtype=np.float64) * (2 * np.pi / rays)
 
 
 def normalize(

@@ -80,14 +80,18 @@ def read_record(path: str | os.PathLike[str]) -> ModelRecord:
         thresholds = entries.get("thresholds") or {}
         grid, rays = entries.get("grid"), entries.get("rays")
         diameter = entries.get("diameter")
-        low, high = entries.get("percentiles", ModelRecord.percentiles)
+        low, high = (
+            _number(q, 0, 100) for q in entries.get("percentiles", ModelRecord.percentiles)
+        )
+        if not low < high:
+            raise ValueError(f"percentiles {low:g}, {high:g} do not rise")
         record = ModelRecord(
             thresholds=Thresholds(
                 prob=_number(thresholds.get("prob", Thresholds.prob), 0, 1),
                 nms=_number(thresholds.get("nms", Thresholds.nms), 0, 1),
             ),
             numerics=str(entries.get("numerics", ModelRecord.numerics)),
-            percentiles=(_number(low, 0, 100), _number(high, 0, 100)),
+            percentiles=(low, high),
             diameter=None if diameter is None else _number(diameter, 1, 1e6),
             grid=None if grid is None else (int(grid[0]), int(grid[1])),
             rays=None if rays is None else int(rays),

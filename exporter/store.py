@@ -177,7 +177,7 @@ def _folder_record(model: "StarDist2D") -> ModelRecord:
     if folder is None or not (folder / "config.json").is_file():
         digest = hashlib.sha256()
         for weight in model.keras_model.get_weights():
-            digest.update(np.ascontiguousarray(weight))
+            digest.update(weight.tobytes())
         return ModelRecord(thresholds=thresholds, digest=digest.hexdigest())
     # StarDist's own thresholds.json is the newer word where a user tuned the model again.
     own = folder / RECORD_NAME

@@ -1,0 +1,123 @@
+"""The typical particle diameter of images nobody has measured, by asking the network itself."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from particlebridge import analysis
+from particlebridge.exporter import Network
+
+from .engine import Settings
+from .python_engine import PythonEngine
+
+_SMALLEST = 6.0
+"""No network outlines particles of fewer pixels across."""
+
+_STEP = 2**0.5
+_SIDE = 640
+_NEARLY = 0.8
+_ROUNDS = 2
+
+
+def estimate_diameter(
+    images: Sequence[NDArray[Any]],
+    network: Network,
+    *,
+    percentiles: tuple[float, float] | None = None,
+    pixel_size: tuple[float, float] = (1.0, 1.0),
+) -> float:
+    """Estimate the typical particle diameter of a volume from a few of its slices.
+
+    The network looks at the images at scales a factor 1.4 apart. Around the right one it
+    outlines the most area with the most certainty and, seen from neighbouring scales, the
+    particles keep their size in the image; far from it it finds little, or fragments of one and
+    the same size in its own pixels. The sizes found at the best scales are averaged, weighted by
+    certainty and area, and then measured once more at the scale they ask for.
+
+    Parameters
+    ----------
+    images
+        (H, W) or (H, W, C) slices of one volume; three that lie apart are enough.
+    network
+        A model that records its training diameter.
+    percentiles
+        Normalisation; by default the model's.
+    pixel_size
+        (y, x) size of the pixels in the unit of the answer, as in `Settings`.
+
+    Returns
+    -------
+    float
+        Diameter as `particlebridge.analysis.typical_diameter` defines it, in pixels of size 1.
+
+    Raises
+    ------
+    ValueError
+        If the model records no diameter, there are no images, or no particles are found.
+    """
+    if network.diameter is None:
+        raise ValueError(
+            f"model {network.name} records no training diameter, so images are not rescaled for it"
+        )
+    if not images:
+        raise ValueError("there is no image to estimate the particle diameter from")
+    height, width = (
+        min(image.shape[axis] for image in images) * pixel_size[axis] for axis in (0, 1)
+    )
+    largest = max(min(height, width), 2 * _SMALLEST)
+    steps = int(np.ceil(np.log(largest / _SMALLEST) / np.log(_STEP))) + 1
+    trials = [
+        _look(images, network, float(diameter), percentiles, pixel_size)
+        for diameter in np.geomspace(_SMALLEST, largest, steps)
+    ]
+    certainty = np.array([score for score, _ in trials])
+    if not certainty.any():
+        raise ValueError(
+            "no particles were found at any scale; give their typical diameter in pixels"
+        )
+    best = certainty >= _NEARLY * certainty.max()
+    found = np.array([size for _, size in trials])[best]
+    estimate = float(np.exp(np.average(np.log(found), weights=certainty[best])))
+    for _ in range(_ROUNDS):
+        score, size = _look(images, network, estimate, percentiles, pixel_size)
+        if score < _NEARLY * certainty.max():
+            break
+        estimate = float(np.sqrt(estimate * size))
+    return estimate
+
+
+def _look(
+    images: Sequence[NDArray[Any]],
+    network: Network,
+    diameter: float,
+    percentiles: tuple[float, float] | None,
+    pixel_size: tuple[float, float],
+) -> tuple[float, float]:
+    """Segment as if particles had this diameter.
+
+    Returns the share of the area that is outlined, weighted by probability, and the typical
+    diameter of the outlines (0 if there are none).
+    """
+    settings = Settings(percentiles=percentiles, diameter=diameter, pixel_size=pixel_size)
+    engine = PythonEngine(network, settings)
+    areas, certain, seen = [np.zeros(0)], 0.0, 0.0
+    for image in images:
+        piece = _middle(image, engine.scale)
+        polygons = engine.segment(piece).polygons
+        y, x = polygons.outlines[..., 0], polygons.outlines[..., 1]
+        area = np.abs((x * np.roll(y, -1, 1) - np.roll(x, -1, 1) * y).sum(1)) / 2
+        areas.append(area * pixel_size[0] * pixel_size[1])
+        certain += float(area @ polygons.prob)
+        seen += piece.shape[0] * piece.shape[1]
+    every = np.concatenate(areas)
+    return (certain / seen, analysis.typical_diameter(every)) if every.any() else (0.0, 0.0)
+
+
+def _middle(image: NDArray[Any], scale: tuple[float, float]) -> NDArray[Any]:
+    """Cut the middle out of an image, so much that the network gets at most `_SIDE` squared."""
+    cuts = []
+    for size, factor in zip(image.shape, scale, strict=False):
+        keep = min(size, max(1, round(_SIDE / factor)))
+        cuts.append(slice((size - keep) // 2, (size - keep) // 2 + keep))
+    return image[tuple(cuts)]
