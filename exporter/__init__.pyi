@@ -17,3 +17,6 @@ from .java import Java as Java
 from .java import find_java as find_java
 from .verification import Verification as Verification
 from .verification import verify as verify
+from .annotations import Annotations as Annotations
+from .annotations import read_annotations as read_annotations
+from .via import write_via as write_via

@@ -3,12 +3,19 @@
 import os
 import zipfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from particlebridge.analysis import atomic_path
-from roifile import ROI_OPTIONS, ROI_TYPE, ImagejRoi
+from roifile import ROI_OPTIONS, ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 
 from .outlines import label_outlines
+from .rasterize import Region
+from .safe_zip import opened
+
+_OUTLINED = (ROI_TYPE.POLYGON, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)
+_MOST_REGION_BYTES = 16 << 20
+_MOST_REGIONS = 1_000_000
 
 
 def write_rois(
@@ -94,3 +101,98 @@ def _region(rings: list[np.ndarray]) -> ImagejRoi:
         roi.multi_coordinates = np.array(path, np.float32)
         roi.shape_roi_size = len(path)
     return roi
+
+
+def read_rois(path: str | os.PathLike[str]) -> list[Region]:
+    """Read a .roi file or a RoiSet.zip.
+
+    Parameters
+    ----------
+    path
+        The file; nothing in it is trusted.
+
+    Returns
+    -------
+    list of Region
+        In the order of the file. Points, lines, angles and text have no area and come with
+        `Region.problem` set.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no such file, or is damaged or hostile.
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".roi":
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: no such file; save it in ImageJ by File > Save As")
+        if path.stat().st_size > _MOST_REGION_BYTES:
+            raise ValueError(f"{path} is {path.stat().st_size:,} bytes long, no single region")
+        return [_read_region(path.read_bytes(), 1, path.stem, path)]
+    regions: list[Region] = []
+    with opened(path, _MOST_REGIONS) as archive:
+        for info in archive.infolist():
+            if not info.filename.lower().endswith(".roi"):
+                continue
+            if info.file_size > _MOST_REGION_BYTES:
+                raise ValueError(
+                    f"{path} is hostile: {info.filename} unpacks to {info.file_size:,} bytes"
+                )
+            name = Path(info.filename).stem
+            regions.append(_read_region(archive.read(info), len(regions) + 1, name, path))
+    if not regions:
+        raise ValueError(
+            f"{path} holds no .roi files; save regions by More > Save in ImageJ's ROI Manager"
+        )
+    return regions
+
+
+def _read_region(data: bytes, number: int, name: str, path: Path) -> Region:
+    try:
+        roi = ImagejRoi.frombytes(data)
+        rings, ellipse, problem = _geometry(roi)
+    except Exception as error:  # roifile raises of any kind on damaged bytes
+        raise ValueError(
+            f"{path}: region {number} ({name}) is damaged ({error}); save the regions again"
+        ) from error
+    return Region(
+        number=number,
+        shape=roi.roitype.name.lower() if not roi.composite else "composite",
+        rings=rings,
+        ellipse=ellipse,
+        attributes={"name": roi.name or name},
+        position=max(roi.position or roi.z_position or roi.t_position, 0),
+        problem=problem,
+    )
+
+
+def _geometry(
+    roi: ImagejRoi,
+) -> tuple[tuple[np.ndarray, ...], tuple[float, float, float, float, float] | None, str]:
+    """Return rings or ellipse, or the problem."""
+    if roi.composite:
+        rings = roi.coordinates(multi=True)
+        return tuple(_yx(ring) for ring in rings), None, ""
+    if roi.subtype == ROI_SUBTYPE.TEXT:
+        return (), None, "is a text, which has no area"
+    if roi.roitype in _OUTLINED:
+        return (_yx(np.asarray(roi.coordinates())),), None, ""
+    if roi.roitype in (ROI_TYPE.RECT, ROI_TYPE.OVAL):
+        x, y, width, height = (
+            (roi.xd, roi.yd, roi.widthd, roi.heightd)
+            if roi.subpixelrect
+            else (roi.left, roi.top, roi.right - roi.left, roi.bottom - roi.top)
+        )
+        if roi.roitype == ROI_TYPE.OVAL:
+            return (), (y + height / 2, x + width / 2, height / 2, width / 2, 0.0), ""
+        corners = [(y, x), (y, x + width), (y + height, x + width), (y + height, x)]
+        return (np.array(corners, np.float64),), None, ""
+    return (), None, f"is a {roi.roitype.name.lower()}, which has no area"
+
+
+def _yx(points: np.ndarray) -> np.ndarray:
+    ring = np.asarray(points, np.float64)[:, ::-1]
+    closed = len(ring) > 1 and np.array_equal(ring[0], ring[-1])
+    return ring[:-1] if closed else ring

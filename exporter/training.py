@@ -18,12 +18,21 @@ from particlebridge.analysis import atomic_path
 from .augmentation import Augmentation
 from .model_record import RECORD_NAME, ModelRecord, Thresholds, folder_digest
 from .recipe import Recipe
-from .training_data import Example, check_examples, median_diameter, split_examples
+from .training_data import (
+    Example,
+    Split,
+    check_examples,
+    median_diameter,
+    rescale_examples,
+    split_examples,
+)
+from .training_images import Given, gather_examples
 from .training_progress import TrainingProgress, quiet
 
 if TYPE_CHECKING:
     from .threshold_tuning import Evaluation
 
+_CHECKPOINT = "checkpoint.npz"
 _VERSIONS = ("particlebridge", "stardist", "csbdeep", "tensorflow", "keras", "numpy", "scipy")
 
 
@@ -63,8 +72,8 @@ class TrainingResult:
 
 
 def train(
-    images: Sequence[np.ndarray],
-    labels: Sequence[np.ndarray],
+    images: Given,
+    labels: Given,
     out: str | os.PathLike[str],
     *,
     start: str | os.PathLike[str] | None = None,
@@ -84,9 +93,11 @@ def train(
     ----------
     images
         (H, W) or (H, W, C) arrays of any real dtype and any sizes, or stacks (N, H, W) if the
-        labels are stacks too; volumes (Z, Y, X) with ``dims=3``.
+        labels are stacks too; volumes (Z, Y, X) with ``dims=3``. Or files, or a glob.
     labels
-        Integer arrays: 0 background, every particle its own number, negative: not annotated.
+        As many integer arrays: 0 background, every particle its own number, negative: not
+        annotated. Or label images (files or a glob), or one annotation file for all images, see
+        `gather_examples`.
     out
         The model folder to make.
     start
@@ -101,7 +112,7 @@ def train(
     seed
         Of initial weights, patches and augmentation.
     names
-        Of the images, for messages and the report.
+        Of images given as arrays, for messages and the report.
     progress
         Called after every batch.
 
@@ -116,7 +127,7 @@ def train(
     FileExistsError
         If `out` exists, or an unfinished training of other data or settings lies beside it.
     FileNotFoundError
-        If `start` names no model.
+        If `start` names no model, or images or labels are not there.
     RuntimeError
         If the loss stops being finite, or another process trains the same model.
 
@@ -127,35 +138,43 @@ def train(
     out = Path(out)
     if out.exists():
         raise FileExistsError(f"{out} exists; give another name, or delete it to train it anew")
-    if len(images) != len(labels):
-        raise ValueError(f"{len(images)} images and {len(labels)} label images; give one for each")
-    recipe = recipe or Recipe.published(dims)
-    if names is None:
-        names = [f"image {k + 1}" for k in range(len(images))]
-    given = zip(names, images, labels, strict=True)
-    examples = check_examples([Example(*each) for each in given], dims)
-
+    gathered, notes = gather_examples(images, labels, names)
+    start = None if start is None else os.fspath(start)
+    settings = _Settings(start, dims, recipe or Recipe.published(dims), augmentation, seed)
+    examples = check_examples(gathered, dims)
     work = out.with_name(f".{out.name}.training")
     work.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(work / "lock", timeout=0):
-            _claim(work, out, _fingerprint(examples, start, dims, recipe, augmentation, seed))
-            result = _train(examples, out, work, start, dims, recipe, augmentation, seed, progress)
+            _claim(work, out, _fingerprint(examples, settings))
+            result = _train(examples, notes, out, work, settings, progress)
     except Timeout:
         raise RuntimeError(f"another process is training {out}; wait for it") from None
+    except Exception:
+        if not (work / _CHECKPOINT).is_file():
+            shutil.rmtree(work, ignore_errors=True)
+        raise
     shutil.rmtree(work, ignore_errors=True)
     return result
 
 
+@dataclass(frozen=True)
+class _Settings:
+    """Everything but the data that decides what comes out of a training."""
+
+    start: str | None
+    dims: int
+    recipe: Recipe
+    augmentation: Augmentation | None
+    seed: int
+
+
 def _train(
     examples: list[Example],
+    notes: list[str],
     out: Path,
     work: Path,
-    start: str | os.PathLike[str] | None,
-    dims: int,
-    recipe: Recipe,
-    augmentation: Augmentation | None,
-    seed: int,
+    settings: _Settings,
     progress: Callable[[TrainingProgress], None] | None,
 ) -> TrainingResult:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -165,36 +184,38 @@ def _train(
     from .stardist_fitting import build_model, fit, load_start, tune_3d
     from .store import load_model
     from .threshold_tuning import evaluate, summarise, tune_thresholds
-    from .training_report import write_report
 
-    keras.utils.set_random_seed(seed)
+    recipe, dims = settings.recipe, settings.dims
+    keras.utils.set_random_seed(settings.seed)
     tf.config.experimental.enable_op_determinism()
-    split = split_examples(examples, recipe.validation, recipe.split_seed, recipe.percentiles)
-    channels = examples[0].image.shape[-1] if examples[0].image.ndim > dims else 1
     before: Evaluation | None = None
     with quiet() as loud:
-        started = None if start is None else load_start(start, dims)
-        model = build_model(work / "model", started, dims, recipe, channels, split)
-        if started is not None and dims == 2:
-            network = load_model(started)
+        start = None if settings.start is None else load_start(settings.start, dims)
+        network = load_model(start) if start is not None and dims == 2 else None
+        recorded = None if network is None else network.diameter
+        examples, rescaled = rescale_examples(examples, recipe.diameter or recorded)
+        split = split_examples(examples, recipe.validation, recipe.split_seed, recipe.percentiles)
+        channels = examples[0].image.shape[-1] if examples[0].image.ndim > dims else 1
+        model = build_model(work / "model", start, dims, recipe, channels, split)
+        if network is not None:
             before = evaluate(network, split.validation, network.thresholds)
         checkpoint = fit(
-            model, split, recipe, augmentation, seed, work / "checkpoint.npz", progress, loud
-        )
+            model, split, recipe, settings.augmentation, settings.seed, work / _CHECKPOINT,
+            progress, loud,
+        )  # fmt: skip
         if dims == 2:
-            network = load_model(model)
-            thresholds = tune_thresholds(network, split.validation)
-            after = evaluate(network, split.validation, thresholds)
+            trained = load_model(model)
+            thresholds = tune_thresholds(trained, split.validation)
+            after = evaluate(trained, split.validation, thresholds)
         else:
             tuned, found = tune_3d(model, split)
             thresholds = Thresholds(**tuned)
             after = summarise(split.validation, found, thresholds)
-    notes = list(split.notes)
+    notes = [*notes, *rescaled, *split.notes]
     if before is not None and np.mean(list(after.f1.values())) < np.mean(list(before.f1.values())):
         notes.append("The model was better on the held-out images before this training.")
     if not after.f1[0.5]:
         notes.append("Not one held-out particle is found: train longer, or check the annotations.")
-    folder = work / "model"
     result = TrainingResult(
         path=out,
         thresholds=thresholds,
@@ -205,37 +226,52 @@ def _train(
         resumed_at=checkpoint.resumed_at,
         notes=tuple(notes),
     )
+    _write_folder(work / "model", model.config, result, settings, split, after)
+    (work / "model").rename(out)
+    return result
+
+
+def _write_folder(
+    folder: Path,
+    config: Any,
+    result: TrainingResult,
+    settings: _Settings,
+    split: Split,
+    evaluation: "Evaluation",
+) -> None:
+    """Write what a model folder holds beside StarDist's own config.json and weights."""
+    from .training_report import write_report
+
     (folder / "weights_last.h5").unlink(missing_ok=True)
-    _write_json(folder / "thresholds.json", asdict(thresholds))
+    _write_json(folder / "thresholds.json", asdict(result.thresholds))
     versions = {name: importlib.metadata.version(name) for name in _VERSIONS}
     record = ModelRecord(
-        thresholds=thresholds,
-        numerics="plugin" if dims == 2 else "stardist",
-        percentiles=recipe.percentiles,
+        thresholds=result.thresholds,
+        numerics="plugin" if settings.dims == 2 else "stardist",
+        percentiles=settings.recipe.percentiles,
         diameter=result.diameter,
-        grid=tuple(model.config.grid)[-2:],
-        rays=int(model.config.n_rays),
+        grid=tuple(config.grid)[-2:],
+        rays=int(config.n_rays),
         digest=folder_digest(folder),
     )
-    _write_json(folder / RECORD_NAME, {**asdict(record), "seed": seed, "versions": versions})
-    settings = {
-        "recipe": asdict(recipe),
-        "augmentation": None if augmentation is None else asdict(augmentation),
-        "start": None if start is None else os.fspath(start),
-        "dims": dims,
-        "seed": seed,
+    _write_json(
+        folder / RECORD_NAME, asdict(record) | {"seed": settings.seed, "versions": versions}
+    )
+    told = asdict(settings) | {
         "versions": versions,
         "train": [example.name for example in split.train],
         "validation": [example.name for example in split.validation],
-        "f1": {f"{iou:g}": value for iou, value in after.f1.items()},
-        "f1_before": before and {f"{iou:g}": value for iou, value in before.f1.items()},
-        "notes": notes,
+        "f1": _by_name(result.f1),
+        "f1_before": None if result.before is None else _by_name(result.before),
+        "notes": result.notes,
     }
-    _write_json(folder / "training.json", settings)
+    _write_json(folder / "training.json", told)
     result.history.to_csv(folder / "history.csv", index=False)
-    write_report(folder / "training.html", result, split, after, settings)
-    folder.rename(out)
-    return result
+    write_report(folder / "training.html", result, split, evaluation, told)
+
+
+def _by_name(f1: dict[float, float]) -> dict[str, float]:
+    return {f"{iou:g}": value for iou, value in f1.items()}
 
 
 def _claim(work: Path, out: Path, fingerprint: str) -> None:
@@ -251,17 +287,8 @@ def _claim(work: Path, out: Path, fingerprint: str) -> None:
         )
 
 
-def _fingerprint(
-    examples: Sequence[Example],
-    start: str | os.PathLike[str] | None,
-    dims: int,
-    recipe: Recipe,
-    augmentation: Augmentation | None,
-    seed: int,
-) -> str:
-    augment = None if augmentation is None else asdict(augmentation)
-    settings = [asdict(recipe), augment, None if start is None else os.fspath(start), dims, seed]
-    digest = hashlib.sha256(json.dumps(settings).encode())
+def _fingerprint(examples: Sequence[Example], settings: _Settings) -> str:
+    digest = hashlib.sha256(json.dumps(asdict(settings)).encode())
     for example in examples:
         for array in (example.image, example.labels):
             digest.update(f"{array.dtype}{array.shape}".encode())

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from particlebridge.analysis import normalize
+from particlebridge.analysis.resampling import resize, resized_shape
 from scipy import ndimage
 
 from .augmentation import crop
 
 _MAX_VALIDATION_PATCHES = 64
+_SAME_SCALE = 0.02
 _MAX_VALIDATION_IMAGES = 64
 
 
@@ -155,6 +157,50 @@ def median_diameter(labels: Sequence[np.ndarray]) -> float:
     sizes = np.concatenate(whole if sum(map(len, whole)) else cut)
     unit = np.pi / 4 if dims == 2 else np.pi / 6
     return float(np.median((sizes / unit) ** (1 / dims)))
+
+
+def rescale_examples(
+    examples: Sequence[Example], diameter: float | None
+) -> tuple[list[Example], list[str]]:
+    """Bring the median particle of 2-D images to a diameter in pixels.
+
+    Parameters
+    ----------
+    examples
+        Checked ones.
+    diameter
+        None: leave them alone.
+
+    Returns
+    -------
+    examples : list of Example
+        Images resampled by the kernel that results are made with, labels by nearest neighbour.
+    notes : list of str
+        What was done.
+
+    Raises
+    ------
+    ValueError
+        If the images are volumes.
+    """
+    if diameter is None:
+        return list(examples), []
+    if examples[0].labels.ndim != 2:
+        raise ValueError("volumes are not rescaled; leave out the recipe's diameter")
+    scale = diameter / median_diameter([example.labels for example in examples])
+    if abs(scale - 1) < _SAME_SCALE:
+        return list(examples), []
+    rescaled = []
+    for example in examples:
+        shape = resized_shape(example.labels.shape, (scale, scale))
+        nearest = [
+            np.minimum(((np.arange(new) + 0.5) * old / new).astype(np.intp), old - 1)
+            for new, old in zip(shape, example.labels.shape, strict=True)
+        ]
+        image = resize(example.image, shape)
+        rescaled.append(Example(example.name, image, example.labels[np.ix_(*nearest)]))
+    note = f"Images were rescaled by {scale:.3g}: the model is trained at {diameter:.3g} pixels."
+    return rescaled, [note]
 
 
 def split_examples(
