@@ -169,10 +169,10 @@ def expected_output(model: "StarDist2D | CARE", layout: Layout, image: np.ndarra
     numpy.ndarray
         (1, [Z,] H, W, outputs) float32.
     """
-    result: Any = model.keras_model.predict(image, verbose=0)
+    result: Any = model.keras_model(image, training=False)
     if layout.grid is None:
-        return np.asarray(result, np.float32)
-    prob, dist = result[:2]
+        return np.asarray(result)
+    prob, dist = (np.asarray(part) for part in result[:2])
     gy, gx = layout.grid
     output = np.zeros((*image.shape[:-1], layout.outputs), np.float32)
     output[:, ::gy, ::gx, :1] = prob

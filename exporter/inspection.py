@@ -288,25 +288,22 @@ def _signature(meta: "MetaGraphDef", problems: list[str]) -> Signature | None:
             f"take one image and give one; {_EXPORT}"
         )
         return None
-    (input_name, source), (output_name, target) = *ends.inputs.items(), *ends.outputs.items()
+    ((input_name, source),) = ends.inputs.items()
+    ((output_name, target),) = ends.outputs.items()
     shapes = []
     for info in (source, target):
         if info.dtype != DT_FLOAT or info.tensor_shape.unknown_rank:
             problems.append(f"its images are not float32 of known axes; {_EXPORT}")
             return None
         shapes.append(tuple(None if d.size < 0 else int(d.size) for d in info.tensor_shape.dim))
-    if (
-        len(shapes[0]) != len(shapes[1])
-        or len(shapes[0]) not in (4, 5)
-        or None
-        in (
-            shapes[0][-1],
-            shapes[1][-1],
-        )
-    ):
+    source_shape, target_shape = shapes
+    rank = len(source_shape)
+    # CSBDeep lets a network project a volume to an image.
+    suits = rank in (4, 5) and len(target_shape) in (4, rank)
+    if not suits or source_shape[-1] is None or target_shape[-1] is None:
         problems.append(
-            f"it maps {_shown(shapes[0])} to {_shown(shapes[1])}, not an image with channels to "
-            f"one of the same size; {_EXPORT}"
+            f"it maps {_shown(source_shape)} to {_shown(target_shape)}, not an image with channels "
+            f"to another; {_EXPORT}"
         )
         return None
     return Signature(input_name, output_name, source.name, target.name, *shapes)

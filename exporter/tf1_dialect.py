@@ -58,7 +58,7 @@ def _rewritten(node: "NodeDef") -> "list[NodeDef]":
             copy.op = "FusedBatchNorm"
             copy.attr.pop("U", None)  # the type of the statistics, float32 in the first version
         case "LeakyRelu" if node.attr["alpha"].f <= 1:
-            slope = constant_node(f"{node.name}/alpha", np.float32(node.attr["alpha"].f))
+            slope = constant_node(f"{node.name}/alpha", np.array(node.attr["alpha"].f, np.float32))
             scaled = type(node)(name=f"{node.name}/Mul", op="Mul", input=[*node.input, slope.name])
             scaled.attr["T"].CopyFrom(node.attr["T"])
             copy.op = "Maximum"
