@@ -278,7 +278,7 @@ def training_slices(
         0.15 diameters wide, which nobody would annotate, are -1.
     """
     rng = np.random.default_rng(seed)
-    slices = []
+    slices: list[tuple[np.ndarray, np.ndarray]] = []
     while len(slices) < n:
         factor = float(np.exp(rng.uniform(*np.log(scale))))
         d = diameter * factor

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from .recipe import NmcRecipe, train_nmc
 
+_FLAGS = ("augmentation", "bfloat16")
+
 
 def main() -> None:
     """Train with the recipe's settings as options."""
@@ -14,7 +16,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="model folder to make")
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
     parser.add_argument("--float32", action="store_true", help="no bfloat16")
-    settings = [field for field in fields(NmcRecipe) if field.name != "bfloat16"]
+    settings = [field for field in fields(NmcRecipe) if field.name not in _FLAGS]
     for field in settings:
         kind = type(field.default)
         parser.add_argument(f"--{field.name}", type=kind, default=field.default)

@@ -48,6 +48,8 @@ class NmcRecipe:
         Of slices, patches and initial weights.
     minutes
         The schedule ends by then even if steps are left.
+    augmentation
+        How patches are changed; None: not at all.
     bfloat16
         Convolutions in bfloat16 (2.3 times faster on CPUs and GPUs that have it); weights, heads
         and losses stay float32, and so does the finished model.
@@ -60,6 +62,7 @@ class NmcRecipe:
     rate: float = 4e-4
     seed: int = 42
     minutes: float = math.inf
+    augmentation: Augmentation | None = _CHANGE
     bfloat16: bool = True
 
 
@@ -88,9 +91,9 @@ def train_nmc(out: str | os.PathLike[str], recipe: NmcRecipe | None = None) -> P
     """
     out = Path(out)
     recipe = recipe or NmcRecipe()
-    pool = _normalized(training_slices(recipe.slices, seed=recipe.seed, diameter=TRAINING_DIAMETER))
+    pool = normalized(training_slices(recipe.slices, seed=recipe.seed, diameter=TRAINING_DIAMETER))
     held_out = held_out_slices(recipe)
-    _fit(out, recipe, pool, held_out)
+    fit(out, recipe, pool, held_out)
     finish(out, held_out)
     return out
 
@@ -98,7 +101,7 @@ def train_nmc(out: str | os.PathLike[str], recipe: NmcRecipe | None = None) -> P
 def held_out_slices(recipe: NmcRecipe) -> list[Example]:
     """Make the slices, of other electrodes, that judge the epochs and tune the thresholds."""
     slices = training_slices(32, seed=recipe.seed + 1, diameter=TRAINING_DIAMETER)
-    return _normalized(slices)
+    return normalized(slices)
 
 
 def finish(out: Path, held_out: Sequence[Example]) -> Thresholds:
@@ -119,7 +122,8 @@ def finish(out: Path, held_out: Sequence[Example]) -> Thresholds:
     return thresholds
 
 
-def _normalized(slices: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[Example]:
+def normalized(slices: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[Example]:
+    """Normalise slices as the plugin will."""
     return [
         Example(f"slice {k}", normalize(image, _PERCENTILES), labels)
         for k, (image, labels) in enumerate(slices)
@@ -185,9 +189,8 @@ def _build(out: Path, recipe: NmcRecipe) -> "StarDist2D":
     return model
 
 
-def _fit(
-    out: Path, recipe: NmcRecipe, pool: Sequence[Example], held_out: Sequence[Example]
-) -> None:
+def fit(out: Path, recipe: NmcRecipe, pool: Sequence[Example], held_out: Sequence[Example]) -> None:
+    """Train on `pool`; the weights with the least loss on `held_out` stay in `out`."""
     network = _build(out, recipe).keras_model
     check = _batch(held_out, 64, np.random.default_rng(recipe.seed), None)
     rng = np.random.default_rng(recipe.seed)
@@ -202,7 +205,7 @@ def _fit(
             rate = max(1e-6, recipe.rate * cosine * min(1.0, (step + 1) / _WARM_UP))
             network.optimizer.learning_rate.assign(rate)
             # the mean since the last evaluate, as Keras reports it
-            loss = network.train_on_batch(*_batch(pool, 4, rng, _CHANGE))[0]
+            loss = network.train_on_batch(*_batch(pool, 4, rng, recipe.augmentation))[0]
         val_loss = network.evaluate(*check, batch_size=4, verbose=0)[0]
         seconds = time.monotonic() - start
         values = dict(seconds=seconds, rate=rate, loss=loss, val_loss=val_loss)

@@ -1,0 +1,122 @@
+"""What the generator's richness and the augmentation buy on the real slice, at one small budget.
+
+    python -m benchmarks.ablation nmc_slice.tif nmc_slice_marks.json --out DIR
+
+Five arms of 400 steps with one seed, a second seed of the full recipe, and Otsu + watershed. Each
+arm's thresholds are tuned on generated slices of its own kind; the marks only measure.
+"""
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from particlebridge.analysis import electrode, training_slices
+from particlebridge.analysis.phantom_texture import Look
+from particlebridge.bridge.engine import Settings
+from particlebridge.bridge.python_engine import PythonEngine
+from particlebridge.exporter import load_model
+from particlebridge.exporter.nmc.recipe import (
+    TRAINING_DIAMETER,
+    NmcRecipe,
+    finish,
+    fit,
+    held_out_slices,
+    normalized,
+)
+from particlebridge.exporter.training_data import Example
+
+from .real_slice import judge, otsu_watershed
+
+_RECIPE = NmcRecipe(epochs=4, slices=240)
+
+
+def rich(scale: tuple[float, float] = (0.7, 1.4), seed: int = 42) -> list[Example]:
+    return normalized(training_slices(_RECIPE.slices, seed=seed, scale=scale))
+
+
+def plain(seed: int = 42) -> list[Example]:
+    """Slices of electrodes with even binder and white noise: no bands, streaks, rings, specks."""
+    look = Look(TRAINING_DIAMETER, mottling=0, streaks=0, rings=0, specks=0, edge=0)
+    slices = []
+    for k in range(_RECIPE.slices // 24):
+        made = electrode(
+            (73, 288, 288), seed=seed + k, radius=(9, 32), band=0, view=1.5, look=look,
+            cycles=(10, 50)[k % 2],
+        )  # fmt: skip
+        slices += [(made.volume[z], made.labels[z]) for z in range(1, 73, 3)]
+    return normalized(slices)
+
+
+def stardist_defaults(out: Path, pool: list[Example], held_out: list[Example]) -> None:
+    """Train as StarDist's own example does: its learning rate, its augmenter, its training loop."""
+    from stardist.models import Config2D, StarDist2D
+
+    rng = np.random.default_rng(_RECIPE.seed)
+
+    def augmenter(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        turns, mirror = rng.integers(4), rng.integers(2)
+        x, y = (np.rot90(a[:, ::-1] if mirror else a, turns) for a in (x, y))
+        x = x * rng.uniform(0.6, 2) + rng.uniform(-0.2, 0.2)
+        sigma = 0.02 * rng.uniform(0, 1)
+        return x + sigma * rng.normal(0, 1, x.shape), y
+
+    config = Config2D(
+        n_rays=32, grid=(2, 2), n_channel_in=1, train_patch_size=(256, 256),
+        train_tensorboard=False,
+    )  # fmt: skip
+    model = StarDist2D(config, name=out.name, basedir=str(out.parent))
+    model.train(
+        [e.image for e in pool],
+        [np.maximum(e.labels, 0) for e in pool],
+        validation_data=([e.image for e in held_out], [np.maximum(e.labels, 0) for e in held_out]),
+        augmenter=augmenter,
+        epochs=_RECIPE.epochs,
+        steps_per_epoch=_RECIPE.steps,
+        seed=_RECIPE.seed,
+    )
+
+
+def main() -> None:
+    from tifffile import imread
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("image", type=Path)
+    parser.add_argument("marks", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--diameter", type=float, default=120.0)
+    parser.add_argument("--arms", nargs="*", help="numbers of the arms to run; default all")
+    options = parser.parse_args()
+    image, truth = imread(options.image), json.loads(options.marks.read_text())
+    held_out = held_out_slices(_RECIPE)[:16]
+    still = replace(_RECIPE, augmentation=None)
+    arms = {
+        "1 plain slices, no augmentation": lambda at: fit(at, still, plain(), plain(900)[:16]),
+        "2 rich slices, no augmentation": lambda at: fit(at, still, rich(), held_out),
+        "3 rich slices, one scale, augmented": lambda at: fit(
+            at, _RECIPE, rich(scale=(1, 1)), held_out
+        ),
+        "4 rich slices, all scales, augmented (the recipe)": lambda at: fit(
+            at, _RECIPE, rich(), held_out
+        ),
+        "5 rich slices, StarDist's defaults": lambda at: stardist_defaults(at, rich(), held_out),
+        "6 the recipe, second seed": lambda at: fit(
+            at, replace(_RECIPE, seed=43), rich(seed=143), held_out
+        ),
+    }
+    rows = [{"arm": "Otsu + watershed"} | judge(otsu_watershed(image, options.diameter), truth)]
+    for name, train in arms.items():
+        if options.arms and name.split()[0] not in options.arms:
+            continue
+        at = options.out / f"arm{name.split()[0]}"
+        train(at)
+        finish(at, held_out)
+        engine = PythonEngine(load_model(at), Settings(diameter=options.diameter))
+        rows.append({"arm": name} | judge(engine.segment(image).labels, truth))
+        print(pd.DataFrame(rows).round(3).to_string(index=False), flush=True)
+
+
+if __name__ == "__main__":
+    main()
