@@ -25,7 +25,7 @@ class Corrections {
 		}
 		def regions = []
 		for (int z = 1; z <= labels.stackSize; z++) {
-			for (roi in LabelRois.of(labels.stack.getProcessor(z))) {
+			for (roi in LabelRois.of(labels.getStack().getProcessor(z))) {
 				if (labels.stackSize > 1) {
 					roi.name = String.format('%04d-%s', z, roi.name)
 					roi.position = z
@@ -72,7 +72,7 @@ class Corrections {
 			stack.addSlice(painted)
 			if (!here.empty) {
 				def file = stem + (image.stackSize == 1 ? '' : String.format('_%04d', z)) + '.tif'
-				write(new ImagePlus(file, image.stack.getProcessor(z)), new File(new File(out, 'images'), file))
+				write(new ImagePlus(file, image.getStack().getProcessor(z)), new File(new File(out, 'images'), file))
 				write(new ImagePlus(file, painted), new File(new File(out, 'labels'), file))
 				pairs++
 			}

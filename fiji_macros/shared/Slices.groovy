@@ -65,7 +65,7 @@ class Slices {
 		def slices = new Slices(h: image.height, w: image.width, count: image.stackSize, name: name,
 			signed: image.calibration.isSigned16Bit())
 		slices.measure(image.calibration, pixelSize)
-		slices.processor = { int i -> checked(image.stack.getProcessor(i + 1), name) }
+		slices.processor = { int i -> checked(image.getStack().getProcessor(i + 1), name) }
 		return slices
 	}
 

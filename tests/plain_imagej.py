@@ -1,0 +1,122 @@
+"""Plain ImageJ 1.x and Groovy from Maven Central, in a process of their own: no Fiji, no plugin.
+
+`python plain_imagej.py` is the worker: it reads one JSON request per line and answers in one line.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ARTIFACTS = (
+    "net.imagej:ij:1.54f",
+    "org.apache.groovy:groovy:4.0.28",
+    "org.apache.groovy:groovy-json:4.0.28",
+    "net.imglib2:imglib2:6.2.0",
+    "org.scijava:scijava-common:2.99.0",
+)
+_ANSWER = "@answer "
+
+
+class PlainImageJ:
+    """Runs Groovy text in the worker's JVM; the text's last value, as JSON, is the answer."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+
+    def run(self, groovy: str, classes: tuple[str, ...] = (), /, **variables: Any) -> Any:
+        """Run Groovy text that sees `variables`, after compiling the source files `classes`."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        request = {"text": groovy, "classes": list(classes), "variables": variables}
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        lines = []
+        for line in self._process.stdout:
+            if line.startswith(_ANSWER):
+                answer = json.loads(line.removeprefix(_ANSWER))
+                if "error" in answer:
+                    raise RuntimeError(answer["error"])
+                return answer["value"]
+            lines.append(line)
+        raise RuntimeError("the JVM ended: " + "".join(lines[-20:]))
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+
+
+@contextlib.contextmanager
+def plain_imagej() -> Iterator[PlainImageJ]:
+    java = PlainImageJ()
+    try:
+        yield java
+    finally:
+        java.close()
+
+
+def _serve() -> None:
+    import scyjava
+    from particlebridge.exporter.java import find_java
+
+    os.environ["JAVA_HOME"] = str(find_java().home)
+    scyjava.config.set_java_constraints(fetch="never")
+    scyjava.config.endpoints.extend(ARTIFACTS)
+    scyjava.config.add_option("-Djava.awt.headless=true")
+    scyjava.config.add_option("-Xmx1g")
+    scyjava.start_jvm()
+    interpreter = _Interpreter(scyjava.jimport)
+    for line in sys.stdin:
+        try:
+            answer = {"value": interpreter.run(json.loads(line))}
+        except Exception as error:  # Java's exceptions too: the test shall see them
+            answer = {"error": str(error)}
+        print(_ANSWER + json.dumps(answer), flush=True)
+
+
+class _Interpreter:
+    """Compiles each text once; texts do not see one another's classes."""
+
+    def __init__(self, jimport: Any) -> None:
+        self._loader = jimport("groovy.lang.GroovyClassLoader")
+        self._helper = jimport("org.codehaus.groovy.runtime.InvokerHelper")
+        self._binding = jimport("groovy.lang.Binding")
+        self._output = jimport("groovy.json.JsonOutput")
+        self._slurper = jimport("groovy.json.JsonSlurper")
+        self._parents: dict[tuple[str, ...], Any] = {}
+        self._scripts: dict[tuple[str, ...], Any] = {}
+
+    def run(self, request: dict[str, Any]) -> Any:
+        variables = self._slurper().parseText(json.dumps(request["variables"]))
+        script = self._compiled(request["text"], tuple(request["classes"]))
+        value = self._helper.createScript(script, self._binding(variables)).run()
+        return json.loads(str(self._output.toJson(value)))
+
+    def _compiled(self, text: str, sources: tuple[str, ...]) -> Any:
+        if sources not in self._parents:
+            self._parents[sources] = self._loader()
+            for source in sources:
+                self._parents[sources].parseClass(source)
+        key = (text, *sources)
+        if key not in self._scripts:
+            self._scripts[key] = self._loader(self._parents[sources]).parseClass(text)
+        return self._scripts[key]
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent))
+    _serve()
