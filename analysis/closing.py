@@ -134,6 +134,37 @@ def fill_holes(mask):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def keep_connected(mask, seeds):  # type: ignore[no-untyped-def]
+    """Clear in place what no path through voxel faces inside the mask joins to a seed.
+
+    Parameters
+    ----------
+    mask, seeds : uint8 arrays (Z, Y, X), C order, 0 or 1
+        Seeds lie in the mask; the outermost layer of voxels must be 0.
+    """
+    flat, start = mask.reshape(mask.size), seeds.reshape(mask.size)
+    stack = np.empty(mask.size, np.int64)
+    moves = np.array([1, mask.shape[2], mask.shape[1] * mask.shape[2]])
+    top = 0
+    for i in range(flat.size):
+        if start[i]:
+            flat[i] = 2
+            stack[top] = i
+            top += 1
+    while top:
+        top -= 1
+        here = stack[top]
+        for move in moves:
+            for there in (here - move, here + move):
+                if flat[there] == 1:
+                    flat[there] = 2
+                    stack[top] = there
+                    top += 1
+    for i in range(flat.size):
+        flat[i] = 1 if flat[i] == 2 else 0
+
+
+@njit(nogil=True, cache=True)
 def close_and_fill(mask, radius, reach, spacing):  # type: ignore[no-untyped-def]
     """Close a mask with a ball, as if its surroundings were empty for ever, and fill its holes.
 

@@ -115,7 +115,7 @@ def measure(
 
     particles = find_particles(labels, depth, workers)
     view = FieldOfView.of(volume, field_of_view, depth)
-    if view.has_gaps:
+    if view.has_gaps and field_of_view is None:
         warnings.warn(
             "the volume holds values that are NaN or infinite: taken as outside the field of view",
             stacklevel=2,
@@ -324,7 +324,7 @@ def _table(
             "VSratio": np.cbrt(volume) / np.sqrt(whole),
             "Sphericity": 36 * np.pi * volume**2 / whole**3,
             "Elongation": lengths[:, 0] / lengths[:, 2],
-            "Damage": 1 - r["solid_voxels"] / r["body_voxels"],
+            "Damage": (r["body_voxels"] - r["solid_voxels"]) / r["body_voxels"],
             "Contact": np.where(r["ring_voxels"] > 0, r["contact_voxels"] / r["ring_voxels"], 0.0),
             "PDensity": density,
             "SolidDensity": r["core_mean"],

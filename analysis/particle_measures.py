@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from .closing import SLACK, close_and_fill, squared_distance
+from .closing import SLACK, close_and_fill, keep_connected, squared_distance
 from .moments import second_moments
 from .surfaces import perimeter_voxels, projected_area
 
@@ -156,14 +156,20 @@ def describe(  # type: ignore[no-untyped-def]
     if closing:
         body = close_and_fill(matter, radius, reach, spacing)
         own = body[1:-1, 1:-1, 1:-1]
+    taken = 0
     for z in range(size[0]):
         for y in range(size[1]):
             for x in range(size[2]):
                 if closing:
                     free = box[z, y, x] == 0 or box[z, y, x] == label
+                    taken += own[z, y, x] and not free
                     own[z, y, x] &= free
                 elif solid.size:
                     inner[z, y, x] &= solid[z, y, x] != 0
+
+    if taken:
+        # What another particle shuts off, its own hollow say, is not of this body.
+        keep_connected(body, matter)
 
     row = np.full(_FIELD_COUNT, np.nan)
     body_voxels, body_centroid, body_covariance = second_moments(body)
