@@ -125,20 +125,19 @@ def read_regions(path: str | os.PathLike[str]) -> dict[str, list[Region]]:
         return {"": read_rois(path)}
     if path.stat().st_size > _MOST_BYTES:
         raise ValueError(f"{path} is {path.stat().st_size:,} bytes long, which no annotation is")
+    if suffix == ".csv":
+        return regions_of_csv(path)
     try:
-        if suffix == ".csv":
-            return regions_of_csv(path)
         entries = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (UnicodeDecodeError, RecursionError, json.JSONDecodeError) as error:
-        kind = "CSV" if suffix == ".csv" else "JSON"
-        raise ValueError(f"{path} is not {kind} ({error}); save it again") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON ({error}); save it again") from error
+    if not entries or not isinstance(entries, dict | list):
+        raise ValueError(f"{path} holds no annotations; save the VIA project or GeoJSON again")
     if isinstance(entries, dict) and "shapes" in entries:
         return {"": regions_of_labelme(entries, path)}
-    if isinstance(entries, list) or (isinstance(entries, dict) and "type" in entries):
+    if isinstance(entries, list) or "type" in entries:
         return {"": regions_of_geojson(entries, path)}
-    if isinstance(entries, dict) and entries:
-        return regions_of_project(entries, path)
-    raise ValueError(f"{path} holds no annotations; save the VIA project or GeoJSON again")
+    return regions_of_project(entries, path)
 
 
 def annotate(regions: Sequence[Region], shape: tuple[int, ...], source: str) -> Annotations:

@@ -13,6 +13,7 @@ _STEPS = 1024
 _CROSSING_AREA = 0.05
 _FARTHEST = 1e6
 _MOST_VERTICES = 100_000
+_COLUMNS = ["label", "region", "shape", "area", "position"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +77,7 @@ def rasterize(
         Numbered 1, 2, ... in the order of the regions that have an area.
     table : DataFrame
         One row per label: label, region (its number), shape, area (pixels kept), position, and
-        the attributes of the regions.
+        the attributes of the regions (with a trailing _ where they bear one of these names).
     problems : list of str
         One sentence for each region that is empty, hidden or crosses itself.
     """
@@ -92,7 +93,9 @@ def rasterize(
         if mask.any():
             masks.append((region, window, mask))
         else:
-            problems[region.number] = "holds no pixel's centre: it is too thin, or off the image"
+            problems.setdefault(
+                region.number, "holds no pixel's centre: it is too thin, or off the image"
+            )
     painted = np.zeros(shape, np.int32)
     order = sorted(range(len(masks)), key=lambda k: (-int(masks[k][2].sum()), masks[k][0].number))
     for k in order:
@@ -106,13 +109,13 @@ def rasterize(
             problems[region.number] = "is hidden under smaller regions"
             continue
         numbers[k + 1] = len(rows) + 1
+        drawn = {f"{k}_" if k in _COLUMNS else k: v for k, v in region.attributes.items()}
         rows.append({
             "label": len(rows) + 1, "region": region.number, "shape": region.shape,
-            "area": int(kept[k + 1]), "position": region.position, **region.attributes,
+            "area": int(kept[k + 1]), "position": region.position, **drawn,
         })  # fmt: skip
     sentences = [f"{source}: region {n} {problems[n]}" for n in sorted(problems)]
-    columns = ["label", "region", "shape", "area", "position"]
-    table = pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
+    table = pd.DataFrame(rows) if rows else pd.DataFrame(columns=_COLUMNS)
     return numbers[painted], table, sentences
 
 
@@ -120,7 +123,9 @@ def _is_paintable(region: Region) -> bool:
     if region.ellipse is not None:
         return all(np.isfinite(region.ellipse)) and max(map(abs, region.ellipse)) <= _FARTHEST
     return all(
-        len(ring) <= _MOST_VERTICES and np.isfinite(ring).all() and np.abs(ring).max() <= _FARTHEST
+        len(ring) <= _MOST_VERTICES
+        and np.isfinite(ring).all()
+        and np.abs(ring).max(initial=0) <= _FARTHEST
         for ring in region.rings
     )
 
@@ -152,7 +157,7 @@ def _mask(region: Region, shape: tuple[int, int]) -> tuple[tuple[slice, slice], 
         cy, cx, ry, rx, angle = region.ellipse
         reach = max(abs(ry), abs(rx))
         low, high = np.array([cy - reach, cx - reach]), np.array([cy + reach, cx + reach])
-    elif region.rings:
+    elif any(len(ring) for ring in region.rings):
         points = np.concatenate(region.rings)
         low, high = points.min(axis=0), points.max(axis=0)
     else:

@@ -87,7 +87,10 @@ def regions_of_csv(path: str | os.PathLike[str]) -> dict[str, list[Region]]:
         If it is no such export.
     """
     path = Path(path)
-    text = path.read_text(encoding="utf-8-sig", errors="strict")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not CSV ({error}); export it from VIA again") from error
     usual = csv.field_size_limit(_LONGEST_FIELD)
     try:
         rows = list(csv.reader(io.StringIO(text), strict=True))
@@ -126,7 +129,7 @@ def write_via(labels_by_image: Mapping[str, np.ndarray], path: str | os.PathLike
 
     Outlines run between the pixel centres, so an untouched project reads back as the same
     labels. VIA knows no holes and no regions of several parts: holes are left out, and every
-    part becomes a region of its own; all carry the label's number as attribute `label`.
+    part becomes a region of its own; all carry the label's number as attribute `particle`.
 
     Parameters
     ----------
@@ -166,7 +169,7 @@ def write_via(labels_by_image: Mapping[str, np.ndarray], path: str | os.PathLike
                     "all_points_y": ring[:, 0].tolist(),
                 }
                 regions.append(
-                    {"shape_attributes": outline, "region_attributes": {"label": str(label)}}
+                    {"shape_attributes": outline, "region_attributes": {"particle": str(label)}}
                 )
         size = Path(image).stat().st_size if Path(image).is_file() else -1
         images[f"{name}{size}"] = {
@@ -177,7 +180,7 @@ def write_via(labels_by_image: Mapping[str, np.ndarray], path: str | os.PathLike
     project = {
         "_via_settings": {"project": {"name": Path(path).stem}},
         "_via_img_metadata": images,
-        "_via_attributes": {"region": {"label": attribute}, "file": {}},
+        "_via_attributes": {"region": {"particle": attribute}, "file": {}},
         "_via_data_format_version": "2.0.10",
         "_via_image_id_list": list(images),
     }
