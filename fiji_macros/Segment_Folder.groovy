@@ -1,11 +1,11 @@
 #@ String (visibility=MESSAGE, required=false, value="<html><b>Find the particles of all images in a folder</b><br>Each image gets a folder of its own. Started again, it goes on where it stopped.<br>Empty fields take the model's own values.</html>") about
-#@ File (label="Folder of images", style="directory") folder
+#@ File (label="Folder of images", style="directory", persist=false) folder
 #@ File (label="Model (.zip)", style="open", description="A bundle made with: particlebridge export MODEL") model
-#@ File (label="Save into folder", style="directory", description="Gets one folder per image, and segment_folder.log") out
-#@ String (label="Probability threshold", required=false, value="", description="0 to 1; higher: fewer, surer particles") prob
-#@ String (label="Overlap threshold", required=false, value="", description="0 to 1; how much of a particle another one may cover") nms
-#@ String (label="Percentiles", required=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
-#@ String (label="Particle diameter (pixels)", required=false, value="", description="How wide particles are in these images; they are rescaled to the size the model was trained at") diameter
+#@ File (label="Save into folder", style="directory", persist=false, description="Gets one folder per image, and segment_folder.log") out
+#@ String (label="Probability threshold", required=false, persist=false, value="", description="0 to 1; higher: fewer, surer particles") prob
+#@ String (label="Overlap threshold", required=false, persist=false, value="", description="0 to 1; how much of a particle another one may cover") nms
+#@ String (label="Percentiles", required=false, persist=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
+#@ String (label="Particle diameter (pixels)", required=false, persist=false, value="", description="How wide particles are in these images; they are rescaled to the size the model was trained at") diameter
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui

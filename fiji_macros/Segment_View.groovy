@@ -1,12 +1,12 @@
 #@ String (visibility=MESSAGE, required=false, value="<html><b>Find the particles in every slice of a stack</b><br>or of a folder of slices. Started again, it goes on where it stopped.<br>Empty fields take the model's own values.</html>") about
-#@ File (label="Stack, or folder of slices", style="open", description="A TIFF stack, or a folder: type or drop its path") image
+#@ File (label="Stack, or folder of slices", style="open", persist=false, description="A TIFF stack, or a folder: type or drop its path") image
 #@ File (label="Model (.zip)", style="open", description="A bundle made with: particlebridge export MODEL") model
-#@ File (label="Save into folder", style="directory", description="Gets labels.tif, prob.tif and dist.tif") out
-#@ String (label="Probability threshold", required=false, value="", description="0 to 1; higher: fewer, surer particles") prob
-#@ String (label="Overlap threshold", required=false, value="", description="0 to 1; how much of a particle another one may cover") nms
-#@ String (label="Percentiles", required=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
-#@ String (label="Particle diameter (pixels)", required=false, value="", description="How wide particles are in this image; slices are rescaled to the size the model was trained at") diameter
-#@ String (label="Pixel size (um)", required=false, value="", description="If the image does not say; one number for all directions") pixel
+#@ File (label="Save into folder", style="directory", persist=false, description="Gets labels.tif, prob.tif and dist.tif") out
+#@ String (label="Probability threshold", required=false, persist=false, value="", description="0 to 1; higher: fewer, surer particles") prob
+#@ String (label="Overlap threshold", required=false, persist=false, value="", description="0 to 1; how much of a particle another one may cover") nms
+#@ String (label="Percentiles", required=false, persist=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
+#@ String (label="Particle diameter (pixels)", required=false, persist=false, value="", description="How wide particles are in this image; slices are rescaled to the size the model was trained at") diameter
+#@ String (label="Pixel size (um)", required=false, persist=false, value="", description="If the image does not say; one number for all directions") pixel
 #@ String (visibility=INVISIBLE, required=false, persist=false, value="") slices
 #@ String (visibility=INVISIBLE, required=false, persist=false, value="") scale
 #@ CommandService commands

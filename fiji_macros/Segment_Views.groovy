@@ -1,14 +1,14 @@
 #@ String (visibility=MESSAGE, required=false, value="<html><b>Find the particles of a volume in its three views</b><br>xy, xz and yz. Started again, it goes on where it stopped.<br>Empty fields take the model's own values.</html>") about
-#@ File (label="Volume, or folder of slices", style="open", description="A TIFF stack of xy slices, or a folder: type or drop its path") image
+#@ File (label="Volume, or folder of slices", style="open", persist=false, description="A TIFF stack of xy slices, or a folder: type or drop its path") image
 #@ File (label="Model (.zip)", style="open", description="A bundle made with: particlebridge export MODEL") model
 #@ File (label="Model for xz and yz (empty: the same)", style="open", required=false, persist=false) sideModel
-#@ File (label="Save into folder", style="directory", description="Gets views/xy, views/xz and views/yz; go on with: particlebridge fuse FOLDER") out
-#@ String (label="Views", required=false, value="xy,xz,yz") views
-#@ String (label="Probability threshold", required=false, value="", description="0 to 1; higher: fewer, surer particles") prob
-#@ String (label="Overlap threshold", required=false, value="", description="0 to 1; how much of a particle another one may cover") nms
-#@ String (label="Percentiles", required=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
-#@ String (label="Particle diameter (pixels)", required=false, value="", description="How wide particles are in this volume; slices are rescaled to the size the model was trained at") diameter
-#@ String (label="Voxel size (um)", required=false, value="", description="If the volume does not say; one number for all directions") pixel
+#@ File (label="Save into folder", style="directory", persist=false, description="Gets views/xy, views/xz and views/yz; go on with: particlebridge fuse FOLDER") out
+#@ String (label="Views", required=false, persist=false, value="xy,xz,yz") views
+#@ String (label="Probability threshold", required=false, persist=false, value="", description="0 to 1; higher: fewer, surer particles") prob
+#@ String (label="Overlap threshold", required=false, persist=false, value="", description="0 to 1; how much of a particle another one may cover") nms
+#@ String (label="Percentiles", required=false, persist=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
+#@ String (label="Particle diameter (pixels)", required=false, persist=false, value="", description="How wide particles are in this volume; slices are rescaled to the size the model was trained at") diameter
+#@ String (label="Voxel size (um)", required=false, persist=false, value="", description="If the volume does not say; one number for all directions") pixel
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
