@@ -5,7 +5,6 @@ from .features import measure as measure
 from .files import atomic_path as atomic_path
 from .linking import Link as Link
 from .linking import hungarian_link as hungarian_link
-from .linking import link_slices as link_slices
 from .linking import nearest_link as nearest_link
 from .linking import track_points as track_points
 from .painting import paint as paint
@@ -39,4 +38,5 @@ from .fusion import ViewStack as ViewStack
 from .fusion import fuse as fuse
 from .kmeans1d import kmeans_1d as kmeans_1d
 from .paper_fusion import paper_fusion as paper_fusion
+from .slice_linking import link_slices as link_slices
 from .solids import find_solid as find_solid

@@ -2,8 +2,8 @@
 
 Each edge says with its weight whether its two ends are one (> 0) or two (< 0). The pair that is
 most surely one is contracted first, the weights of edges that become parallel are added, and so
-on until no pair is left that is rather one than two (GAEC: Keuper et al., ICCV 2015; with
-`average`, the pair's mean weight decides: GASP, Bailoni et al., CVPR 2022).
+on until no pair is left that is rather one than two (greedy
+additive edge contraction: Keuper et al., ICCV 2015).
 """
 
 import heapq
@@ -14,15 +14,7 @@ import numpy as np
 from .overlaps import slot_of
 
 
-def agglomerate(
-    first: np.ndarray,
-    second: np.ndarray,
-    weights: np.ndarray,
-    areas: np.ndarray,
-    n: int,
-    average: bool = True,
-    threshold: float = 0.0,
-) -> np.ndarray:
+def agglomerate(first: np.ndarray, second: np.ndarray, weights: np.ndarray, n: int) -> np.ndarray:
     """Cluster the nodes 0..n-1 of a signed graph.
 
     Parameters
@@ -30,15 +22,9 @@ def agglomerate(
     first, second
         (m,) ends of every edge, each pair once.
     weights
-        (m,) signed weights: evidence for (> 0) and against (< 0) one body, summed over `areas`.
-    areas
-        (m,) positive sizes of the edges.
+        (m,) evidence for (> 0) or against (< 0) both ends being one.
     n
         Number of nodes.
-    average
-        Contract by weight over area; else by weight.
-    threshold
-        Contract while the best pair is above this.
 
     Returns
     -------
@@ -51,10 +37,7 @@ def agglomerate(
         np.asarray(first, np.int64),
         np.asarray(second, np.int64),
         np.asarray(weights, float),
-        np.asarray(areas, float),
         n,
-        average,
-        threshold,
     )
     _, start, cluster = np.unique(root, return_index=True, return_inverse=True)
     rank = np.empty(start.size, np.int64)
@@ -72,67 +55,63 @@ def _contract(
     first: np.ndarray,
     second: np.ndarray,
     weights: np.ndarray,
-    areas: np.ndarray,
     n: int,
-    average: bool,
-    threshold: float,
 ) -> np.ndarray:
     m = first.size
     capacity = 1024
     while capacity < 4 * m:
         capacity *= 2
-    # Edges live in a table; a dead one (contracted, or moved to another root) has area 0.
+    # Edges live in a table with a version that grows with each change; 0: contracted or moved.
     keys = np.full(capacity, -1, np.int64)
-    weight, area = np.zeros(capacity), np.zeros(capacity)
+    weight, version = np.zeros(capacity), np.zeros(capacity, np.int64)
     used = 0
     # Neighbours as linked lists over one pool; entries of dead edges are skipped when met.
     head = np.full(n, -1, np.int64)
     degree = np.zeros(n, np.int64)
     pool, after = np.empty(4 * m + 16, np.int64), np.empty(4 * m + 16, np.int64)
     filled = 0
-    heap = [(0.0, np.int64(0), np.int64(0), 0.0)]
+    heap = [(0.0, np.int64(0), np.int64(0), np.int64(0))]
     heap.pop()
     for k in range(m):
         a, b = first[k], second[k]
         slot = slot_of(keys, _pair_key(a, b))
         keys[slot] = _pair_key(a, b)
         used += 1
-        weight[slot], area[slot] = weights[k], areas[k]
+        weight[slot], version[slot] = weights[k], 1
         pool[filled], after[filled], head[a] = b, head[a], filled
         pool[filled + 1], after[filled + 1], head[b] = a, head[b], filled + 1
         filled += 2
         degree[a] += 1
         degree[b] += 1
-        priority = weights[k] / areas[k] if average else weights[k]
-        if priority > threshold:
-            heap.append((-priority, a, b, areas[k]))
+        if weights[k] > 0.0:
+            heap.append((-weights[k], a, b, np.int64(1)))
     heapq.heapify(heap)
     root = np.arange(n)
     while len(heap):
         _, a, b, known = heapq.heappop(heap)
         slot = slot_of(keys, _pair_key(a, b))
-        # An edge only ever grows: with another area it has changed since, or died.
-        if keys[slot] == -1 or area[slot] != known:
+        # Another version: the edge has changed since it was pushed, or died.
+        if keys[slot] == -1 or version[slot] != known:
             continue
         if degree[a] < degree[b]:
             a, b = b, a
         root[b] = a
-        area[slot] = 0.0
+        version[slot] = 0
         entry = head[b]
         while entry >= 0:
             c = pool[entry]
             entry = after[entry]
             old = slot_of(keys, _pair_key(b, c))
-            if c == a or keys[old] == -1 or area[old] == 0.0:
+            if c == a or keys[old] == -1 or version[old] == 0:
                 continue
-            w, size = weight[old], area[old]
-            area[old] = 0.0
+            moved, age = weight[old], version[old]
+            version[old] = 0
             slot = slot_of(keys, _pair_key(a, c))
-            if keys[slot] == -1 or area[slot] == 0.0:
+            if keys[slot] == -1 or version[slot] == 0:
                 if keys[slot] == -1:
                     keys[slot] = _pair_key(a, c)
                     used += 1
-                weight[slot], area[slot] = w, size
+                weight[slot], version[slot] = moved, age + 1
                 if filled + 2 > pool.size:
                     pool = np.concatenate((pool, np.empty_like(pool)))
                     after = np.concatenate((after, np.empty_like(after)))
@@ -141,14 +120,13 @@ def _contract(
                 filled += 2
                 degree[a] += 1
             else:
-                weight[slot] += w
-                area[slot] += size
+                weight[slot] += moved
+                version[slot] += age
                 degree[c] -= 1
-            priority = weight[slot] / area[slot] if average else weight[slot]
-            if priority > threshold:
-                heapq.heappush(heap, (-priority, a, c, area[slot]))
+            if weight[slot] > 0.0:
+                heapq.heappush(heap, (-weight[slot], a, c, version[slot]))
             if 2 * used > keys.size:
-                keys, weight, area, used = _alive(keys, weight, area)
+                keys, weight, version, used = _alive(keys, weight, version)
     for k in range(n):
         top = k
         while root[top] != top:
@@ -159,20 +137,20 @@ def _contract(
 
 @numba.njit(cache=True)
 def _alive(
-    keys: np.ndarray, weight: np.ndarray, area: np.ndarray
+    keys: np.ndarray, weight: np.ndarray, version: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """Copy the living edges to a table with room for as many again."""
     living = 0
     for k in range(keys.size):
-        living += keys[k] != -1 and area[k] > 0.0
+        living += keys[k] != -1 and version[k] > 0
     capacity = 1024
     while capacity < 4 * living:
         capacity *= 2
     new_keys = np.full(capacity, -1, np.int64)
-    new_weight, new_area = np.zeros(capacity), np.zeros(capacity)
+    new_weight, new_version = np.zeros(capacity), np.zeros(capacity, np.int64)
     for k in range(keys.size):
-        if keys[k] != -1 and area[k] > 0.0:
+        if keys[k] != -1 and version[k] > 0:
             slot = slot_of(new_keys, keys[k])
             new_keys[slot] = keys[k]
-            new_weight[slot], new_area[slot] = weight[k], area[k]
-    return new_keys, new_weight, new_area, living
+            new_weight[slot], new_version[slot] = weight[k], version[k]
+    return new_keys, new_weight, new_version, living

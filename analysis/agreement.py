@@ -1,13 +1,51 @@
 """How far the views agree on each fused body: which ones to look at first."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from .linking import number_objects
 from .overlaps import overlap_table
+from .slice_linking import Objects2D, number_objects
 from .views import View, from_view
+
+
+class Backing(NamedTuple):
+    """What one view's objects say of the bodies.
+
+    Attributes
+    ----------
+    body : ndarray of int64, shape (n_objects + 1,)
+        The body of which each object holds most, 0 for none.
+    share : ndarray of float64, shape (n_objects + 1,)
+        Share of the object's pixels in any body that lie in that one.
+    agreement : ndarray of float64, shape (n_bodies + 1,)
+        IoU of each body with those of the view's objects that lie mostly in it.
+    """
+
+    body: np.ndarray
+    share: np.ndarray
+    agreement: np.ndarray
+
+
+def backing(objects: Objects2D, bodies: np.ndarray, view: View, body_sizes: np.ndarray) -> Backing:
+    """Compare a view's 2-D objects with the bodies, (Z, Y, X) int32 of known sizes."""
+    table = overlap_table(from_view(objects.numbers, view), bodies)
+    both = (table.first > 0) & (table.second > 0)
+    first, second, shared = (column[both] for column in table)
+    n = objects.sizes.size
+    order = np.argsort(shared, kind="stable")
+    body, most = np.zeros(n, np.int64), np.zeros(n)
+    body[first[order]], most[first[order]] = second[order], shared[order]
+    covered = np.bincount(first, weights=shared, minlength=n)
+    mostly = 2 * shared > objects.sizes[first]
+    holder, held, whole = second[mostly], shared[mostly], objects.sizes[first[mostly]]
+    inside = np.bincount(holder, weights=held, minlength=body_sizes.size)
+    own = np.bincount(holder, weights=whole, minlength=body_sizes.size)
+    return Backing(
+        body, most / np.maximum(covered, 1), inside / np.maximum(body_sizes + own - inside, 1)
+    )
 
 
 def agreement_table(
@@ -32,23 +70,17 @@ def agreement_table(
         that lie mostly in it (1: the view sees it just so; low where it misses the body, cuts
         it off, or merges it with another).
     """
-    sizes = np.bincount(labels.ravel())
-    names = np.flatnonzero(sizes)[1:] if sizes.size and sizes[0] else np.flatnonzero(sizes)
-    names = names[names > 0]
-    table = pd.DataFrame({"label": names.astype(np.int32)})
-    table["Volume"] = sizes[names] * float(np.prod(spacing))
-    columns = []
-    for view, stack in stacks.items():
-        objects = number_objects(stack)
-        shared = overlap_table(from_view(objects.numbers, view), labels)
-        mostly = (shared.first > 0) & (shared.second > 0)
-        mostly &= 2 * shared.counts > objects.sizes[shared.first]
-        body = shared.second[mostly]
-        inside = np.bincount(body, weights=shared.counts[mostly], minlength=sizes.size)
-        own = np.bincount(body, weights=objects.sizes[shared.first[mostly]], minlength=sizes.size)
-        union = sizes + own - inside
-        columns.append((f"agreement_{view}", inside[names] / union[names]))
-    table.insert(2, "confidence", np.mean([values for _, values in columns], axis=0))
-    for name, values in columns:
-        table[name] = values
-    return table
+    sizes = np.bincount(labels.ravel(), minlength=1)
+    names = 1 + np.flatnonzero(sizes[1:])
+    agreements = {
+        f"agreement_{view}": backing(number_objects(stack), labels, view, sizes).agreement[names]
+        for view, stack in stacks.items()
+    }
+    return pd.DataFrame(
+        {
+            "label": names.astype(np.int32),
+            "Volume": sizes[names] * float(np.prod(spacing)),
+            "confidence": np.mean(list(agreements.values()), axis=0),
+            **agreements,
+        }
+    )

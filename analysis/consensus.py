@@ -1,24 +1,33 @@
-"""Consensus of the views: atoms, votes, bodies."""
+"""Consensus of the views: 2-D objects become tracks, tracks bodies, and all vote on the voxels."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from .agglomeration import agglomerate
-from .atoms import Atoms, borders, refine
+from .agreement import backing
+from .alignment import align_objects
 from .fragments import drop_fragments
-from .linking import link_objects, number_objects
-from .views import VIEWS, View, from_view
+from .slice_linking import link_objects, link_slices, number_objects
+from .track_graph import Tracks, track_graph
+from .views import View, from_view
+from .voting import Ballot, count_votes, settle
+
+# A body must agree this far with two views at least: what one view alone sees is not believed.
+_BACKING = 0.2
+# An object speaks for a body if this share of it lies there; else it may have merged two.
+_LOYAL = 0.7
+# How far objects may be moved onto their bodies, pixels, in each of the rounds.
+_REACHES = (2, 1)
 
 
 def consensus(
     stacks: Mapping[View, np.ndarray],
-    spacing: tuple[float, float, float],
-    min_diameter: float | None,
-    min_iou: float,
-    max_gap: int,
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    min_diameter: float | None = None,
+    min_iou: float = 0.3,
+    max_gap: int = 3,
+    prob: Mapping[View, np.ndarray] | None = None,
 ) -> np.ndarray:
     """Give the bodies on which the views' 2-D objects agree.
 
@@ -26,164 +35,86 @@ def consensus(
     ----------
     stacks
         Each view's 2-D labels in its own order.
+    spacing
+        Voxel size (z, y, x), um.
+    min_diameter
+        Smaller bodies are dropped (`drop_fragments`).
     min_iou, max_gap
         As in `link_slices`.
-    min_voxels
-        Smaller bodies are dropped.
+    prob
+        Object probabilities of the views that have them; they weight the votes.
 
     Returns
     -------
     ndarray of int32, shape (Z, Y, X)
+
+    Notes
+    -----
+    1. Each view's 2-D objects are linked to tracks (`link_objects`).
+    2. Tracks of all views form a signed graph by the voxels that they share (`track_graph`), which
+       is cut into bodies by correlation clustering: where two views say "one" and the third
+       says "two", or the reverse, two outvote one.
+    3. Every 2-D object votes for its body on its voxels (`count_votes`), and neighbouring votes
+       settle the edges.
+    4. Bodies that only one view sees are given up; each object's body is decided anew, an object
+       over several bodies votes for none of them by name, each is moved by a pixel or two to
+       where its body is (`align_objects`), and the vote is repeated.
+
+    With one view alone, its linked slices are the answer.
     """
-    atoms = cut_into_atoms(stacks, min_iou, max_gap)
-    edges = borders(atoms, list(stacks), [1, 3, 6])
-    n = len(atoms.sizes)
-    cluster = agglomerate(edges.first, edges.second, edges.votes, edges.faces, n, False)
-    volumes = np.bincount(cluster, weights=atoms.sizes, minlength=cluster.max() + 1)
-    axes = np.array([VIEWS.index(view) for view in stacks])
-    low, offsets, seen = find_presence(atoms, cluster, axes)
-    labels = atoms.numbers
-    body = np.where(volumes[cluster] >= 27, cluster, 0)
-    body[0] = 0
-    fraction = vote(labels, atoms.tracks, cluster, axes, low, offsets, seen)
-    labels = settle(body[labels].astype(np.int32), fraction)
-    return drop_fragments(labels, spacing, min_diameter)
+    if len(stacks) == 1:
+        view, stack = next(iter(stacks.items()))
+        linked = np.ascontiguousarray(from_view(link_slices(stack, min_iou, max_gap), view))
+        return drop_fragments(linked, spacing, min_diameter)
+    ballots = _first_ballots(stacks, min_iou, max_gap, prob or {})
+    n = max(int(ballot.body_of.max()) for ballot in ballots.values())
+    bodies = settle(*count_votes(ballots, n))
+    for reach in _REACHES:
+        ballots = _next_ballots(ballots, bodies)
+        for view, ballot in ballots.items():
+            align_objects(ballot.objects, ballot.body_of, bodies, view, reach)
+        del bodies
+        bodies = settle(*count_votes(ballots, n))
+    return drop_fragments(bodies, spacing, min_diameter)
 
 
-def cut_into_atoms(stacks, min_iou, max_gap):
-    shape = next(from_view(stack, view).shape for view, stack in stacks.items())
-    atoms = Atoms(np.zeros(shape, np.int32), np.zeros((1, 0), np.int32), np.zeros(1, np.int64))
+def _first_ballots(
+    stacks: Mapping[View, np.ndarray],
+    min_iou: float,
+    max_gap: int,
+    prob: Mapping[View, np.ndarray],
+) -> dict[View, Ballot]:
+    """Each object votes for the cluster of its track."""
+    views: dict[View, Tracks] = {}
+    used = 0
     for view, stack in stacks.items():
         objects = number_objects(stack)
         tracks = link_objects(objects, min_iou, max_gap)
-        for plane in objects.numbers:
-            np.take(tracks, plane, out=plane)
-        atoms = refine(atoms, from_view(objects.numbers, view))
-    return atoms
+        views[view] = Tracks(objects, np.where(tracks, tracks + used, 0).astype(np.int32))
+        used += int(tracks.max())
+    graph = track_graph(views)
+    cluster = agglomerate(graph.first, graph.second, graph.weights, used + 1)
+    return {
+        view: Ballot(
+            tracks.objects,
+            cluster[tracks.track_of].astype(np.int32),
+            np.ones(tracks.track_of.size, np.float32),
+        )
+        for view, tracks in views.items()
+    }
 
 
-class Presence(NamedTuple):
-    """Where each view has something of a cluster: bit v of flags[axis part]."""
-
-    starts: np.ndarray
-    offsets: np.ndarray
-    seen: np.ndarray
-
-
-def find_presence(atoms: Atoms, cluster: np.ndarray, axes: np.ndarray) -> Presence:
-    n = int(cluster.max()) + 1
-    low, high = _extents(atoms.numbers, cluster, n)
-    lengths = np.maximum(high - low + 1, 0)[:, axes]
-    offsets = np.concatenate([[0], np.cumsum(lengths)])[:-1].reshape(lengths.shape)
-    total, own = _cross_sections(
-        atoms.numbers, atoms.tracks, cluster, axes, low, offsets, int(lengths.sum())
-    )
-    return Presence(low, offsets, 4 * own >= total)
-
-
-@numba.njit(cache=True)
-def _extents(atoms, cluster, n):
-    low = np.full((n, 3), 2**31 - 1, np.int64)
-    high = np.full((n, 3), -1, np.int64)
-    for z in range(atoms.shape[0]):
-        for y in range(atoms.shape[1]):
-            for x in range(atoms.shape[2]):
-                a = atoms[z, y, x]
-                if a:
-                    k = cluster[a]
-                    low[k, 0] = min(low[k, 0], z)
-                    low[k, 1] = min(low[k, 1], y)
-                    low[k, 2] = min(low[k, 2], x)
-                    high[k, 0] = max(high[k, 0], z)
-                    high[k, 1] = max(high[k, 1], y)
-                    high[k, 2] = max(high[k, 2], x)
-    return low, high
-
-
-@numba.njit(cache=True)
-def _cross_sections(atoms, tracks, cluster, axes, low, offsets, length):
-    total, own = np.zeros(length, np.int64), np.zeros(length, np.int64)
-    for z in range(atoms.shape[0]):
-        for y in range(atoms.shape[1]):
-            for x in range(atoms.shape[2]):
-                a = atoms[z, y, x]
-                if a:
-                    k = cluster[a]
-                    for v in range(axes.size):
-                        axis = axes[v]
-                        at = z if axis == 0 else (y if axis == 1 else x)
-                        at += offsets[k, v] - low[k, axis]
-                        total[at] += 1
-                        own[at] += tracks[a, v] > 0
-    return total, own
-
-
-@numba.njit(cache=True)
-def vote(atoms, tracks, cluster, axes, low, offsets, seen):
-    shape = atoms.shape
-    fraction = np.zeros(shape, np.uint8)
-    for z in range(shape[0]):
-        for y in range(shape[1]):
-            for x in range(shape[2]):
-                a = atoms[z, y, x]
-                if a:
-                    k = cluster[a]
-                    ayes = 0
-                    noes = 0
-                    for v in range(axes.size):
-                        if tracks[a, v] > 0:
-                            ayes += 1
-                        else:
-                            axis = axes[v]
-                            at = z if axis == 0 else (y if axis == 1 else x)
-                            noes += seen[at + offsets[k, v] - low[k, axis]]
-                    fraction[z, y, x] = (240 * ayes) // (ayes + noes)
-    return fraction
-
-
-@numba.njit(cache=True)
-def settle(labels, fraction):
-    shape = labels.shape
-    out = np.zeros(shape, np.int32)
-    names, tally = np.zeros(27, np.int32), np.zeros(27, np.int64)
-    for z in range(shape[0]):
-        z0, z1 = max(z - 1, 0), min(z + 1, shape[0] - 1)
-        for y in range(shape[1]):
-            y0, y1 = max(y - 1, 0), min(y + 1, shape[1] - 1)
-            for x in range(shape[2]):
-                x0, x1 = max(x - 1, 0), min(x + 1, shape[2] - 1)
-                own, f = labels[z, y, x], fraction[z, y, x]
-                same = True
-                for zz in range(z0, z1 + 1):
-                    for yy in range(y0, y1 + 1):
-                        for xx in range(x0, x1 + 1):
-                            if labels[zz, yy, xx] != own or fraction[zz, yy, xx] != f:
-                                same = False
-                if same:
-                    out[z, y, x] = own if 2 * f > 240 else 0
-                    continue
-                used, inside, all_ = 0, 0, 0
-                for zz in range(z0, z1 + 1):
-                    for yy in range(y0, y1 + 1):
-                        for xx in range(x0, x1 + 1):
-                            w = (2 - abs(zz - z)) * (2 - abs(yy - y)) * (2 - abs(xx - x))
-                            all_ += w * 240
-                            w = w * np.int64(fraction[zz, yy, xx])
-                            inside += w
-                            name = labels[zz, yy, xx]
-                            if name:
-                                k = 0
-                                while k < used and names[k] != name:
-                                    k += 1
-                                if k == used:
-                                    names[k] = name
-                                    tally[k] = 0
-                                    used += 1
-                                tally[k] += w
-                if 2 * inside > all_ and used:
-                    best = 0
-                    for k in range(1, used):
-                        if tally[k] > tally[best]:
-                            best = k
-                    out[z, y, x] = names[best]
-    return out
+def _next_ballots(ballots: Mapping[View, Ballot], bodies: np.ndarray) -> dict[View, Ballot]:
+    """Each object votes for the body in which it lies, if it lies in one and two views see that."""
+    sizes = np.bincount(bodies.ravel(), minlength=1)
+    found = {view: backing(ballot.objects, bodies, view, sizes) for view, ballot in ballots.items()}
+    agreement = np.sort([b.agreement for b in found.values()], axis=0)
+    believed = agreement[-2] >= _BACKING
+    return {
+        view: ballot._replace(
+            body_of=np.where(
+                believed[b.body] & (b.share >= _LOYAL), b.body, np.where(b.body >= 0, -1, 0)
+            ).astype(np.int32)
+        )
+        for (view, ballot), b in zip(ballots.items(), found.values(), strict=True)
+    }

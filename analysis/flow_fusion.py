@@ -138,7 +138,7 @@ def _saddles(field: np.ndarray, peak: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _join_peaks(field: np.ndarray, peak: np.ndarray, share: float) -> np.ndarray:
-    """Number the peaks 1, 2, ..., those joined by a high saddle alike, and paint their basins."""
+    """Paint the peaks' basins 1, 2, ..., those that a high saddle joins alike."""
     first, second, height = _saddles(field, peak)
     peaks = np.flatnonzero(peak == np.arange(peak.size))
     root = _join(

@@ -101,7 +101,14 @@ def fuse(
     stacks = _checked(views, volume)
     labels_of = {view: stack.labels for view, stack in stacks.items()}
     if method == "consensus":
-        labels = consensus(labels_of, spacing, min_diameter, min_iou, max_gap)
+        labels = consensus(
+            labels_of,
+            spacing,
+            min_diameter,
+            min_iou,
+            max_gap,
+            {view: stack.prob for view, stack in stacks.items() if stack.prob is not None},
+        )
     elif method == "flow":
         labels = flow_fusion(labels_of, spacing, min_diameter)
     elif method == "paper":

@@ -97,11 +97,24 @@ def overlap_table(first: np.ndarray, second: np.ndarray) -> Overlaps:
             f"The two label arrays have shapes {first.shape} and {second.shape}; "
             "give labels of one and the same volume."
         )
+    return pair_counts(first, second)
+
+
+def pair_counts(
+    first: np.ndarray,
+    second: np.ndarray,
+    first_names: np.ndarray | None = None,
+    second_names: np.ndarray | None = None,
+) -> Overlaps:
+    """Do the work of `overlap_table`, with labels renamed on the way by ``names[label]``."""
     keys, values, used = np.full(1024, _EMPTY), np.zeros(1024, np.int64), 0
     for slab in slabs(first.shape):
-        keys, values, used = _count_pairs(
-            as_labels(first[slab]).ravel(), as_labels(second[slab]).ravel(), keys, values, used
-        )
+        a, b = as_labels(first[slab]), as_labels(second[slab])
+        if first_names is not None:
+            a = first_names[a]
+        if second_names is not None:
+            b = second_names[b]
+        keys, values, used = _count_pairs(a.ravel(), b.ravel(), keys, values, used)
     order = np.flatnonzero(keys != _EMPTY)
     order = order[np.argsort(keys[order])]
     return Overlaps(keys[order] >> 32, keys[order] & 0xFFFFFFFF, values[order])

@@ -20,7 +20,10 @@ class Damage:
     jitter: int = 1
 
 
-def damaged_views(truth, damage=Damage(), seed=0, views=VIEWS):
+HARD = Damage()
+
+
+def damaged_views(truth, damage=HARD, seed=0, views=VIEWS):
     """View name -> stack of damaged 2-D labels, each slice numbered from 1 again."""
     rng = np.random.default_rng(seed)
     return {

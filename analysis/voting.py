@@ -1,0 +1,209 @@
+"""Votes of the views on every voxel, and the bodies' edges that follow from them."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from .overlaps import slabs
+from .slice_linking import Objects2D
+from .views import VIEWS, View, from_view
+
+# A full vote for a body, as stored.
+FULL = 240
+
+
+class Ballot(NamedTuple):
+    """One view's 2-D objects and what each of them votes for.
+
+    Attributes
+    ----------
+    objects : Objects2D
+    body_of : ndarray of int32, shape (n + 1,)
+        Body of each object; -1: some body, the others shall say which; 0 for background.
+    weights : ndarray of float32, shape (n + 1,)
+        Weight of each object's vote; 1 is usual.
+    """
+
+    objects: Objects2D
+    body_of: np.ndarray
+    weights: np.ndarray
+
+
+def count_votes(ballots: Mapping[View, Ballot], n_bodies: int) -> tuple[np.ndarray, np.ndarray]:
+    """Let the views vote on each voxel.
+
+    Parameters
+    ----------
+    ballots
+        The objects of one to three views.
+    n_bodies
+        Largest body number.
+
+    Returns
+    -------
+    bodies : ndarray of int32, shape (Z, Y, X)
+        The body with most votes; 0 where two have as many, or none has any.
+    ayes : ndarray of uint8, shape (Z, Y, X)
+        `FULL` times the share of the votes that are for a body.
+
+    Notes
+    -----
+    A view that has no object of the winning body in its slice has missed it there and abstains;
+    one that has, but not at this voxel, votes against.
+    """
+    shape = next(from_view(b.objects.numbers, view).shape for view, b in ballots.items())
+    offsets, body_of, weights, seen = [0], [], [], []
+    for view, ballot in ballots.items():
+        body_of.append(ballot.body_of)
+        weights.append(ballot.weights)
+        offsets.append(offsets[-1] + ballot.body_of.size)
+        flags = np.zeros((n_bodies + 1, shape[VIEWS.index(view)]), bool)
+        named = ballot.body_of > 0
+        flags[ballot.body_of[named], ballot.objects.slices[named]] = True
+        seen.append(flags)
+    widest = max(flags.shape[1] for flags in seen)
+    table = np.zeros((len(seen), n_bodies + 1, widest), bool)
+    for row, flags in zip(table, seen, strict=True):
+        row[:, : flags.shape[1]] = flags
+    bodies, ayes = np.empty(shape, np.int32), np.empty(shape, np.uint8)
+    for slab in slabs(shape):
+        numbers = np.stack(
+            [from_view(b.objects.numbers, view)[slab] for view, b in ballots.items()]
+        )
+        _count(
+            numbers,
+            np.array(offsets),
+            np.concatenate(body_of),
+            np.concatenate(weights),
+            table,
+            np.array([VIEWS.index(view) for view in ballots]),
+            slab.start,
+            bodies[slab],
+            ayes[slab],
+        )
+    return bodies, ayes
+
+
+@numba.njit(cache=True, nogil=True)
+def _count(
+    numbers: np.ndarray,
+    offsets: np.ndarray,
+    body_of: np.ndarray,
+    weights: np.ndarray,
+    seen: np.ndarray,
+    axes: np.ndarray,
+    start: int,
+    bodies: np.ndarray,
+    ayes: np.ndarray,
+) -> None:
+    n_views = numbers.shape[0]
+    names, tally = np.zeros(n_views, np.int32), np.zeros(n_views, np.float32)
+    for z in range(numbers.shape[1]):
+        for y in range(numbers.shape[2]):
+            for x in range(numbers.shape[3]):
+                used, voices, yes = 0, 0, np.float32(0)
+                for v in range(n_views):
+                    number = numbers[v, z, y, x]
+                    if number == 0:
+                        continue
+                    voices += 1
+                    weight = weights[offsets[v] + number]
+                    yes += weight
+                    name = body_of[offsets[v] + number]
+                    if name <= 0:
+                        continue
+                    k = 0
+                    while k < used and names[k] != name:
+                        k += 1
+                    if k == used:
+                        names[k], tally[k] = name, np.float32(0)
+                        used += 1
+                    tally[k] += weight
+                bodies[z, y, x] = 0
+                ayes[z, y, x] = 0
+                if voices == 0:
+                    continue
+                best, tied = 0, False
+                for k in range(1, used):
+                    if tally[k] > tally[best]:
+                        best, tied = k, False
+                    elif tally[k] == tally[best]:
+                        tied = True
+                if used and not tied:
+                    bodies[z, y, x] = names[best]
+                no = np.float32(0)
+                for v in range(n_views):
+                    if numbers[v, z, y, x] == 0:
+                        # Nobody missed what nobody named: those who are silent are against.
+                        at = start + z if axes[v] == 0 else (y if axes[v] == 1 else x)
+                        if used == 0 or seen[v, names[best], at]:
+                            no += np.float32(1)
+                ayes[z, y, x] = np.uint8(FULL * yes / (yes + no) + np.float32(0.5))
+
+
+def settle(bodies: np.ndarray, ayes: np.ndarray) -> np.ndarray:
+    """Decide each voxel by the votes in its 3 x 3 x 3 neighbourhood, weighted 1-2-1 by axis.
+
+    The share of votes for any body decides between body and background, then the votes for each
+    body decide which it is.
+
+    Parameters
+    ----------
+    bodies, ayes
+        From `count_votes`.
+
+    Returns
+    -------
+    ndarray of int32, shape (Z, Y, X)
+    """
+    settled = np.empty_like(bodies)
+    _settle(bodies, ayes, settled)
+    return settled
+
+
+@numba.njit(cache=True, nogil=True)
+def _settle(bodies: np.ndarray, ayes: np.ndarray, out: np.ndarray) -> None:
+    nz, ny, nx = bodies.shape
+    names, tally = np.zeros(27, np.int32), np.zeros(27, np.int64)
+    for z in range(nz):
+        z0, z1 = max(z - 1, 0), min(z + 2, nz)
+        for y in range(ny):
+            y0, y1 = max(y - 1, 0), min(y + 2, ny)
+            for x in range(nx):
+                x0, x1 = max(x - 1, 0), min(x + 2, nx)
+                own, aye = bodies[z, y, x], ayes[z, y, x]
+                alike = True
+                for zz in range(z0, z1):
+                    for yy in range(y0, y1):
+                        for xx in range(x0, x1):
+                            alike &= bodies[zz, yy, xx] == own and ayes[zz, yy, xx] == aye
+                if alike:
+                    out[z, y, x] = own if 2 * aye > FULL else 0
+                    continue
+                used, yes, total = 0, 0, 0
+                for zz in range(z0, z1):
+                    for yy in range(y0, y1):
+                        for xx in range(x0, x1):
+                            weight = (2 - abs(zz - z)) * (2 - abs(yy - y)) * (2 - abs(xx - x))
+                            total += weight * FULL
+                            weight *= np.int64(ayes[zz, yy, xx])
+                            yes += weight
+                            name = bodies[zz, yy, xx]
+                            if name == 0:
+                                continue
+                            k = 0
+                            while k < used and names[k] != name:
+                                k += 1
+                            if k == used:
+                                names[k], tally[k] = name, 0
+                                used += 1
+                            tally[k] += weight
+                out[z, y, x] = 0
+                if 2 * yes > total and used:
+                    best = 0
+                    for k in range(1, used):
+                        if tally[k] > tally[best]:
+                            best = k
+                    out[z, y, x] = names[best]
