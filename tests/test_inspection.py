@@ -1,0 +1,196 @@
+import zipfile
+from pathlib import Path
+
+import pytest
+import small_models
+import tensorflow as tf
+from particlebridge.exporter.bundle import export
+from particlebridge.exporter.inspection import inspect
+from particlebridge.exporter.saved_model import read_saved_model, write_zip
+from particlebridge.exporter.verification import verify
+
+DATA = Path(__file__).parent / "data"
+
+
+def zipped(folder, path):
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(folder.rglob("*")):
+            archive.write(file, file.relative_to(folder))
+    return path
+
+
+def changed(bundle, path, change):
+    """Copy a bundle with its SavedModel changed."""
+    saved = read_saved_model(bundle)
+    change(saved.meta_graphs[0])
+    write_zip(path, {"variables/": b"", "saved_model.pb": saved.SerializeToString()})
+    return path
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    model = small_models.stardist(grid=(4, 2), n_rays=16, n_channel_in=3)
+    model.thresholds = dict(prob=0.61, nms=0.25)
+    return export(model, tmp_path_factory.mktemp("bundle") / "b.zip", verify=False).path
+
+
+def test_our_own_bundle_is_told_in_full(bundle):
+    found = inspect(bundle)
+    assert found.would_load
+    assert found.kind == "StarDist 2D model"
+    assert (found.grid, found.rays) == ((4, 2), 16)
+    assert found.signature.input_shape == (None, None, None, 3)
+    assert found.signature.output_shape == (None, None, None, 17)
+    assert (found.record.thresholds.prob, found.record.thresholds.nms) == (0.61, 0.25)
+    assert found.producer == tf.__version__
+    assert set(found.runtimes.values()) == {""}
+    assert ("Fiji would load it", "yes") in found.lines()
+
+
+def test_a_bundle_of_another_maker_is_accepted():
+    found = inspect(DATA / "plugin" / "bundle.zip")
+    assert found.would_load
+    assert (found.grid, found.rays, found.record) == ((2, 2), 32, None)
+
+
+def test_care_is_no_stardist(tmp_path):
+    found = inspect(export(small_models.care(probabilistic=True), tmp_path / "c.zip", verify=False))
+    assert found.would_load
+    assert found.rays is None
+    assert "Run your network" in found.kind
+
+
+def test_a_tensorflow_2_saved_model_is_named_with_what_is_too_new(tmp_path):
+    model = small_models.stardist(weights=False)
+    folder = tmp_path / "tf2"
+    model.keras_model.export(str(folder), verbose=False)
+    found = inspect(zipped(folder, tmp_path / "tf2.zip"))
+    assert not found.would_load
+    assert found.kind == "TensorFlow 2 SavedModel"
+    problem = found.problems[-1]
+    assert "a TensorFlow 2 SavedModel" in problem
+    assert "of op VarHandleOp" in problem
+    assert "particlebridge export" in problem
+
+
+def test_the_attribute_that_fiji_complains_of_is_named(bundle, tmp_path):
+    def variable(meta):  # as TensorFlow 2.2 to 2.12 write it
+        node = meta.graph_def.node.add(name="v", op="VarHandleOp")
+        node.attr["allowed_devices"].list.SetInParent()
+        for node in meta.graph_def.node:
+            if node.op == "Conv2D":
+                node.attr["explicit_paddings"].list.SetInParent()
+
+    found = inspect(changed(bundle, tmp_path / "x.zip", variable))
+    assert "attribute 'allowed_devices' of op VarHandleOp" in found.problems[0]
+    assert "attribute 'explicit_paddings' of op Conv2D" in found.runtimes["1.12.0"]
+
+
+def test_a_zipped_model_folder_is_named(tmp_path):
+    found = inspect(zipped(DATA / "keras2_model", tmp_path / "folder.zip"))
+    assert not found.would_load
+    assert found.kind == "StarDist or CARE model folder, zipped"
+    assert "particlebridge export FOLDER" in found.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [
+        (["x/saved_model.pb", "x/variables/"], "SavedModel in a folder"),
+        (["rdf.yaml", "test_input.npy"], "bioimage.io package"),
+        (["config.json", "metadata.json", "model.weights.h5"], "Keras model file"),
+        (["weights_best.h5"], "Keras weights"),
+        (["holiday.jpg"], "not a model"),
+    ],
+)
+def test_other_zips_are_named(tmp_path, names, kind):
+    write_zip(tmp_path / "a.zip", {name: b"" for name in names})
+    found = inspect(tmp_path / "a.zip")
+    assert (found.kind, found.would_load) == (kind, False)
+
+
+def drop_signature(meta):
+    meta.signature_def.clear()
+
+
+def two_outputs(meta):
+    ends = meta.signature_def["serving_default"]
+    ends.outputs["more"].CopyFrom(ends.outputs["output"])
+
+
+def no_channels(meta):
+    meta.signature_def["serving_default"].inputs["input"].tensor_shape.dim[3].size = -1
+
+
+def integers(meta):
+    meta.signature_def["serving_default"].inputs["input"].dtype = tf.int32.as_datatype_enum
+
+
+def new_op(meta):
+    meta.graph_def.node.add(name="n", op="XlaSharding")
+
+
+def lost_weights(meta):
+    meta.graph_def.node.add(name="n", op="RestoreV2")
+
+
+def other_tag(meta):
+    meta.meta_info_def.tags[:] = ["train"]
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (drop_signature, "no signature"),
+        (two_outputs, "1 inputs and 2 outputs"),
+        (no_channels, "not an image with channels"),
+        (integers, "not float32"),
+        (new_op, "op XlaSharding"),
+        (lost_weights, "variables.index"),
+        (other_tag, "tags are"),
+    ],
+)
+def test_why_fiji_would_not_load_it_is_said(bundle, tmp_path, change, word):
+    found = inspect(changed(bundle, tmp_path / "x.zip", change))
+    assert not found.would_load
+    assert any(word in problem for problem in found.problems)
+
+
+def test_what_only_the_oldest_runtimes_lack_is_a_note(bundle, tmp_path):
+    def resize(meta):
+        node = next(n for n in meta.graph_def.node if n.op == "ResizeNearestNeighbor")
+        node.attr["half_pixel_centers"].b = True
+
+    found = inspect(changed(bundle, tmp_path / "x.zip", resize))
+    assert found.would_load
+    assert "1.13.1, 1.12.0" in found.notes[0]
+
+
+def test_a_graph_that_writes_files_is_never_run(bundle, tmp_path):
+    def write(meta):
+        meta.graph_def.node.add(name="n", op="WriteFile")
+
+    path = changed(bundle, tmp_path / "x.zip", write)
+    assert inspect(path).unsafe
+    with pytest.raises(ValueError, match="WriteFile, which no network needs"):
+        verify(path)
+
+
+def test_a_damaged_record_or_graph_is_survived(bundle, tmp_path):
+    with zipfile.ZipFile(bundle) as archive:
+        graph = archive.read("saved_model.pb")
+    write_zip(tmp_path / "r.zip", {"saved_model.pb": graph, "particlebridge.json": b"{]"})
+    found = inspect(tmp_path / "r.zip")
+    assert found.would_load
+    assert "damaged" in found.notes[0]
+    write_zip(tmp_path / "g.zip", {"saved_model.pb": graph[: len(graph) // 2]})
+    with pytest.raises(ValueError, match=r"saved_model\.pb is damaged"):
+        inspect(tmp_path / "g.zip")
+
+
+def test_what_is_no_zip_is_refused(tmp_path):
+    (tmp_path / "a.zip").write_bytes(b"PK nothing")
+    with pytest.raises(ValueError, match="not a whole zip"):
+        inspect(tmp_path / "a.zip")
+    with pytest.raises(FileNotFoundError):
+        inspect(tmp_path / "none.zip")
