@@ -1,0 +1,128 @@
+"""Finding particles, and reading volumes piece by piece without changing a bit of the table."""
+
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pandas as pd
+import pytest
+import zarr
+from particlebridge.analysis import measure
+from particlebridge.analysis.particle_crops import find_particles, read_around, windows
+from shapes import ellipsoid
+
+SHAPE = (50, 48, 44)
+SPACING = (0.8, 0.5, 0.5)
+
+
+@pytest.fixture(scope="module")
+def packed() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Grey values, labels of cracked ellipsoids (one as tall as the volume), and solid."""
+    rng = np.random.default_rng(0)
+    labels = np.zeros(SHAPE, np.int32)
+    labels[:, 20:24, 20:24] = 40
+    for label in range(1, 30):
+        mask = ellipsoid(SHAPE, rng.random(3) * SHAPE, rng.uniform(3, 8, 3), rng.random(3) * 90)
+        labels[mask & (labels == 0)] = label
+    solid = rng.random(SHAPE) < 0.95
+    solid[::11] = False
+    return rng.normal(100, 10, SHAPE).astype(np.float32), labels, solid
+
+
+def same(a: pd.DataFrame, b: pd.DataFrame) -> bool:
+    return a.equals(b) and a.attrs == b.attrs
+
+
+@pytest.mark.parametrize("recipe", ["physical", "paper"])
+@pytest.mark.parametrize("with_solid", [True, False])
+def test_table_does_not_depend_on_blocks_or_threads(packed, recipe: Any, with_solid: bool) -> None:
+    volume, labels, solid = packed
+    if not with_solid:
+        labels = labels * solid
+    given = {"solid": solid if with_solid else None, "recipe": recipe}
+    whole = measure(volume, labels, SPACING, **given)
+    for block, workers in ((1, 1), (7, 2), (33, 3)):
+        parts = measure(volume, labels, SPACING, block=block, workers=workers, **given)
+        assert same(whole, parts)
+
+
+def test_memory_maps_zarr_and_dask_give_the_same_table(packed, tmp_path: Path) -> None:
+    volume, labels, solid = packed
+    whole = measure(volume, labels, SPACING, solid=solid)
+    np.save(tmp_path / "labels.npy", labels)
+    mapped = np.load(tmp_path / "labels.npy", mmap_mode="r")
+    stored = zarr.create_array(tmp_path / "v.zarr", data=volume, chunks=(16, 16, 16))
+    lazy = da.from_array(solid, chunks=(10, 48, 44))
+    assert same(whole, measure(stored, mapped, SPACING, solid=lazy))
+    assert same(whole, measure(stored, mapped, SPACING, solid=lazy, block=12))
+
+
+def test_field_of_view_by_blocks(packed) -> None:
+    volume, labels, solid = packed
+    y, x = np.ogrid[: SHAPE[1], : SHAPE[2]]
+    seen = np.broadcast_to(np.hypot(y - 24, x - 22) < 20, SHAPE)
+    round_volume = np.where(seen, volume, np.nan)
+    with pytest.warns(UserWarning, match="field of view"):
+        whole = measure(round_volume, labels, SPACING, solid=solid)
+    with pytest.warns(UserWarning, match="field of view"):
+        parts = measure(round_volume, labels, SPACING, solid=solid, block=9)
+    assert same(whole, parts)
+    assert same(whole, measure(round_volume, labels, SPACING, solid=solid, field_of_view=seen))
+    assert 0 < whole["Border"].sum() < len(whole)
+
+
+class Counted:
+    """An array that remembers the most slices read at once."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array, self.shape, self.dtype, self.most = array, array.shape, array.dtype, 0
+
+    def __getitem__(self, key: slice) -> np.ndarray:
+        piece = self.array[key]
+        self.most = max(self.most, len(piece))
+        return piece
+
+
+def test_no_more_is_read_at_once_than_asked_for_or_needed(packed) -> None:
+    volume, labels, _ = packed
+    short = np.where(labels == 40, 0, labels)
+    counted = Counted(short)
+    measure(volume, counted, SPACING, block=24)
+    assert counted.most <= 24
+    tall = Counted(labels)
+    measure(volume, tall, SPACING, block=24)
+    assert tall.most == SHAPE[0]
+
+
+def test_bounding_boxes_are_half_open(packed) -> None:
+    _, labels, _ = packed
+    for depth in (1, 13, 50):
+        found = find_particles(labels, depth, 2)
+        assert found.labels.tolist() == np.unique(labels)[1:].tolist()
+        for label, box in zip(found.labels, found.boxes, strict=True):
+            index = np.argwhere(labels == label)
+            assert box[::2].tolist() == index.min(axis=0).tolist()
+            assert box[1::2].tolist() == (index.max(axis=0) + 1).tolist()
+
+
+def test_windows_hold_each_particle_once_and_whole() -> None:
+    rng = np.random.default_rng(0)
+    low = rng.integers(0, 95, 60)
+    high = np.minimum(low + rng.integers(1, 30, 60), 100)
+    boxes = np.zeros((60, 6), np.int64)
+    boxes[:, 0], boxes[:, 1] = low, high
+    seen: list[int] = []
+    for first, last, index in windows(boxes, 3, 20, 100):
+        assert (np.maximum(boxes[index, 0] - 3, 0) >= first).all()
+        assert (np.minimum(boxes[index, 1] + 3, 100) <= last).all()
+        seen.extend(index)
+    assert sorted(seen) == list(range(60))
+
+
+def test_beyond_the_volume_is_minus_one() -> None:
+    labels = np.arange(1, 28, dtype=np.int32).reshape(3, 3, 3)
+    near = read_around(labels, 0, np.array([0, 1, 1, 2, 2, 3]), np.array([1, 1, 2]))
+    assert near.shape == (3, 3, 5)
+    assert (near[0] == -1).all()
+    assert near[1].tolist() == [[1, 2, 3, -1, -1], [4, 5, 6, -1, -1], [7, 8, 9, -1, -1]]
