@@ -116,22 +116,19 @@ class Network:
     def reach(self) -> tuple[int, int]:
         """How far (y, x) in pixels a grid point can look: an upper bound.
 
-        Every convolution counts as if it ran at the coarsest level; loose by a factor of about
-        three, but safe for any graph of convolutions and poolings.
+        Operations come in an order in which each follows what it needs, so no convolution runs
+        on a coarser level than all poolings before it make. Those on the way back up count as
+        if they ran at the coarsest: about twice too far, but safe without knowing the graph.
         """
-        operations = self._graph().get_operations()
-        stride = np.ones(2, int)
-        steps = np.zeros(2, int)
-        for operation in operations:
+        stride, reach = np.ones(2, int), np.ones(2, int)
+        for operation in self._graph().get_operations():
             if operation.type in ("MaxPool", "AvgPool"):
-                stride *= operation.get_attr("ksize")[1:3]
-        for operation in operations:
-            if operation.type in ("Conv2D", "DepthwiseConv2dNative"):
+                window = np.asarray(operation.get_attr("ksize")[1:3])
+                reach += (window - 1) * stride
+                stride *= operation.get_attr("strides")[1:3]
+            elif operation.type in ("Conv2D", "DepthwiseConv2dNative"):
                 kernel = np.asarray(operation.inputs[1].shape.as_list()[:2])
-                steps += (kernel // 2) * operation.get_attr("dilations")[1:3]
-            elif operation.type in ("MaxPool", "AvgPool"):
-                steps += 1
-        reach = (steps + 1) * stride
+                reach += kernel // 2 * operation.get_attr("dilations")[1:3] * stride
         return int(reach[0]), int(reach[1])
 
 

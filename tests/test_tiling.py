@@ -14,7 +14,7 @@ def network(request: pytest.FixtureRequest) -> Network:
 
 
 def test_pieces_give_what_the_whole_gives(network: Network) -> None:
-    image = np.random.default_rng(0).random((448, 1216), np.float32) ** 4
+    image = np.random.default_rng(0).random((256, 1600), np.float32) ** 4
     whole = network.predict(image)
     sizes = []
 
@@ -27,7 +27,7 @@ def test_pieces_give_what_the_whole_gives(network: Network) -> None:
             sizes.append(piece.shape)
             return network.predict(piece)
 
-    pieces = predict_tiled(Watched(), image, max_pixels=900 * 900)
+    pieces = predict_tiled(Watched(), image, max_pixels=600 * 600)
     whole_again = predict_tiled(Watched(), image)
     assert len(sizes) > 2
     assert sizes[-1] == image.shape
