@@ -1,0 +1,101 @@
+"""Single images and folders: every output, the table, the overlay."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from particlebridge.analysis import training_slices
+from particlebridge.bridge import read_image, read_labels, segment
+from particlebridge.bridge.images import overlay
+from PIL import Image
+from roifile import roiread
+
+FILES = ("labels.tif", "prob.tif", "dist.tif", "overlay.png", "rois.zip", "objects.csv")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("images")
+    for i, (image, _) in enumerate(training_slices(2, (128, 160), seed=4)):
+        tifffile.imwrite(
+            folder / f"s{i}.tif",
+            image,
+            imagej=True,
+            resolution=(10, 10),
+            metadata={"axes": "YX", "unit": "um"},
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("out")
+    segment(folder, out, diameter=46)
+    return out
+
+
+def test_a_folder_of_images_gives_a_folder_each(results: Path) -> None:
+    for stem in ("s0", "s1"):
+        assert all((results / stem / name).is_file() for name in FILES)
+
+
+def test_table_rois_and_labels_tell_the_same(results: Path) -> None:
+    labels = read_labels(results / "s0" / "labels.tif")
+    table = pd.read_csv(results / "s0" / "objects.csv")
+    assert table["label"].tolist() == np.unique(labels[labels > 0]).tolist()
+    assert np.allclose(table["area"], np.bincount(labels.ravel())[table["label"]] * 0.01)
+    assert table["probability"].between(0, 1).all()
+    assert len(roiread(results / "s0" / "rois.zip")) == len(table)
+
+
+def test_results_carry_the_pixel_size(results: Path) -> None:
+    for name in ("labels.tif", "prob.tif", "dist.tif"):
+        assert read_image(results / "s0" / name).pixel_size == pytest.approx((0.1, 0.1), rel=1e-4)
+
+
+def test_one_image_writes_into_the_folder_itself(
+    folder: Path, results: Path, tmp_path: Path
+) -> None:
+    segment(folder / "s0.tif", tmp_path, diameter=46)
+    assert all((tmp_path / name).is_file() for name in FILES)
+    one, among = (read_labels(f / "labels.tif") for f in (tmp_path, results / "s0"))
+    assert np.array_equal(one, among)
+
+
+def test_finished_images_are_not_done_again(folder: Path, results: Path) -> None:
+    before = {p: p.stat().st_mtime_ns for p in results.rglob("*.*") if p.parent != results}
+    segment(folder, results, diameter=46)
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+
+
+def test_a_bad_image_is_named_and_the_others_are_done(folder: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / "a.tif").write_bytes(b"no")
+    (source / "b.tif").write_bytes((folder / "s0.tif").read_bytes())
+    with pytest.raises(RuntimeError, match=r"1 of 2 images failed.*a\.tif"):
+        segment(source, tmp_path / "out", diameter=46)
+    assert (tmp_path / "out" / "b" / "objects.csv").is_file()
+
+
+def test_an_image_without_particles_is_a_result(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "flat.tif", np.full((70, 90), 7, np.uint8))
+    segment(tmp_path / "flat.tif", tmp_path / "out", diameter=46)
+    assert read_labels(tmp_path / "out" / "labels.tif").max() == 0
+    assert len(pd.read_csv(tmp_path / "out" / "objects.csv")) == 0
+
+
+def test_overlay_draws_outlines_only() -> None:
+    labels = np.zeros((20, 20), int)
+    labels[5:12, 5:12] = 3
+    picture = overlay(np.full((20, 20), 9.0), labels)
+    coloured = (picture[..., 0] != picture[..., 1]) | (picture[..., 1] != picture[..., 2])
+    assert coloured[5, 5:12].all()
+    assert not coloured[6:11, 6:11].any()
+    assert not coloured[labels == 0].any()
+
+
+def test_overlay_file_is_as_large_as_the_image(results: Path) -> None:
+    assert Image.open(results / "s1" / "overlay.png").size == (160, 128)
