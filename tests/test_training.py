@@ -1,0 +1,192 @@
+"""Real StarDist trainings, as small as they can be."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from particlebridge.exporter import (
+    Recipe,
+    TrainingProgress,
+    TrainingResult,
+    load_model,
+    train,
+    write_rois,
+    write_via,
+)
+
+TINY = Recipe(
+    epochs=4, steps=3, batch=2, patch=32, rays=8, filters=4, depth=1, learning_rate=2e-3
+)  # fmt: skip
+
+
+def disks(count: int = 4, seed: int = 0) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Bright disks of diameter 14 on noise, images of different sizes, one below a patch."""
+    rng = np.random.default_rng(seed)
+    images, labels = [], []
+    for k in range(count):
+        shape = (28, 30) if k == 0 else (48 + 8 * k, 56)
+        y, x = np.mgrid[: shape[0], : shape[1]]
+        truth = np.zeros(shape, np.int32)
+        for n, centre in enumerate(rng.uniform(9, np.array(shape) - 9, (9, 2)), start=1):
+            disk = (y - centre[0]) ** 2 + (x - centre[1]) ** 2 < 49
+            near = (y - centre[0]) ** 2 + (x - centre[1]) ** 2 < 81
+            if not truth[near].any():
+                truth[disk] = n
+        images.append((60 + 90 * (truth > 0) + rng.normal(0, 12, shape)).astype(np.uint8))
+        labels.append(truth)
+    return images, labels
+
+
+def weights(folder: Path) -> list[np.ndarray]:
+    return load_model(folder).stardist.keras_model.get_weights()  # type: ignore[union-attr]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainingResult, list]:
+    seen: list[TrainingProgress] = []
+    out = tmp_path_factory.mktemp("models") / "whole"
+    return train(*disks(), out, recipe=TINY, progress=seen.append), seen
+
+
+def test_what_a_training_leaves(trained: tuple[TrainingResult, list]) -> None:
+    result, seen = trained
+    assert {path.name for path in result.path.iterdir()} == {
+        "config.json", "weights_best.h5", "thresholds.json", "particlebridge.json",
+        "training.json", "training.html", "history.csv",
+    }  # fmt: skip
+    assert [path.name for path in result.path.parent.iterdir()] == ["whole"]  # no work left
+    assert [(p.epoch, p.step) for p in seen] == [(e, s) for e in range(1, 5) for s in range(1, 4)]
+    assert np.isfinite([p.loss for p in seen]).all()
+    record = json.loads((result.path / "particlebridge.json").read_text())
+    assert record["numerics"] == "plugin" and record["percentiles"] == [1.0, 99.8]
+    assert record["seed"] == 42 and "stardist" in record["versions"]
+    assert record["thresholds"] == json.loads((result.path / "thresholds.json").read_text())
+    # Disks of radius 7: pi 7^2 pixels within the lattice's rounding.
+    assert abs(record["diameter"] - 14) < 0.5
+    network = load_model(result.path)
+    assert network.diameter == record["diameter"] and network.digest == record["digest"]
+    assert network.rays == 8 and network.grid == (2, 2)
+    told = json.loads((result.path / "training.json").read_text())
+    # 15 % of four images is one, chosen by seed 42 as in StarDist's notebooks.
+    held_out = np.random.RandomState(42).permutation(4)[0] + 1
+    assert told["validation"] == [f"image {held_out}"] and len(told["train"]) == 3
+    html = (result.path / "training.html").read_text()
+    assert html.count("data:image/png;base64,") >= 3 and "http" not in html
+    history = pd.read_csv(result.path / "history.csv")
+    assert history["epoch"].tolist() == [1, 2, 3, 4]
+    # The kept weights are those of the best epoch.
+    assert history["val_loss"].min() < history["val_loss"][0]
+
+
+_TRAIN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from test_training import TINY, disks
+from particlebridge.exporter import train
+train(*disks(), sys.argv[2], recipe=TINY,
+      progress=lambda p: print(p.epoch, p.step, flush=True))
+"""
+
+
+def test_killed_and_repeated_gives_the_weights_of_an_uninterrupted_run(
+    trained: tuple[TrainingResult, list], tmp_path: Path
+) -> None:
+    out = tmp_path / "killed"
+    arguments = [sys.executable, "-c", _TRAIN, str(Path(__file__).parent), str(out)]
+    process = subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.split() == ["3", "2"]:
+            os.kill(process.pid, signal.SIGKILL)
+            break
+    process.wait()
+    assert not out.exists()
+    with pytest.raises(FileExistsError, match="unfinished training"):
+        train(*disks(seed=5), out, recipe=TINY)
+    result = train(*disks(), out, recipe=TINY)
+    assert result.resumed_at == 2
+    assert len(result.history) == 4
+    whole, _ = trained
+    for ours, theirs in zip(weights(out), weights(whole.path), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    pd.testing.assert_frame_equal(result.history, whole.history)
+    assert result.thresholds == whole.thresholds
+    with pytest.raises(FileExistsError, match="exists"):
+        train(*disks(), out, recipe=TINY)
+
+
+def test_training_goes_on_from_a_model_at_its_scale(
+    trained: tuple[TrainingResult, list], tmp_path: Path
+) -> None:
+    whole, _ = trained
+    images, labels = disks()
+    doubled = [np.kron(x, np.ones((2, 2), x.dtype)) for x in images]
+    recipe = Recipe(epochs=1, steps=1, batch=1, patch=32, learning_rate=1e-7)
+    result = train(
+        doubled, [np.kron(y, np.ones((2, 2), y.dtype)) for y in labels], tmp_path / "on",
+        start=whole.path, recipe=recipe, augmentation=None,
+    )  # fmt: skip
+    assert any("rescaled by 0.5" in note for note in result.notes)
+    assert abs(result.diameter - whole.diameter) < 0.3
+    assert result.before is not None
+    # A tiny step at a tiny rate: still the old network, whatever the recipe's own rays.
+    for ours, theirs in zip(weights(result.path), weights(whole.path), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    colour = [np.stack([x] * 3, axis=-1) for x in images]
+    with pytest.raises(ValueError, match="1 channel"):
+        train(colour, labels, tmp_path / "colour", start=whole.path, recipe=recipe)
+    with pytest.raises(ValueError, match="multiple of 4"):
+        train(images, labels, tmp_path / "odd", start=whole.path, recipe=Recipe(patch=34, depth=0 + 1, grid=(1, 1)))  # noqa: E501  # fmt: skip
+    with pytest.raises(FileNotFoundError):
+        train(images, labels, tmp_path / "none", start="no-such-model", recipe=recipe)
+    assert {path.name for path in tmp_path.iterdir()} == {"on"}
+
+
+def test_one_image_from_files_is_split(tmp_path: Path) -> None:
+    images, labels = disks(1, seed=3)
+    image, truth = (np.tile(a[0], (1, 6)) for a in (images, labels))
+    truth = truth + 20 * (np.arange(truth.shape[1]) // 30) * (truth > 0)
+    tifffile.imwrite(tmp_path / "scan.tif", image)
+    write_rois(truth, tmp_path / "scan.zip")
+    recipe = Recipe(epochs=1, steps=1, batch=1, patch=32, rays=8, filters=4, depth=1)
+    result = train(tmp_path / "scan.tif", tmp_path / "scan.zip", tmp_path / "m", recipe=recipe)
+    assert any("held out for validation" in note and "X axis" in note for note in result.notes)
+
+
+def test_volumes(tmp_path: Path) -> None:
+    z, y, x = np.mgrid[:20, :36, :36]
+    labels = np.zeros((20, 36, 36), np.int32)
+    for k, (a, b, c) in enumerate([(6, 9, 9), (13, 26, 10), (8, 10, 27), (12, 27, 27)], start=1):
+        labels[((z - a) * 1.5) ** 2 + (y - b) ** 2 + (x - c) ** 2 < 49] = k
+    volume = (50 + 100 * (labels > 0)).astype(np.uint8)
+    recipe = Recipe(epochs=1, steps=2, batch=1, patch=16, patch_depth=8, rays=8, filters=4, depth=1)
+    result = train([volume] * 2, [labels] * 2, tmp_path / "m", dims=3, recipe=recipe)
+    config = json.loads((result.path / "config.json").read_text())
+    assert config["n_dim"] == 3 and config["grid"] == [1, 2, 2]
+    assert config["anisotropy"][0] == pytest.approx(1.5, abs=0.2)  # flat in z
+    record = json.loads((result.path / "particlebridge.json").read_text())
+    assert record["numerics"] == "stardist"
+    with pytest.raises(ValueError, match="3-D"):
+        load_model(result.path)
+
+
+def test_a_via_project_trains_the_images_it_knows(tmp_path: Path) -> None:
+    from particlebridge.exporter.training_images import gather_examples
+
+    images, labels = disks(3)
+    for k, image in enumerate(images):
+        tifffile.imwrite(tmp_path / f"scan_{k}.tif", image)
+    write_via({"scan_1.tif": labels[1], "scan_2.png": labels[2]}, tmp_path / "via.json")
+    examples, notes = gather_examples(str(tmp_path / "*.tif"), tmp_path / "via.json")
+    assert [example.name for example in examples] == ["scan_1.tif", "scan_2.tif"]
+    np.testing.assert_array_equal(examples[0].labels > 0, labels[1] > 0)
+    assert notes == ["scan_0.tif is not annotated in via.json and was left out."]
