@@ -18,6 +18,7 @@ ARTIFACTS = (
     "org.apache.groovy:groovy-json:4.0.28",
     "net.imglib2:imglib2:6.2.0",
     "org.scijava:scijava-common:2.99.0",
+    "org.scijava:parsington:3.0.0",
 )
 _ANSWER = "@answer "
 

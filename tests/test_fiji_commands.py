@@ -109,7 +109,8 @@ def test_sparse_probability_is_filled_and_mapped_back_as_in_python(java, grid, s
     sparse[:: grid[0], :: grid[1]] = points
     got = java.run(
         with_classes(
-            "Resampling.nearest(StarDist.fillGrid(p as float[], 24, 30), 24, 30, s[0], s[1]) as List",
+            "def full = StarDist.fillGrid(p as float[], 24, 30)\n"
+            "Resampling.nearest(full, 24, 30, s[0], s[1]) as List",
             *("Resampling", "StarDist", "Problem", "Bundle", "Settings", "Particles", "Outlines"),
             "WholeFile",
         ),
@@ -135,9 +136,9 @@ def test_painting_is_pythons(java, scale):
     got = java.run(
         with_classes(
             """
-            def outlines = corners.collect { o ->
-                Outlines.scaled(o.collect { it[1] + 0.5 } as float[], o.collect { it[0] + 0.5 } as float[],
-                    1 / factor[1] as double, 1 / factor[0] as double) }
+            def along = { outline, axis -> outline.collect { it[axis] + 0.5 } as float[] }
+            def outlines = corners.collect { Outlines.scaled(along(it, 1), along(it, 0),
+                1 / factor[1] as double, 1 / factor[0] as double) }
             def labels = Outlines.paint(outlines, full[0], full[1])
             (0..<full[0] * full[1]).collect { labels.get(it) }
             """,
@@ -192,7 +193,8 @@ def test_nan_outside_the_field_of_view_becomes_the_median_inside(java):
     y, x = np.mgrid[:21, :21] - 10
     image = np.where(y**2 + x**2 < 81, x + 50.0, np.nan)
     text = with_classes(
-        "FieldOfView.filled(v.collect { it == null ? Float.NaN : it } as float[], 21, 21, 'a') as List",
+        "def pixels = v.collect { it == null ? Float.NaN : it } as float[]\n"
+        "FieldOfView.filled(pixels, 21, 21, 'a') as List",
         *("FieldOfView", "Problem"),
     )
     values = [None if np.isnan(v) else v for v in image.ravel()]
@@ -220,7 +222,8 @@ def test_settings_come_from_the_user_then_the_bundle_then_defaults(
     bundle = make_bundle(tmp_path / "m.zip", record)
     got = java.run(
         with_classes(
-            "def s = Settings.of(Bundle.open(new File(path)), t.prob, t.nms, t.percentiles, t.diameter)\n"
+            "def bundle = Bundle.open(new File(path))\n"
+            "def s = Settings.of(bundle, t.prob, t.nms, t.percentiles, t.diameter)\n"
             "[s.prob, s.nms, s.low, s.high, s.scale]",
             *("Settings", "Bundle", "Problem"),
         ),
@@ -283,8 +286,8 @@ def test_what_is_no_bundle_is_said(java, tmp_path):
 BEFORE = """
 stub = new RecordingStarDist(grid: settings.grid ?: 1, fault: settings.fault)
 if (settings.faulty != null) stub.faulty = { it in settings.faulty }
-(image, model, out, sideModel, folder, labels, rois) = [image, model, out, sideModel, folder, labels,
-    rois].collect { it == null ? null : new File(it) }
+(image, model, out, sideModel, folder, labels, rois) =
+    [image, model, out, sideModel, folder, labels, rois].collect { it == null ? null : new File(it) }
 (commands, datasets, ui) = [stub, new StubDatasets(), null]
 said = new ByteArrayOutputStream()
 streams = [System.out, System.err]
