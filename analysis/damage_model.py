@@ -13,7 +13,8 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from . import explanation_tables as build
-from .feature_table import COLUMNS, FEATURES
+from .feature_sets import feature_clusters, feature_groups
+from .feature_table import FEATURES
 from .forest_runs import KINDS, Run, fit_run
 from .regression_rows import usable_rows
 
@@ -33,13 +34,18 @@ class Explanation:
         features), rank (1: most important), rank_low and rank_high (over the seeds), direction
         (Spearman correlation of the feature with its SHAP values: the sign of the dependence),
         control (mean \|SHAP\| with the target shuffled), above_control (mean above the largest
-        importance that any feature reached in any shuffled run), permutation and permutation_std
-        (fall of out-of-bag R2 when the feature alone is shuffled).
-    groups : DataFrame
-        group, state, features (how many), shap and shap_std (mean \|sum of the group's SHAP\|),
-        permutation and permutation_std (fall of R2 when the group is shuffled as one).
+        importance that any feature reached in any shuffled run), rivalled, shadow and above_shadow
+        (mean \|SHAP\| of the feature and of its shuffled copy in forests that see both; above the
+        largest of any copy in any such forest: a sharper test, since the real causes are known
+        to these forests), permutation and permutation_std (fall of out-of-bag R2
+        when the feature alone is shuffled).
+    sets : DataFrame
+        kind, set, state, features (how many), shap and shap_std (mean \|sum of SHAP over the set\|),
+        rivalled, shadow, above_shadow, permutation, permutation_std (fall of R2 when it is shuffled
+        as one). Kind "group": the paper's groups; "cluster": features correlated at
+        \|rho\| >= 0.7, which share one credit; a feature correlated with no other is a cluster of its own.
     runs : DataFrame
-        state, kind (seed, subset, shuffled), run, feature, importance: each forest's own.
+        state, kind (seed, subset, shuffled, shadow), run, feature, importance: each forest's own.
     fit : DataFrame
         state, kind, oob_r2, oob_r2_std, held_out_mae, guess_mae (always guessing the median),
         additivity_error (largest over the runs).
@@ -65,7 +71,7 @@ class Explanation:
     features: tuple[str, ...]
     particles: pd.DataFrame
     importance: pd.DataFrame
-    groups: pd.DataFrame
+    sets: pd.DataFrame
     runs: pd.DataFrame
     fit: pd.DataFrame
     stability: pd.DataFrame
@@ -97,7 +103,8 @@ def explain(
         ``"drivers"`` (what can be a cause) or ``"paper"`` (the published 21, six of which are
         computed from the cracks themselves and so follow damage).
     runs
-        Seeds, random subsets and shuffled controls: that many forests of each kind and state.
+        Seeds, random subsets, shuffled and shadow controls: that many forests of each kind and
+        state.
     seed
         Same seed, same result, whatever `jobs`.
     include_border
@@ -120,7 +127,7 @@ def explain(
     Notes
     -----
     SHAP values explain the forest. Features that are correlated share the credit among them:
-    read `groups` before saying that one of them does not matter.
+    read `sets` before saying that one of them does not matter.
     """
     if features not in FEATURES:
         raise ValueError(f"features must be {' or '.join(FEATURES)}, not {features!r}.")
@@ -133,14 +140,17 @@ def explain(
     named = {str(s): t for s, t in tables.items()}
     data, names, notes = usable_rows(named, FEATURES[features], include_border)
 
-    groups: dict[str, list[int]] = {}
-    for k, name in enumerate(names):
-        groups.setdefault(COLUMNS[name].group, []).append(k)
-    sets = {**{n: [k] for k, n in enumerate(names)}, **{f"group {g}": c for g, c in groups.items()}}
+    groups = feature_groups(names)
+    clusters = feature_clusters([d.x for d in data], names)
+    sets = {
+        **{n: [k] for k, n in enumerate(names)},
+        **{f"group {g}": c for g, c in groups.items()},
+        **{f"cluster {c}": m for c, m in clusters.items()},
+    }
     tasks = [(d, kind, k) for d in data for kind in KINDS for k in range(runs)]
     # Threads: the fits release the GIL and share the tables.
     outcomes = Parallel(n_jobs=jobs, prefer="threads", return_as="generator")(
-        delayed(fit_run)(d, kind, k, seed, groups, sets) for d, kind, k in tasks
+        delayed(fit_run)(d, kind, k, seed, sets) for d, kind, k in tasks
     )
     results: dict[str, dict[str, list[Run]]] = {}
     for done, ((d, kind, _), run) in enumerate(zip(tasks, outcomes, strict=True), start=1):
@@ -171,7 +181,7 @@ def explain(
         importance=gather(
             [build.importance_table(d, results[d.state], names, shap[d.state]) for d in data]
         ),
-        groups=gather([build.group_table(d, seeds[d.state], groups, len(names)) for d in data]),
+        sets=gather([build.set_table(d, results[d.state], names, groups, clusters) for d in data]),
         runs=build.run_table(results, names),
         fit=build.fit_table(results),
         stability=build.stability_table(results),

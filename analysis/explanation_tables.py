@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from .feature_table import COLUMNS
-from .forest_runs import KINDS, Run, subset_size
+from .forest_runs import Run, subset_size
 from .regression_rows import StateRows
 from .state_comparison import difference_p, paired_p, rank_agreement, resampled_error
 
@@ -67,6 +67,8 @@ def importance_table(
 ) -> pd.DataFrame:
     """List one state's features by importance, with spread, control and permutation."""
     seeds, control = _stack(runs["seed"]), _stack(runs["shuffled"])
+    rivalled = _stack(runs["shadow"]).mean(axis=0)
+    copies = np.array([run.copies for run in runs["shadow"]])
     drops = np.array([run.drops[: len(names)] for run in runs["seed"]])
     mean = seeds.mean(axis=0)
     ranks = np.array([stats.rankdata(-row, method="min") for row in seeds])
@@ -87,6 +89,9 @@ def importance_table(
             ],
             "control": control.mean(axis=0),
             "above_control": mean > control.max(),
+            "rivalled": rivalled,
+            "shadow": copies.mean(axis=0),
+            "above_shadow": rivalled > copies.max(),
             "permutation": drops.mean(axis=0),
             "permutation_std": drops.std(axis=0, ddof=1),
         }
@@ -100,23 +105,44 @@ def _direction(value: pd.Series, shap: pd.Series) -> float:
     return float(stats.spearmanr(value, shap).statistic)
 
 
-def group_table(
-    data: StateRows, runs: Sequence[Run], groups: Mapping[str, Sequence[int]], features: int
+def set_table(
+    data: StateRows,
+    runs: Mapping[str, Sequence[Run]],
+    names: Sequence[str],
+    groups: Mapping[str, Sequence[int]],
+    clusters: Mapping[str, Sequence[int]],
 ) -> pd.DataFrame:
-    """Measure whole groups: within one, SHAP splits the credit; over it, it does not."""
-    shap = np.array([run.grouped for run in runs])
-    drops = np.array([run.drops[features:] for run in runs])
-    return pd.DataFrame(
-        {
-            "group": list(groups),
-            "state": data.state,
-            "features": [len(c) for c in groups.values()],
-            "shap": shap.mean(axis=0),
-            "shap_std": shap.std(axis=0, ddof=1),
-            "permutation": drops.mean(axis=0),
-            "permutation_std": drops.std(axis=0, ddof=1),
-        }
-    )
+    """Measure whole sets: within one SHAP splits the credit; over it, it does not.
+
+    The runs' sets must be the features, the groups and the clusters, in this order.
+    """
+    start = len(names)
+    summed = np.array([run.summed for run in runs["seed"]])
+    rivalled = np.mean([run.summed for run in runs["shadow"]], axis=0)
+    copies = np.array([run.copies_summed for run in runs["shadow"]])
+    drops = np.array([run.drops for run in runs["seed"]])
+    parts = []
+    for kind, sets in (("group", groups), ("cluster", clusters)):
+        own = slice(start, start + len(sets))
+        start = own.stop
+        parts.append(
+            pd.DataFrame(
+                {
+                    "kind": kind,
+                    "set": list(sets),
+                    "state": data.state,
+                    "features": [len(c) for c in sets.values()],
+                    "shap": summed[:, own].mean(axis=0),
+                    "shap_std": summed[:, own].std(axis=0, ddof=1),
+                    "rivalled": rivalled[own],
+                    "shadow": copies[:, own].mean(axis=0),
+                    "above_shadow": rivalled[own] > copies[:, own].max(),
+                    "permutation": drops[:, own].mean(axis=0),
+                    "permutation_std": drops[:, own].std(axis=0, ddof=1),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
 
 
 def run_table(results: Results, names: Sequence[str]) -> pd.DataFrame:
@@ -147,6 +173,7 @@ def fit_table(results: Results) -> pd.DataFrame:
             }
             for state, kinds in results.items()
             for kind, runs in kinds.items()
+            if kind != "shadow"
         ]
     )
 
@@ -155,7 +182,7 @@ def stability_table(results: Results) -> pd.DataFrame:
     """Agreement of the rankings of repeated runs."""
     rows = []
     for state, kinds in results.items():
-        for kind in KINDS:
+        for kind in ("seed", "subset", "shuffled"):
             taus = rank_agreement(_stack(kinds[kind]))
             rows.append(
                 {

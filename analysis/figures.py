@@ -1,7 +1,7 @@
 """What every figure shares: style, colours safe for colour-blind readers, saving, words."""
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -157,16 +157,6 @@ def states_of(tables: dict[str, pd.DataFrame]) -> list[tuple[str, pd.DataFrame, 
     ]
 
 
-def state_name(state: str) -> str:
-    """Name a state in a legend: a bare number is a number of cycles."""
-    return f"{state} cycles" if state.replace(".", "", 1).isdigit() else state
-
-
-def in_state(state: str, states: Sequence[str]) -> str:
-    """Open a sentence on one of several states; nothing when there is only one."""
-    return f"{state_name(state)}: " if len(states) > 1 else ""
-
-
 def unit_of(feature: str, table: pd.DataFrame) -> str:
     """Give a feature's unit as a reader writes it; empty for a plain number.
 
@@ -193,25 +183,3 @@ def axes_of(figure: Figure, rows: int, columns: int, **options: object) -> list[
     """Give a figure's grid of axes as one flat list."""
     grid = figure.subplots(rows, columns, squeeze=False, **options)  # type: ignore[call-overload]
     return list(grid.ravel())
-
-
-def listing(words: Iterable[str]) -> str:
-    """Join words as a sentence does: a, b and c."""
-    words = list(words)
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
-
-
-def percent(share: float) -> str:
-    """Write a share as per cent with two significant figures."""
-    value = 100 * share
-    return f"{value:.0f} %" if abs(value) >= 10 else f"{value:.2g} %"
-
-
-def p_value(p: float) -> str:
-    """Write a p-value as papers do."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
-
-
-def capital(sentences: Iterable[str]) -> str:
-    """Join sentences, each beginning with a capital letter."""
-    return " ".join(s[:1].upper() + s[1:] for s in sentences)

@@ -1,4 +1,4 @@
-"""Figures of the particles themselves: sizes, damage, damage along depth, orientation, confidence."""
+"""Figures of the particles: sizes, damage, damage along depth, orientation, confidence."""
 
 import numpy as np
 import pandas as pd
@@ -7,20 +7,17 @@ from scipy import stats
 from .figures import (
     DOUBLE,
     FAINT,
-    MUTED,
     SINGLE,
+    STATE_COLOURS,
     Plate,
     axes_of,
-    capital,
-    in_state,
-    listing,
-    p_value,
-    percent,
+    axis_name,
     sheet,
-    state_name,
     states_of,
     styled,
+    unit_of,
 )
+from .wording import capital, fixed, in_state, listing, number, p_value, percent, plural, state_name
 
 # Below this elongation the long axis of a particle is chance.
 ELONGATED = 1.3
@@ -31,6 +28,7 @@ def size_plate(tables: dict[str, pd.DataFrame]) -> Plate:
     """Draw the distribution of equivalent diameters, by number and by volume."""
     figure = sheet(DOUBLE, 58)
     left, right = axes_of(figure, 1, 2)
+    unit = unit_of("DistNearest", next(iter(tables.values())))
     parts, says = [], []
     sizes = {s: np.cbrt(6 * t["Volume"] / np.pi) for s, t in tables.items()}
     every = np.concatenate(list(sizes.values()))
@@ -43,24 +41,26 @@ def size_plate(tables: dict[str, pd.DataFrame]) -> Plate:
         right.step(d[order], 100 * np.cumsum(v[order]) / v.sum(), color=colour, where="post")
         half = d[order][np.searchsorted(np.cumsum(v[order]), v.sum() / 2)]
         low, middle, high = np.quantile(d, [0.1, 0.5, 0.9])
-        parts.append(pd.DataFrame({"state": state, "label": table["label"], "diameter_um": d}))
+        parts.append(pd.DataFrame({"state": state, "label": table["label"], "diameter": d}))
         says.append(
-            f"{in_state(state, list(tables))}{len(d)} particles, median diameter {middle:.3g} µm, "
-            f"four in five between {low:.3g} and {high:.3g} µm; half of the material is in "
-            f"particles larger than {half:.3g} µm."
+            f"{in_state(state, list(tables))}{plural(len(d), 'particle')}, median diameter "
+            f"{number(middle, 3)} {unit}, four in five between {number(low, 3)} and "
+            f"{number(high, 3)} {unit}; half of the material is in particles larger than "
+            f"{number(half, 3)} {unit}."
         )
     for axes in (left, right):
         axes.set_xscale("log")
-        ticks = [t for t in (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if edges[0] <= t <= edges[-1]]
+        ticks = [t * 10**k for k in range(-2, 4) for t in (1, 2, 5)]
+        ticks = [t for t in ticks if edges[0] <= t <= edges[-1]]
         axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
         axes.minorticks_off()
-        axes.set_xlabel("equivalent diameter (µm)")
+        axes.set_xlabel(f"equivalent diameter ({unit})")
     left.set_ylabel("particles")
     right.set_ylabel("share of the volume in\nparticles up to this size (%)")
     right.axhline(50, color=FAINT, lw=0.6, zorder=0)
     if len(tables) > 1:
         left.legend()
-    return Plate("size_distribution", "Particle size", " ".join(says), pd.concat(parts), figure)
+    return Plate("size_distribution", "Particle size", capital(says), pd.concat(parts), figure)
 
 
 @styled
@@ -68,12 +68,11 @@ def damage_plate(tables: dict[str, pd.DataFrame]) -> Plate:
     """Draw the distribution of Damage."""
     figure = sheet(SINGLE, 62)
     (axes,) = axes_of(figure, 1, 1)
-    every = 100 * np.concatenate([t["Damage"].dropna() for t in tables.values()])
+    every = 100 * np.concatenate([t["Damage"] for t in tables.values()])
     edges = np.linspace(0, max(np.quantile(every, 0.995), 1.0), 25)
     parts, says = [], []
     for state, table, colour in states_of(tables):
-        known = table.dropna(subset=["Damage"])
-        damage = known["Damage"].to_numpy()
+        damage = table["Damage"].to_numpy()
         weights = np.full(len(damage), 100 / len(damage))
         clipped = np.clip(100 * damage, 0, edges[-1])
         axes.hist(clipped, edges, weights=weights, histtype="stepfilled", color=colour, alpha=0.25)
@@ -81,25 +80,22 @@ def damage_plate(tables: dict[str, pd.DataFrame]) -> Plate:
             clipped, edges, weights=weights, histtype="step", color=colour, label=state_name(state)
         )
         axes.axvline(100 * damage.mean(), color=colour, ls=(0, (4, 2)), lw=0.9)
-        rng = np.random.default_rng(0)
-        means = damage[rng.integers(len(damage), size=(1000, len(damage)))].mean(axis=1)
-        low, high = np.quantile(means, [0.025, 0.975])
-        overall = np.average(damage, weights=known["Volume"])
+        low, high = mean_interval(damage)
+        overall = np.average(damage, weights=table["Volume"])
         worst = np.sort(damage)[-max(1, len(damage) // 10) :].sum() / max(damage.sum(), 1e-12)
-        parts.append(pd.DataFrame({"state": state, "label": known["label"], "Damage": damage}))
+        parts.append(pd.DataFrame({"state": state, "label": table["label"], "Damage": damage}))
         says.append(
-            f"{in_state(state, list(tables))}the mean particle has lost {percent(damage.mean())} "
-            f"of its body to cracks and pores (95 % interval of the mean {percent(low)} to "
-            f"{percent(high)}), the median one {percent(float(np.median(damage)))}; by volume the "
-            f"damage is {percent(overall)}, and the tenth of the particles that is damaged most "
-            f"has {percent(worst)} of the sum."
+            f"{in_state(state, list(tables))}mean {percent(damage.mean())} (95\u202f% interval "
+            f"{percent(low)} to {percent(high)}), median {percent(float(np.median(damage)))}; "
+            f"weighted by volume {percent(float(overall))}. The most damaged tenth of the particles "
+            f"holds {percent(float(worst))} of the sum."
         )
     axes.set_xlabel("Damage (void share of the body, %)")
     axes.set_ylabel("particles (%)")
     axes.set_xlim(0)
     if len(tables) > 1:
         axes.legend()
-    says.append("Dashed lines: means.")
+    says.append("Dashed: means.")
     return Plate(
         "damage_distribution", "Damage of the particles", capital(says), pd.concat(parts), figure
     )
@@ -107,56 +103,49 @@ def damage_plate(tables: dict[str, pd.DataFrame]) -> Plate:
 
 @styled
 def depth_plate(tables: dict[str, pd.DataFrame]) -> Plate:
-    """Draw Damage against depth with the mean of each tenth of the depth."""
-    figure = sheet(DOUBLE, 65)
+    """Draw Damage against depth with means of equally many particles."""
+    figure = sheet(DOUBLE, 62)
     panels = axes_of(figure, 1, len(tables), sharey=True, sharex=True)
     parts, says = [], []
-    top = max(np.nanquantile(t["Damage"], 0.995) for t in tables.values())
+    first_table = next(iter(tables.values()))
+    unit = unit_of("Z", first_table)
+    top = max(t["Damage"].quantile(0.995) for t in tables.values())
     for axes, (state, table, colour) in zip(panels, states_of(tables), strict=True):
-        known = table.dropna(subset=["Damage", "Z"])
-        z, damage = known["Z"].to_numpy(), known["Damage"].to_numpy()
-        axes.scatter(z, 100 * damage, s=3, color=colour, alpha=0.3, lw=0, rasterized=len(z) > 3000)
+        z, damage = table["Z"].to_numpy(), table["Damage"].to_numpy()
+        axes.scatter(z, 100 * damage, s=6, color=colour, alpha=0.4, lw=0, rasterized=len(z) > 3000)
         bins = int(np.clip(len(z) // 25, 2, 10))
-        where = np.clip(
-            np.digitize(z, np.quantile(z, np.linspace(0, 1, bins + 1))) - 1, 0, bins - 1
-        )
-        rows = []
-        for k in range(bins):
-            d = damage[where == k]
-            if len(d) < 3:
-                continue
-            half = stats.t.ppf(0.975, len(d) - 1) * d.std(ddof=1) / np.sqrt(len(d))
-            rows.append((z[where == k].mean(), d.mean(), half))
-        centre, mean, half_width = (100 * np.array(r) for r in zip(*rows, strict=True))
+        parts_of = [p for p in np.array_split(np.argsort(z, kind="stable"), bins) if len(p) > 2]
+        centre = np.array([z[p].mean() for p in parts_of])
+        mean = np.array([damage[p].mean() for p in parts_of])
+        half = np.array([stats.t.ppf(0.975, len(p) - 1) * stats.sem(damage[p]) for p in parts_of])
         axes.errorbar(
-            centre / 100, mean, half_width, color="black", marker="o", ms=3, lw=1, capsize=2
+            centre, 100 * mean, 100 * half, color="black", marker="o", ms=3, lw=1, capsize=2
         )
-        rho, p = stats.spearmanr(z, damage)
         parts.append(
-            pd.DataFrame({"state": state, "label": known["label"], "Z_um": z, "Damage": damage})
+            pd.DataFrame({"state": state, "label": table["label"], "Z": z, "Damage": damage})
         )
-        ends = f"from {mean[0]:.2g} % at Z = {centre[0] / 100:.3g} µm to {mean[-1]:.2g} % at {centre[-1] / 100:.3g} µm"
-        tail = f"(Spearman's ρ = {rho:.2f}, {p_value(p)}, {len(z)} particles)"
-        if p >= 0.01 or abs(rho) < 0.1:
-            says.append(f"{in_state(state, list(tables))}no clear trend with depth {tail}.")
-        else:
-            word = "rises" if rho > 0 else "falls"
-            says.append(f"{in_state(state, list(tables))}mean Damage {word} {ends} {tail}.")
-        axes.set_xlabel("depth Z (µm)")
+        says.append(
+            f"{in_state(state, list(tables))}the mean is {percent(mean[0])} around "
+            f"Z = {number(centre[0], 3)} {unit} and {percent(mean[-1])} around "
+            f"{number(centre[-1], 3)} {unit}, most around {number(centre[mean.argmax()], 3)} {unit}."
+        )
+        axes.set_xlabel(f"depth {axis_name('Z', first_table)}")
         if len(tables) > 1:
             axes.set_title(state_name(state))
     panels[0].set_ylabel("Damage (%)")
     panels[0].set_ylim(-2 * top, 105 * top)
-    says.append("Black: mean of equally many particles with its 95 % interval.")
+    says.append("Black: means of equally many particles with their 95\u202f% intervals.")
     return Plate("damage_depth", "Damage along depth", capital(says), pd.concat(parts), figure)
 
 
 @styled
 def orientation_plate(tables: dict[str, pd.DataFrame]) -> Plate:
     """Draw roses of the long axes of elongated particles: within the XY plane, and out of it."""
-    figure = sheet(DOUBLE, 72)
+    figure = sheet(DOUBLE, 70)
     left, right = axes_of(figure, 1, 2, subplot_kw={"projection": "polar"})
     bins = np.deg2rad(np.arange(0, 181, 15))
+    # Steps of equal solid angle: directions at random fill them equally.
+    steps = np.arcsin(np.linspace(0, 1, 7))
     parts, says = [], []
     for state, table, colour in states_of(tables):
         long = table[table["Elongation"] > ELONGATED].dropna(subset=["Yaw", "Pitch"])
@@ -164,70 +153,57 @@ def orientation_plate(tables: dict[str, pd.DataFrame]) -> Plate:
         pitch = np.deg2rad(np.abs(long["Pitch"].to_numpy()))
         parts.append(
             pd.DataFrame(
-                {
-                    "state": state,
-                    "label": long["label"],
-                    "Yaw_deg": np.rad2deg(yaw),
-                    "Pitch_deg": np.rad2deg(pitch),
-                    "Elongation": long["Elongation"],
-                }
+                {"state": state, "label": long["label"], "Yaw": np.rad2deg(yaw),
+                 "Pitch": np.rad2deg(pitch), "Elongation": long["Elongation"]}
             )
-        )
-        if len(long) < 5:
+        )  # fmt: skip
+        if len(long) < 10:
             says.append(
-                f"{in_state(state, list(tables))}only {len(long)} particles are elongated enough "
-                "(longest over shortest axis above 1.3) to have a direction."
+                f"{in_state(state, list(tables))}only {plural(len(long), 'particle')} are elongated "
+                f"enough (longest over shortest axis above {ELONGATED}) to have a direction."
             )
             continue
-        counts = np.histogram(yaw, bins)[0] / len(yaw)
-        both = np.concatenate([counts, counts])
-        angles = np.concatenate([bins[:-1], bins[:-1] + np.pi]) + np.diff(bins)[0] / 2
-        # Equal areas for equal counts: the radius goes with the square root.
-        left.bar(
-            angles, np.sqrt(both), np.diff(bins)[0], color=colour, alpha=0.35, ec=colour, lw=0.7
-        )
-        steps = np.deg2rad(np.arange(0, 91, 10))
-        seen = np.histogram(pitch, steps)[0] / len(pitch)
-        chance = np.diff(np.sin(steps))
-        right.bar(
-            steps[:-1] + np.diff(steps) / 2,
-            seen / chance,
-            np.diff(steps),
-            color=colour,
-            alpha=0.35,
-            ec=colour,
-            lw=0.7,
-            label=state_name(state),
-        )
+        style = {"color": colour, "alpha": 0.35, "ec": colour, "lw": 0.7}
+        counts = np.tile(np.histogram(yaw, bins)[0] / len(yaw) * (len(bins) - 1), 2)
+        angles = np.concatenate([bins[:-1], bins[:-1] + np.pi])
+        left.bar(angles, counts, bins[1], align="edge", **style)
+        seen = np.histogram(np.clip(pitch, 0, steps[-1]), steps)[0] / len(pitch) * (len(steps) - 1)
+        right.bar(steps[:-1], seen, np.diff(steps), align="edge", label=state_name(state), **style)
         resultant = np.abs(np.exp(2j * yaw).mean())
         p = float(np.exp(-len(yaw) * resultant**2))
-        mean_direction = np.rad2deg(np.angle(np.exp(2j * yaw).mean()) / 2) % 180
-        flat = stats.kstest(np.sin(pitch), "uniform")
+        way = np.rad2deg(np.angle(np.exp(2j * yaw).mean()) / 2) % 180
+        flat = float(stats.kstest(np.sin(pitch), "uniform").pvalue)
         in_plane = (
-            f"lie along {mean_direction:.0f}° in the XY plane more than chance allows"
+            f"prefer {way:.0f}° in the XY plane"
             if p < 0.01
-            else "have no preferred direction in the XY plane"
+            else "prefer no direction in the XY plane"
         )
-        out = "as often as chance gives"
-        if flat.pvalue < 0.01:
+        out = "stand out of it as directions at random would"
+        if flat < 0.01:
             out = (
-                "less than chance gives" if np.sin(pitch).mean() < 0.5 else "more than chance gives"
+                f"{'lie flatter' if np.sin(pitch).mean() < 0.5 else 'stand steeper'} than at random"
             )
         says.append(
             f"{in_state(state, list(tables))}the {len(long)} elongated particles (longest over "
-            f"shortest axis above {ELONGATED}) {in_plane} (Rayleigh test, {p_value(p)}) and stand "
-            f"up out of it {out} ({p_value(float(flat.pvalue))})."
+            f"shortest axis above {ELONGATED}) {in_plane} (Rayleigh test, {p_value(p)}) and {out} "
+            f"({p_value(flat)})."
         )
-    left.set_title("in the XY plane (Yaw)", loc="center", pad=8)
-    left.set_yticklabels([])
-    right.set_title("out of the plane (|Pitch|), 1 = chance", loc="center", pad=8)
-    right.set_thetamin(0)
-    right.set_thetamax(90)
-    for axes in (left, right):
+    for axes, title in ((left, "in the XY plane (Yaw)"), (right, "out of it (|Pitch|)")):
+        axes.set_title(title, loc="center", pad=8)
         axes.grid(color=FAINT, lw=0.5)
         axes.spines["polar"].set_color(FAINT)
+        axes.plot(
+            np.linspace(0, 2 * np.pi, 200), np.ones(200), color="black", lw=0.8, ls=(0, (3, 2))
+        )
+        top = max(1.5, axes.get_ylim()[1])
+        axes.set_ylim(0, top)
+        axes.set_yticks([r for r in (1, 2, 3, 4) if r < top], [])
+    left.set_thetagrids(np.arange(0, 360, 45))
+    right.set_thetamin(0)
+    right.set_thetamax(90)
     if len(tables) > 1:
-        right.legend(loc="upper right", bbox_to_anchor=(1.35, 1.1))
+        right.legend(loc="upper left", bbox_to_anchor=(0.8, 1.05))
+    says.append("Dashed: directions at random.")
     return Plate(
         "orientation", "Orientation of elongated particles", capital(says), pd.concat(parts), figure
     )
@@ -235,21 +211,59 @@ def orientation_plate(tables: dict[str, pd.DataFrame]) -> Plate:
 
 @styled
 def confidence_plate(fusion: pd.DataFrame) -> Plate:
-    """Draw how far the three views agree on each particle."""
+    """Draw how far the views agree on each particle, by count and against size.
+
+    Parameters
+    ----------
+    fusion
+        label, Volume, confidence, and agreement_VIEW where known.
+    """
     known = fusion.dropna(subset=["confidence"])
     confidence = known["confidence"].to_numpy()
-    figure = sheet(SINGLE, 58)
-    (axes,) = axes_of(figure, 1, 1)
-    axes.hist(confidence, np.linspace(0, 1, 26), color="#0072b2", alpha=0.7)
-    axes.axvline(np.median(confidence), color=MUTED, ls=(0, (4, 2)), lw=0.9)
-    axes.set_xlabel("confidence (agreement of the three views, 0 to 1)")
-    axes.set_ylabel("particles")
-    axes.set_xlim(0, 1)
-    low = known.loc[known["confidence"] < 0.5, "label"]
-    says = (
-        f"The median confidence is {np.median(confidence):.2f}; {len(low)} of {len(known)} particles "
-        f"({percent(len(low) / max(len(known), 1))}) are below 0.5"
-    )
-    if 0 < len(low) <= 12:
-        says += f": look at label{'s' if len(low) > 1 else ''} {listing(str(v) for v in low)}"
-    return Plate("confidence", "Agreement of the views", says + ". Dashed: median.", known, figure)
+    figure = sheet(DOUBLE, 56)
+    left, right = axes_of(figure, 1, 2, sharex=True)
+    edges = np.linspace(0, 1, 26)
+    left.hist(confidence, edges, color=STATE_COLOURS[0], alpha=0.35, label="mean of the views")
+    views = [c for c in known.columns if c.startswith("agreement_")]
+    for column, colour in zip(views, STATE_COLOURS[1:], strict=False):
+        name = column.removeprefix("agreement_")
+        left.hist(known[column], edges, histtype="step", color=colour, lw=0.9, label=name)
+    left.set_xlabel("agreement with the views (IoU)")
+    left.set_ylabel("particles")
+    left.set_xlim(0, 1)
+    left.legend(loc="upper left")
+    diameter = np.cbrt(6 * known["Volume"] / np.pi)
+    right.scatter(confidence, diameter, s=6, lw=0, alpha=0.4, color=STATE_COLOURS[0],
+                  rasterized=len(known) > 3000)  # fmt: skip
+    right.set_yscale("log")
+    right.set_xlabel("agreement, mean of the views (IoU)")
+    right.set_ylabel("equivalent diameter (µm)")
+    low = known.loc[known["confidence"] < 0.5].sort_values("confidence")
+    says = [
+        f"The median body overlaps what the views saw with an IoU of {fixed(np.median(confidence))}; "
+        f"{len(low)} of {len(known)} are below 0.5"
+    ]
+    if len(low):
+        which = listing(str(v) for v in low["label"][:10])
+        says[0] += (
+            f" (label{'s' if len(low) > 1 else ''} {which}{', ...' if len(low) > 10 else ''})"
+        )
+    says[0] += "."
+    if len(known) >= 10 and known["confidence"].nunique() > 1:
+        rho, p = stats.spearmanr(diameter, confidence)
+        if p < 0.01 and abs(rho) > 0.15:
+            says.append(
+                f"{'Small' if rho > 0 else 'Large'} particles are the less certain ones "
+                f"(ρ = {fixed(float(rho))} with size)."
+            )
+        else:
+            says.append(f"It hardly depends on size (ρ = {fixed(float(rho))}).")
+    return Plate("confidence", "Agreement of the views", " ".join(says), known, figure)
+
+
+def mean_interval(values: np.ndarray, draws: int = 1000) -> tuple[float, float]:
+    """Give the 95 % bootstrap interval of a mean; the same values give the same interval."""
+    rng = np.random.default_rng(0)
+    means = [rng.choice(values, len(values)).mean() for _ in range(draws)]
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)

@@ -8,8 +8,16 @@ from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 from skimage.segmentation import find_boundaries
 
-from .figures import DOUBLE, Plate, percent, sheet, styled
+from .figures import (
+    DOUBLE,
+    Plate,
+    sheet,
+    styled,
+)
 from .views import VIEWS, view_spacing
+from .wording import (
+    percent,
+)
 
 OUTLINE, VOID = "#e69f00", "#56b4e9"
 _SIDE = 900  # pixels a slice is shown with, at most

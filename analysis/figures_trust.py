@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from .feature_sets import rank_correlation
 from .feature_table import COLUMNS, CONSEQUENCES
 from .figures import (
     DOUBLE,
@@ -19,16 +20,21 @@ from .figures import (
     STATE_COLOURS,
     Plate,
     axes_of,
-    capital,
-    in_state,
-    listing,
-    p_value,
-    percent,
     sheet,
-    state_name,
     styled,
 )
 from .state_comparison import holm
+from .wording import (
+    capital,
+    fixed,
+    in_state,
+    listing,
+    number,
+    p_value,
+    percent,
+    plural,
+    state_name,
+)
 
 if TYPE_CHECKING:
     from .damage_model import Explanation  # importing it brings scikit-learn and shap
@@ -64,11 +70,11 @@ def fit_plate(explanation: Explanation) -> Plate:
             axes.set_title(state_name(state))
         real, control = fit.loc[(state, "seed")], fit.loc[(state, "shuffled")]
         says.append(
-            f"{in_state(state, states)}the forest explains {percent(max(real['oob_r2'], 0))} of the "
-            f"variance of Damage of particles it has not seen (out-of-bag R² = {real['oob_r2']:.2f} ± "
-            f"{real['oob_r2_std']:.2f} over seeds; {control['oob_r2']:.2f} with Damage shuffled). On "
-            f"the held-out particles it misses by {percent(real['held_out_mae'])} of the body on "
-            f"average, always guessing the median by {percent(real['guess_mae'])}."
+            f"{in_state(state, states)}out-of-bag R² = {fixed(real['oob_r2'])} ± "
+            f"{fixed(real['oob_r2_std'])} over seeds, {fixed(control['oob_r2'])} with Damage "
+            f"shuffled; on held-out particles the forest misses by "
+            f"{number(100 * real['held_out_mae'])} points of Damage on average, always guessing the "
+            f"median by {number(100 * real['guess_mae'])}."
         )
     panels[0].set_ylabel("predicted, out of bag (%)")
     return Plate("out_of_bag_fit", "How well Damage is predicted", capital(says), table, figure)
@@ -116,9 +122,9 @@ def stability_plate(explanation: Explanation) -> Plate:
         says.append(
             f"{in_state(state, states)}{top.index[0]} comes first in {top.iloc[0]} of "
             f"{runs['run'].nunique()} seeds; two seeds' rankings agree with Kendall's τ = "
-            f"{tau.loc[(state, 'seed'), 'tau']:.2f}, two random subsets' with "
-            f"{tau.loc[(state, 'subset'), 'tau']:.2f} (1 same order, 0 unrelated; shuffled Damage "
-            f"gives {tau.loc[(state, 'shuffled'), 'tau']:.2f})."
+            f"{fixed(tau.loc[(state, 'seed'), 'tau'])}, two random subsets' with "
+            f"{fixed(tau.loc[(state, 'subset'), 'tau'])} (1: same order, 0: unrelated; shuffled "
+            f"Damage gives {fixed(tau.loc[(state, 'shuffled'), 'tau'])})."
         )
     panels[0].set_yticks(range(len(order)), order)
     panels[0].set_ylim(len(order) - 0.4, -0.6)
@@ -134,9 +140,9 @@ def correlation_plate(tables: dict[str, pd.DataFrame], features: Sequence[str]) 
     """Draw the rank correlations of the regressors, which share SHAP's credit."""
     group = {n: COLUMNS[n].group for n in features}
     order = sorted(features, key=lambda n: list(group.values()).index(group[n]))
-    pooled = pd.concat([t[order].rank(pct=True) for t in tables.values()])
-    matrix = pooled.corr().fillna(0.0)
-    figure = sheet(112, 100)
+    known = [t[order].dropna().to_numpy() for t in tables.values()]
+    matrix = np.mean([rank_correlation(t) for t in known], axis=0)
+    figure = sheet(112, 96)
     (axes,) = axes_of(figure, 1, 1)
     picture = axes.imshow(matrix, cmap="PuOr_r", vmin=-1, vmax=1)
     axes.set_xticks(range(len(order)), order, rotation=90)
@@ -150,7 +156,7 @@ def correlation_plate(tables: dict[str, pd.DataFrame], features: Sequence[str]) 
     bar.set_label("Spearman's ρ")
     bar.outline.set_visible(False)
     a, b = np.triu_indices(len(order), 1)
-    rho = matrix.to_numpy()[a, b]
+    rho = matrix[a, b]
     pairs = pd.DataFrame(
         {"feature_a": np.array(order)[a], "feature_b": np.array(order)[b], "rho": rho}
     ).sort_values("rho", key=np.abs, ascending=False, ignore_index=True)
@@ -158,13 +164,13 @@ def correlation_plate(tables: dict[str, pd.DataFrame], features: Sequence[str]) 
     says = "No two regressors are correlated beyond |ρ| = 0.7, so little credit is shared."
     if len(tight):
         says = (
-            f"{len(tight)} pair{'s' if len(tight) > 1 else ''} of regressors carry much the same "
-            "knowledge (|ρ| at least 0.7): "
+            f"{plural(len(tight), 'pair')} of regressors "
+            f"{'carries' if len(tight) == 1 else 'carry'} much the same knowledge (|ρ| ≥ 0.7): "
             + listing(
                 f"{r.feature_a} with {r.feature_b} ({r.rho:.2f})"
                 for r in tight.head(6).itertuples()
             )
-            + (" the closest" if len(tight) > 6 else "")
+            + (" and others" if len(tight) > 6 else "")
             + ". SHAP splits the credit within such a pair; read them as one."
         )
     return Plate("feature_correlation", "Who shares the credit", says, pairs, figure)
@@ -198,8 +204,8 @@ def interaction_plate(explanation: Explanation, most: int = 8) -> Plate:
         says.append(
             f"{in_state(state, states)}the strongest interaction, {first['feature_a']} with "
             f"{first['feature_b']}, is worth {percent(first['mean'] / main[state, leader])} of "
-            f"{leader}'s importance; {int(table.loc[table['state'] == state, 'above_control'].sum())} "
-            "pairs stand above every pair of the shuffled control."
+            f"{leader}'s importance; {_pairs_above(table, state)} every "
+            "pair in the forests on shuffled Damage."
         )
     says.append("Ticks: the same pair with Damage shuffled.")
     return Plate(
@@ -215,7 +221,6 @@ def difference_plate(explanation: Explanation) -> Plate:
     order = list(explanation.importance.groupby("feature")["mean"].mean().sort_values().index[::-1])
     figure = sheet(DOUBLE, (18 + 4.2 * len(order)) * len(steps))
     panels = axes_of(figure, len(steps), 2, sharey=True)
-    says = []
     for row, (a, b) in enumerate(steps):
         for axes, scale in zip(panels[2 * row : 2 * row + 2], ("absolute", "share"), strict=True):
             own = (
@@ -247,7 +252,7 @@ def difference_plate(explanation: Explanation) -> Plate:
                 axes.set_title(
                     "mean |SHAP|" if scale == "absolute" else "share of the sum over features"
                 )
-            says.append(_change_words(own, scale, a, b))
+    says = change_words(explanation)
     says.append(
         "Thick bars: standard deviation over the seeds. Thin: 95 % interval over the draw of "
         "particles, from the random subsets. Coloured: that interval's p-value, corrected for the "
@@ -256,7 +261,16 @@ def difference_plate(explanation: Explanation) -> Plate:
     return Plate("importance_difference", "What changed", capital(says), table, figure)
 
 
-def _change_words(own: pd.DataFrame, scale: str, a: str, b: str) -> str:
+def change_words(explanation: Explanation) -> list[str]:
+    """Say which importances changed between neighbouring states, and which may have."""
+    keys = ["state_a", "state_b", "scale"]
+    return [
+        _step_words(own.set_index("feature"), scale, a, b)
+        for (a, b, scale), own in explanation.differences.groupby(keys, sort=False)
+    ]
+
+
+def _step_words(own: pd.DataFrame, scale: str, a: str, b: str) -> str:
     what = "importance" if scale == "absolute" else "share of the importance"
     sure = own[own["p_particles"] < 0.05].sort_values("mean", key=np.abs, ascending=False)
     only_seeds = int(((own["p_seeds"] < 0.05) & (own["p_particles"] >= 0.05)).sum())
@@ -268,7 +282,7 @@ def _change_words(own: pd.DataFrame, scale: str, a: str, b: str) -> str:
     if sure.empty:
         return f"no feature's {what} surely changed from {state_name(a)} to {state_name(b)}{doubt}."
     words = listing(
-        f"{n} {'up' if r['mean'] > 0 else 'down'} by {abs(100 * r['mean']):.2g} points "
+        f"{n} {'up' if r['mean'] > 0 else 'down'} by {number(abs(100 * r['mean']))} points "
         f"({p_value(r['p_particles'])})"
         for n, r in sure.head(5).iterrows()
     )
@@ -298,12 +312,12 @@ def consequence_plate(tables: dict[str, pd.DataFrame]) -> Plate:
         axes.legend(loc="best")
     strong = table.sort_values("rho", key=np.abs, ascending=False).head(3)
     says = (
-        "These six are computed from the cracks themselves, so they follow Damage and cannot be its "
-        "causes; the forest above does not see them"
+        "These features are computed from the cracks themselves: they follow Damage and cannot be "
+        "its causes, so the forest on the drivers does not see them"
     )
     if len(strong):
-        says += "; most closely " + listing(
-            f"{r.feature} (ρ = {r.rho:.2f}"
+        says += "; Damage goes most closely with " + listing(
+            f"{r.feature} (ρ = {fixed(r.rho)}"
             + (f", {state_name(r.state)})" if len(states) > 1 else ")")
             for r in strong.itertuples()
         )
@@ -339,3 +353,8 @@ def consequences(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
                 row["p"] = p
         rows += own
     return pd.DataFrame(rows, columns=["feature", "state", "rho", "particles", "p"])
+
+
+def _pairs_above(table: pd.DataFrame, state: str) -> str:
+    above = int(table.loc[table["state"] == state, "above_control"].sum())
+    return f"{plural(above, 'pair')} {'is' if above == 1 else 'are'} stronger than"

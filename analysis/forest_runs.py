@@ -19,8 +19,8 @@ SHAP_ROWS = 5000
 INTERACTION_ROWS = 100
 INTERACTION_RUNS = 3
 
-Kind = Literal["seed", "subset", "shuffled"]
-KINDS: tuple[Kind, ...] = ("seed", "subset", "shuffled")
+Kind = Literal["seed", "subset", "shuffled", "shadow"]
+KINDS: tuple[Kind, ...] = ("seed", "subset", "shuffled", "shadow")
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,17 @@ class Run:
 
     Attributes
     ----------
-    importance, grouped
-        (features,) mean \|SHAP\| and (groups,) mean \|sum of SHAP over the group\|.
+    importance, summed
+        (features,) mean \|SHAP\| and (sets,) mean \|sum of SHAP over the set\|.
+    copies, copies_summed
+        The same of the features' shuffled copies; empty unless the kind is "shadow".
     oob_r2, held_out_mae, guess_mae
         Out-of-bag R2; mean absolute error on the held-out particles, and of guessing the median.
     additivity
         Largest gap between SHAP values and prediction.
     explained, values
-        (m,) rows of the state's table that were explained and their (m, features) SHAP values.
+        (m,) rows of the state's table that were explained and their (m, features) SHAP values
+        (a shadow's: of features and copies).
     trained, predicted
         (n,) training rows and their out-of-bag predictions.
     drops
@@ -46,7 +49,9 @@ class Run:
     """
 
     importance: np.ndarray
-    grouped: np.ndarray
+    summed: np.ndarray
+    copies: np.ndarray
+    copies_summed: np.ndarray
     oob_r2: float
     held_out_mae: float
     guess_mae: float
@@ -86,7 +91,6 @@ def fit_run(
     kind: Kind,
     number: int,
     seed: int,
-    groups: Mapping[str, Sequence[int]],
     sets: Mapping[str, Sequence[int]],
 ) -> Run:
     """Fit one forest and read it.
@@ -97,13 +101,13 @@ def fit_run(
         The state's particles.
     kind
         ``"seed"``: all particles; ``"subset"``: a random subset; ``"shuffled"``: all particles
-        with Damage shuffled among them, the control.
+        with Damage shuffled among them, the control; ``"shadow"``: beside the features the forest
+        sees copies of them whose rows are shuffled, and what these get is noise in the presence of
+        the real features (Kursa and Rudnicki, *J. Stat. Softw.* 36 (2010) 11).
     number, seed
         Run `number` draws the same random numbers in every state, so that states can be paired.
-    groups
-        Group -> its columns, for the grouped SHAP values.
     sets
-        Name -> columns shuffled together, for the permutation importances.
+        Name -> columns that are summed (SHAP) and shuffled (permutation) as one.
 
     Returns
     -------
@@ -113,22 +117,29 @@ def fit_run(
     rows = rng.permutation(len(data.y))
     if kind == "subset":
         rows = rows[: subset_size(len(rows))]
+    table, features = data.x, data.x.shape[1]
+    if kind == "shadow":
+        # All copies in one order: they keep their correlations, and lose only Damage.
+        table = np.hstack([table, table[rng.permutation(len(table))]])
     held = max(1, round(HELD_OUT * len(rows)))
     test, train = rows[:held], rows[held:]
-    x, y = data.x[train], data.y[train]
+    x, y = table[train], data.y[train]
     if kind == "shuffled":
         y = rng.permutation(y)
     forest = damage_forest(int(rng.integers(2**31))).fit(x, y)
 
     explained = np.arange(len(train))[:SHAP_ROWS]
     values, _, additivity = shap_of(forest, x[explained])
-    missed = np.abs(forest.predict(data.x[test]) - data.y[test])
+    missed = np.abs(forest.predict(table[test]) - data.y[test])
+    read, copied = values[:, :features], values[:, features:]
     pairs = None
-    if kind != "subset" and number < INTERACTION_RUNS:
+    if kind in ("seed", "shuffled") and number < INTERACTION_RUNS:
         pairs = interactions_of(forest, x[:INTERACTION_ROWS])
     return Run(
-        importance=np.abs(values).mean(axis=0),
-        grouped=np.array([np.abs(values[:, list(c)].sum(axis=1)).mean() for c in groups.values()]),
+        importance=np.abs(read).mean(axis=0),
+        summed=_summed(read, sets),
+        copies=np.abs(copied).mean(axis=0),
+        copies_summed=_summed(copied, sets) if copied.size else np.empty(0),
         oob_r2=float(r2_score(y, forest.oob_prediction_)),
         held_out_mae=float(missed.mean()),
         guess_mae=float(np.abs(np.median(y) - data.y[test]).mean()),
@@ -140,3 +151,7 @@ def fit_run(
         drops=permutation_drops(forest, x, y, sets, rng) if kind == "seed" else np.empty(0),
         pairs=pairs,
     )
+
+
+def _summed(values: np.ndarray, sets: Mapping[str, Sequence[int]]) -> np.ndarray:
+    return np.array([np.abs(values[:, list(c)].sum(axis=1)).mean() for c in sets.values()])

@@ -8,7 +8,16 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import EllipseCollection, LineCollection
 from matplotlib.colors import Normalize
 
-from .figures import DAMAGE_MAP, INK, MUTED, Plate, axes_of, percent, sheet, styled
+from .figures import (
+    DAMAGE_MAP,
+    INK,
+    MUTED,
+    Plate,
+    axes_of,
+    sheet,
+    styled,
+)
+from .wording import number, percent, plural
 
 # Balls are drawn smaller than the particles, or a packed electrode would hide its own inside.
 BALL = 0.62
@@ -34,7 +43,7 @@ def network_plate(table: pd.DataFrame, contacts: pd.DataFrame | None) -> Plate:
     """
     nodes, edges = _nodes(table), _edges(table, contacts)
     degree = np.bincount(edges.ravel(), minlength=len(nodes))
-    figure = sheet(140, 118)
+    figure = sheet(140, 100)
     (axes,) = axes_of(figure, 1, 1)
     points, centre = nodes[["X", "Y", "Z"]].to_numpy(), _centre(nodes)
     seen = _project(points - centre)
@@ -44,7 +53,11 @@ def network_plate(table: pd.DataFrame, contacts: pd.DataFrame | None) -> Plate:
     if len(edges):
         near = depth[edges].mean(axis=1)
         lines = LineCollection(
-            list(seen[edges][:, :, :2]), colors=INK, linewidths=0.45, alpha=0.08 + 0.4 * near
+            list(seen[edges][:, :, :2]),
+            colors=INK,
+            linewidths=0.45,
+            alpha=0.08 + 0.4 * near,
+            zorder=1,
         )
         lines.set_rasterized(raster)
         axes.add_collection(lines)
@@ -55,21 +68,23 @@ def network_plate(table: pd.DataFrame, contacts: pd.DataFrame | None) -> Plate:
     colours[:, :3] += (1 - colours[:, :3]) * (0.45 * (1 - depth[order]))[:, None]
     edge = colours.copy()
     edge[:, :3] *= 0.55
-    for scale, shift, face, width in ((1.0, 0.0, colours, 0.3), (0.32, 0.2, None, 0.0)):
-        balls = EllipseCollection(
-            size * scale,
-            size * scale,
-            np.zeros(len(size)),
-            units="xy",
-            offsets=seen[order, :2] + shift * size[:, None] * np.array([-1, 1]) * 0.9,
-            offset_transform=axes.transData,
-            facecolors=face if face is not None else (1, 1, 1, 0.28),
-            edgecolors=edge if width else "none",
-            linewidths=width,
-        )
-        balls.set_rasterized(raster)
-        if face is not None or not raster:
-            axes.add_collection(balls)
+    # Ball and glint of one particle follow each other, so that nearer balls hide both.
+    glint = np.concatenate([colours[:, :3] * 0.6 + 0.4, np.ones((len(size), 1))], axis=1)
+    offset = seen[order, :2]
+    balls = EllipseCollection(
+        np.column_stack([size, 0.3 * size]).ravel(),
+        np.column_stack([size, 0.3 * size]).ravel(),
+        np.zeros(2 * len(size)),
+        units="xy",
+        offsets=np.stack([offset, offset + 0.17 * size[:, None] * [-1, 1]], axis=1).reshape(-1, 2),
+        offset_transform=axes.transData,
+        facecolors=np.stack([colours, glint], axis=1).reshape(-1, 4),
+        edgecolors=np.stack([edge, np.zeros_like(edge)], axis=1).reshape(-1, 4),
+        linewidths=0.3,
+        zorder=2,
+    )
+    balls.set_rasterized(raster)
+    axes.add_collection(balls)
     _frame(axes, nodes, centre)
     axes.set_aspect("equal")
     axes.autoscale_view()
@@ -85,13 +100,11 @@ def network_plate(table: pd.DataFrame, contacts: pd.DataFrame | None) -> Plate:
     bar.set_label("Damage (%)")
     bar.outline.set_visible(False)
     nodes["contacts"] = degree
-    says = f"{len(nodes)} particles, coloured by Damage (balls at {100 * BALL:.0f} % of their diameter)"
+    says = f"{plural(len(nodes), 'particle')}, balls at {percent(BALL)} of their diameter"
     if len(edges):
-        rho = nodes["contacts"].corr(nodes["Damage"], method="spearman")
         says += (
-            f", with {len(edges)} contacts as lines: {degree.mean():.1f} per particle on average, "
-            f"{percent((degree == 0).mean())} touch none; the number of contacts and Damage are "
-            f"correlated at ρ = {rho:.2f}"
+            f", and {plural(len(edges), 'contact')}: {number(degree.mean())} per particle on average; "
+            f"{percent(float((degree == 0).mean()))} of the particles touch no other"
         )
     return Plate("network", "The particle network", says + ".", nodes, figure)
 
@@ -165,13 +178,16 @@ def _frame(axes: Any, nodes: pd.DataFrame, centre: np.ndarray) -> None:
     """Draw the box's three near axes with their lengths."""
     points = nodes[["X", "Y", "Z"]].to_numpy()
     low, high = points.min(axis=0) - centre, points.max(axis=0) - centre
-    corner = np.array([low[0], low[1], high[2]])
-    for axis, name in enumerate("XYZ"):
-        end = corner.copy()
-        end[axis] = low[axis] if axis == 2 else high[axis]
-        line = _project(np.array([corner, end]))[:, :2]
+    x0, y0, z0, x1, y1, z1 = *low, *high
+    # Edges of the box's silhouette, so that no ball lies before them.
+    edges = {"X": ((x0, y0, z1), (x1, y0, z1)), "Y": ((x0, y0, z1), (x0, y1, z1)),
+             "Z": ((x0, y1, z1), (x0, y1, z0))}  # fmt: skip
+    shifts = {"X": (8, -10), "Y": (-8, -10), "Z": (-8, 0)}
+    aligned = {"X": "left", "Y": "right", "Z": "right"}
+    for (name, ends), length in zip(edges.items(), high - low, strict=True):
+        line = _project(np.array(ends))[:, :2]
         axes.plot(*line.T, color=MUTED, lw=0.7, zorder=0)
-        tip = line[1] + 0.03 * (line[1] - line[0])
-        axes.text(
-            *tip, f"{name} {high[axis] - low[axis]:.0f} µm", color=MUTED, ha="center", va="center"
-        )
+        axes.annotate(
+            f"{name} {length:.0f} µm", line.mean(axis=0), shifts[name],
+            textcoords="offset points", color=MUTED, ha=aligned[name], va="center",
+        )  # fmt: skip

@@ -108,7 +108,7 @@ def write_report(
         title=title,
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         program=f"Particlebridge {version('particlebridge')}",
-        numbers=chapters.numbers(tables, fusion, explanation),
+        numbers=chapters.headline(tables, fusion, explanation),
         sections=found,
         pictures=pictures,
         glossary=chapters.glossary(tables),

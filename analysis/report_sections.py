@@ -1,22 +1,34 @@
-"""The report's chapters: a question, an answer computed from the data, and the figures behind it."""
+"""The report's chapters: a question, an answer computed from the data, the figures behind it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy import stats
 
-from . import figures_model, figures_particles, figures_trust
+from . import figures_model, figures_particles, figures_shap, figures_trust
 from .feature_table import COLUMNS
-from .figures import Plate, capital, in_state, listing, percent, state_name, unit_of
+from .figures import Plate, unit_of
 from .figures_slices import slices_plate
 from .network_figure import network_plate, scene
+from .wording import (
+    capital,
+    fixed,
+    in_state,
+    listing,
+    number,
+    p_value,
+    percent,
+    plural,
+    state_name,
+)
 
 if TYPE_CHECKING:
-    from .damage_model import Explanation
+    from .damage_model import Explanation  # importing it brings scikit-learn and shap
 
 Tables = dict[str, pd.DataFrame]
 # With fewer particles a distribution is a list.
@@ -25,14 +37,28 @@ FEW = 10
 
 @dataclass
 class Section:
-    """One chapter of the report."""
+    """One chapter of the report.
+
+    Attributes
+    ----------
+    id, question, answer
+        Anchor, heading, and the sentences under it.
+    plates
+        Figures.
+    notes
+        What the reader should know: left-out particles, no forest.
+    networks
+        Name of a plate -> the scene shown in its place on a screen.
+    rows
+        A table to unfold.
+    """
 
     id: str
     question: str
-    answer: str
+    answer: str = ""
     plates: list[Plate] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    networks: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    networks: dict[str, dict[str, Any]] = field(default_factory=dict)
     rows: pd.DataFrame | None = None
 
 
@@ -48,18 +74,17 @@ def count_section(
     solid: ArrayLike | None,
     spacing: tuple[float, float, float],
 ) -> Section:
-    """How many particles are there?"""
+    """Answer how many particles there are, and of which size."""
     answers, whole = [], whole_particles(tables)
     for state, table in tables.items():
         cut = len(table) - len(whole[state])
-        answers.append(
-            f"{in_state(state, list(tables))}{len(table)} particles were found; "
-            + (
-                f"{cut} of them are cut by the field of view and left out of every distribution."
-                if cut
-                else "none of them is cut by the field of view."
+        words = f"{in_state(state, list(tables))}{plural(len(table), 'particle')} found"
+        if cut:
+            words += (
+                f", {cut:,} of them cut by the field of view: measured, drawn in the network, and "
+                "left out of everything else"
             )
-        )
+        answers.append(f"{words}.")
     section = Section("count", "How many particles?", capital(answers))
     if volume is not None and labels is not None:
         section.plates.append(slices_plate(volume, labels, solid, spacing))
@@ -69,28 +94,28 @@ def count_section(
 
 
 def sure_section(fusion: pd.DataFrame | None) -> Section:
-    """How sure are we of the particles?"""
-    section = Section("sure", "How sure are we of them?", "")
-    if fusion is None or "confidence" not in fusion or fusion["confidence"].notna().sum() == 0:
+    """Answer how far the particles can be trusted."""
+    section = Section("sure", "How sure are we of them?")
+    if fusion is None or "confidence" not in fusion or not fusion["confidence"].notna().any():
         section.answer = (
-            "The labels were given to this run, not made by it, so nothing is known of how far the "
-            "three views agreed on them."
+            "Not known: the particles were given to this run, not found by it in three views that "
+            "could agree or disagree."
         )
         return section
     confidence = fusion["confidence"].dropna()
     section.answer = (
-        f"The three views were segmented apart; they agree on a particle with a median confidence "
-        f"of {confidence.median():.2f}, and {percent(float((confidence >= 0.5).mean()))} of the "
-        "particles reach 0.5."
+        f"The three views were segmented apart. Their agreement on a particle has a median of "
+        f"{fixed(confidence.median())} (1: the same voxels), and reaches 0.5 for "
+        f"{percent(float((confidence >= 0.5).mean()))} of the particles."
     )
     section.plates.append(figures_particles.confidence_plate(fusion))
     return section
 
 
 def damage_section(tables: Tables) -> Section:
-    """How damaged are they?"""
+    """Answer how damaged the particles are."""
     known = {s: t.dropna(subset=["Damage"]) for s, t in whole_particles(tables).items()}
-    section = Section("damage", "How damaged are they?", "")
+    section = Section("damage", "How damaged are they?")
     if not _many(known):
         section.answer = "Too few particles with a known Damage to say."
         return section
@@ -98,9 +123,10 @@ def damage_section(tables: Tables) -> Section:
     for state, table in known.items():
         damage = table["Damage"]
         answers.append(
-            f"{in_state(state, list(tables))}on average {percent(damage.mean())} of a particle is "
-            f"void; {percent(float((damage < 0.02).mean()))} of the particles are all but intact "
-            f"(below 2 %), {percent(float((damage > 0.2).mean()))} have lost more than a fifth."
+            f"{in_state(state, list(tables))}on average {percent(damage.mean())} of a particle's "
+            f"body is void; {percent(float((damage < 0.02).mean()))} of the particles are all but "
+            f"intact (below 2\u202f%), and {percent(float((damage > 0.2).mean()))} have lost more "
+            "than a fifth."
         )
     section.answer = capital(answers)
     section.plates.append(figures_particles.damage_plate(known))
@@ -108,87 +134,82 @@ def damage_section(tables: Tables) -> Section:
 
 
 def place_section(tables: Tables, contacts: Tables) -> Section:
-    """Where is the damage?"""
+    """Answer where the damage is: along depth, and in the network."""
     whole = whole_particles(tables)
     known = {s: t.dropna(subset=["Damage", "Z"]) for s, t in whole.items()}
-    section = Section("place", "Where is the damage?", "")
-    if not _many(known):
+    section = Section("place", "Where is the damage?")
+    if _many(known):
+        section.answer = capital(_trend_words(s, t, list(tables)) for s, t in known.items())
+        section.plates.append(figures_particles.depth_plate(known))
+    else:
         section.answer = "Too few particles with a known Damage to say."
-        return section
-    depth = figures_particles.depth_plate(known)
-    section.answer = capital(
-        depth.says.split(". Black:")[0].split(". black:")[0] + "." for _ in [0]
-    )
-    section.plates.append(depth)
     for state, table in tables.items():
-        if not len(table.dropna(subset=["X", "Y", "Z"])):
+        shown, touching = _first_volume(table, contacts.get(state))
+        if shown[["X", "Y", "Z", "Volume"]].dropna().empty:
             continue
-        plate = network_plate(table, contacts.get(state))
+        plate = network_plate(shown, touching)
         if len(tables) > 1:
-            plate = Plate(
-                f"{plate.name}_{_slug(state)}",
-                f"{plate.title}, {state_name(state)}",
-                plate.says,
-                plate.data,
-                plate.picture,
+            plate = replace(
+                plate,
+                name=f"{plate.name}_{list(tables).index(state) + 1}",
+                title=f"{plate.title}, {state_name(state)}",
             )
         section.plates.append(plate)
-        section.networks.append((plate.name, scene(table, contacts.get(state))))
-    if {"Yaw", "Pitch", "Elongation"} <= set.intersection(*(set(t) for t in whole.values())):
+        section.networks[plate.name] = scene(shown, touching)
+    angles = {"Yaw", "Pitch", "Elongation"}
+    if _many(whole) and all(angles <= set(t.columns) for t in whole.values()):
         section.plates.append(figures_particles.orientation_plate(whole))
     return section
 
 
 def why_section(tables: Tables, explanation: Explanation | None, reason: str) -> Section:
-    """Why do particles break?"""
-    section = Section("why", "Why?", "")
+    """Answer what Damage depends on."""
+    section, whole = Section("why", "Why?"), whole_particles(tables)
     if explanation is None:
-        section.warnings.append(
-            f"No forest was fitted: {reason}" if reason else "No forest was asked for."
-        )
+        section.answer = f"No forest was fitted. {reason}".strip()
     else:
+        section.answer = capital(figures_model.driver_words(explanation))
         section.plates += [
             figures_model.importance_plate(explanation),
-            figures_model.beeswarm_plate(explanation),
-            figures_model.dependence_plate(explanation),
+            figures_model.cluster_plate(explanation),
+            figures_shap.beeswarm_plate(explanation),
+            figures_shap.dependence_plate(explanation),
         ]
-        if "Z" in explanation.features:
-            section.plates.append(figures_model.depth_importance_plate(explanation))
+        if "Z" in explanation.features and len(explanation.features) > 1:
+            section.plates.append(figures_shap.depth_importance_plate(explanation))
         section.plates += [
             figures_model.group_plate(explanation),
-            figures_trust.correlation_plate(whole_particles(tables), explanation.features),
+            figures_trust.correlation_plate(whole, explanation.features),
             figures_trust.interaction_plate(explanation),
         ]
-        section.answer = capital(figures_model.driver_words(explanation))
         section.rows = _importance_rows(explanation)
-    whole = whole_particles(tables)
     if _many(whole) and not figures_trust.consequences(whole).empty:
         section.plates.append(figures_trust.consequence_plate(whole))
     return section
 
 
 def trust_section(explanation: Explanation) -> Section:
-    """Does the explanation hold up?"""
+    """Answer whether the explanation holds up."""
     answers = []
     fit = explanation.fit.set_index(["state", "kind"])
     for state in explanation.states:
         real, control = fit.loc[(state, "seed")], fit.loc[(state, "shuffled")]
-        verdict = (
-            "The explanation stands on a model that predicts"
-            if real["oob_r2"] >= 0.3
-            else "The model predicts weakly: most of Damage is not explained by these features"
-            if real["oob_r2"] > 3 * max(real["oob_r2_std"], control["oob_r2_std"])
-            else "The model predicts nothing: do not read its importances"
-        )
+        spread = max(real["oob_r2_std"], control["oob_r2_std"])
+        verdict = "the forest predicts nothing: do not read its importances"
+        if real["oob_r2"] > 3 * spread:
+            verdict = "the forest predicts weakly: most of Damage has causes not measured here"
+        if real["oob_r2"] >= 0.3:
+            verdict = "the forest predicts particles it has not seen"
         answers.append(
-            f"{in_state(state, explanation.states)}{verdict} (out-of-bag R² = {real['oob_r2']:.2f})."
+            f"{in_state(state, explanation.states)}{verdict} (out-of-bag R² = "
+            f"{fixed(real['oob_r2'])} ± {fixed(real['oob_r2_std'])})."
         )
     worst = explanation.fit["additivity_error"].max()
     answers.append(
-        f"The SHAP values of every particle add up to its prediction within {worst:.1g} in every forest."
+        "In every forest the SHAP values of each particle add up to its prediction (largest gap "
+        f"{worst:.0e})."
     )
-    section = Section("trust", "Does it hold up?", capital(answers))
-    section.warnings += list(explanation.notes)
+    section = Section("trust", "Does it hold up?", capital(answers), notes=list(explanation.notes))
     section.plates += [
         figures_trust.fit_plate(explanation),
         figures_trust.stability_plate(explanation),
@@ -197,19 +218,14 @@ def trust_section(explanation: Explanation) -> Section:
 
 
 def change_section(tables: Tables, explanation: Explanation | None) -> Section:
-    """What changed between the states?"""
-    states = list(tables)
+    """Answer what changed between the states."""
     damage = {s: t["Damage"].mean() for s, t in whole_particles(tables).items()}
-    answers = [
-        "Mean Damage is "
-        + listing(f"{percent(damage[s])} in {state_name(s)}" for s in states)
-        + "."
-    ]
-    section = Section("change", "What changed between the states?", "")
+    means = listing(f"{percent(d)} in {state_name(s)}" for s, d in damage.items())
+    answers = [f"mean Damage is {means}."]
+    section = Section("change", "What changed between the states?")
     if explanation is not None and len(explanation.states) > 1:
-        plate = figures_trust.difference_plate(explanation)
-        answers.append(plate.says.split(" Thick bars:")[0])
-        section.plates.append(plate)
+        answers += figures_trust.change_words(explanation)
+        section.plates.append(figures_trust.difference_plate(explanation))
     section.answer = capital(answers)
     return section
 
@@ -226,27 +242,46 @@ def glossary(tables: Tables) -> pd.DataFrame:
     )
 
 
-def numbers(
+def headline(
     tables: Tables, fusion: pd.DataFrame | None, explanation: Explanation | None
 ) -> list[tuple[str, str]]:
     """Give the headline figures: (value, what it is)."""
-    whole = whole_particles(tables)
-    found = []
+    whole, found = whole_particles(tables), []
+    of = {s: f", {state_name(s)}" if len(tables) > 1 else "" for s in tables}
     for state, table in tables.items():
-        name = f", {state_name(state)}" if len(tables) > 1 else ""
-        found.append((f"{len(table):,}", f"particles{name}, {len(whole[state]):,} of them whole"))
+        found.append((f"{len(table):,}", f"particles{of[state]}, {len(whole[state]):,} whole"))
     for state, table in whole.items():
-        name = f", {state_name(state)}" if len(tables) > 1 else ""
+        if len(tables) == 1 and len(table):
+            unit = unit_of("DistNearest", table)
+            middle = float(np.cbrt(6 * table["Volume"].median() / np.pi))
+            found.append((f"{number(middle)}\u202f{unit}", "median diameter"))
         if table["Damage"].notna().any():
-            found.append((percent(table["Damage"].mean()), f"mean Damage{name}"))
+            found.append((percent(table["Damage"].mean()), f"mean Damage{of[state]}"))
     if fusion is not None and "confidence" in fusion and fusion["confidence"].notna().any():
-        found.append((f"{fusion['confidence'].median():.2f}", "median confidence, 0 to 1"))
+        found.append((fixed(fusion["confidence"].median()), "median agreement of the views"))
     if explanation is not None:
-        fit = explanation.fit[explanation.fit["kind"] == "seed"]
-        for state, r2 in zip(fit["state"], fit["oob_r2"], strict=True):
-            name = f", {state_name(state)}" if len(tables) > 1 else ""
-            found.append((f"{r2:.2f}", f"out-of-bag R² of the forest{name}"))
+        fit = explanation.fit[explanation.fit["kind"] == "seed"].set_index("state")["oob_r2"]
+        found += [(fixed(fit[s]), f"out-of-bag R²{of.get(s, '')}") for s in explanation.states]
     return found
+
+
+def _trend_words(state: str, table: pd.DataFrame, states: list[str]) -> str:
+    rho, p = stats.spearmanr(table["Z"], table["Damage"])
+    tail = f"(ρ = {fixed(float(rho))}, {p_value(float(p))})"
+    if p >= 0.01 or abs(rho) < 0.1:
+        return f"{in_state(state, states)}Damage has no clear trend with depth Z {tail}."
+    word = "grows" if rho > 0 else "falls"
+    strength = "strongly" if abs(rho) > 0.5 else "clearly" if abs(rho) > 0.25 else "weakly"
+    return f"{in_state(state, states)}Damage {word} {strength} with depth Z {tail}."
+
+
+def _first_volume(
+    table: pd.DataFrame, contacts: pd.DataFrame | None
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Pick one volume of a pooled table: the coordinates of several would overlap."""
+    if "volume" not in table or not len(table):
+        return table, contacts
+    return table[table["volume"] == table["volume"].iloc[0]], contacts
 
 
 def _importance_rows(explanation: Explanation) -> pd.DataFrame:
@@ -260,14 +295,15 @@ def _importance_rows(explanation: Explanation) -> pd.DataFrame:
             "ranks over seeds": [
                 f"{a}–{b}" for a, b in zip(table["rank_low"], table["rank_high"], strict=True)
             ],
-            "importance (pp)": [
+            "importance (points)": [
                 f"{100 * m:.3f} ± {100 * s:.3f}"
                 for m, s in zip(table["mean"], table["std"], strict=True)
             ],
-            "share": [f"{100 * v:.1f} %" for v in table["share"]],
-            "direction": [f"{v:+.2f}" for v in table["direction"]],
-            "shuffled (pp)": [f"{100 * v:.3f}" for v in table["control"]],
-            "fall of R²": [f"{v:.3f}" for v in table["permutation"]],
+            "share": [percent(v) for v in table["share"]],
+            "direction": [fixed(v) for v in table["direction"]],
+            "shuffled Damage (points)": [f"{100 * v:.3f}" for v in table["control"]],
+            "above noise": ["yes" if v else "no" for v in table["above_shadow"]],
+            "fall of R²": [fixed(v, 3) for v in table["permutation"]],
         }
     )
     return rows if len(explanation.states) > 1 else rows.drop(columns="state")
@@ -275,7 +311,3 @@ def _importance_rows(explanation: Explanation) -> pd.DataFrame:
 
 def _many(tables: Tables) -> bool:
     return bool(tables) and all(len(t) >= FEW for t in tables.values())
-
-
-def _slug(state: str) -> str:
-    return "".join(c if c.isalnum() else "_" for c in state)[:40] or str(np.abs(hash(state)))
