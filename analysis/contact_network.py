@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numba import njit
 
-from .features import check_labels, check_spacing
+from .measured_volume import check_labels, check_spacing
 from .particle_crops import as_labels, slab_depth, thread_count
 from .surfaces import KERNEL
 
@@ -117,7 +117,8 @@ def contacts(
     spacing
         Voxel size (z, y, x), um.
     block
-        Slices to read at a time; None: all of an array in memory, else as many as 0.25 GB hold.
+        Slices to read at a time; None: all of an array in memory, else as many as
+        0.25 GB of labels.
     workers
         Threads; None: as many as processors.
 
@@ -180,7 +181,7 @@ def contacts(
 def _count(
     slab: np.ndarray, start: int, first: int, last: int, spacing: np.ndarray
 ) -> pd.DataFrame:
-    """Sums over the faces of each pair in the slices `first` to `last` of the volume."""
+    """Sum over the faces of each pair in the slices `first` to `last` of the volume."""
     low = max(first - _BEFORE, start)
     labels = as_labels(slab[low - start : last + _BEHIND - start])
     stencils = tuple(_stencil(axis) for axis in range(3))

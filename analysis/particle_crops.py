@@ -187,32 +187,31 @@ def windows(
         order = order[~fits]
 
 
-def read_around(slab: np.ndarray, low: int, box: np.ndarray, margin: np.ndarray) -> np.ndarray:
-    """Labels in a particle's bounding box and around it; -1 beyond the volume.
+def crop(
+    box: np.ndarray, margin: np.ndarray, low: int, shape: tuple[int, ...]
+) -> tuple[tuple[slice, slice, slice], np.ndarray]:
+    """Tell where in a slab a particle's bounding box and its surroundings lie.
 
     Parameters
     ----------
-    slab
-        Labels of the slices from `low` on.
-    low
-        The slab's first slice.
     box
         z0, z1, y0, y1, x0, x1 in the volume.
     margin
-        (3,) voxels to read beyond the box along each axis.
+        (3,) voxels to show beyond the box along each axis.
+    low
+        The slab's first slice in the volume.
+    shape
+        Of the slab.
 
     Returns
     -------
-    int32 array, C order
+    here : tuple of slices
+        Into the slab, as far as it reaches.
+    beyond : ndarray of int (3, 2)
+        Voxels missing before and behind: beyond the volume, since windows hold the margin too.
     """
-    first = np.array([box[0] - low, box[2], box[4]]) - margin
-    last = np.array([box[1] - low, box[3], box[5]]) + margin
-    inside_first = np.maximum(first, 0)
-    inside_last = np.minimum(last, slab.shape)
-    near = np.full(last - first, -1, np.int32)
-    here = tuple(slice(a, b) for a, b in zip(inside_first, inside_last, strict=True))
-    there = tuple(
-        slice(a, b) for a, b in zip(inside_first - first, inside_last - first, strict=True)
-    )
-    near[there] = slab[here]
-    return near
+    first = box[::2] - margin - [low, 0, 0]
+    last = box[1::2] + margin - [low, 0, 0]
+    start, stop = np.maximum(first, 0), np.minimum(last, shape)
+    z, y, x = (slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
+    return (z, y, x), np.stack([start - first, last - stop], axis=1)

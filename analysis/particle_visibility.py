@@ -1,13 +1,10 @@
-"""What part of a volume was imaged, and which particles its edge cuts."""
-
-from dataclasses import dataclass
-from typing import Any
+"""Which particles the edge of the field of view cuts."""
 
 import cc3d
 import numpy as np
 from numba import njit
 
-from .particle_crops import read_around
+from .measured_volume import WITHOUT_VALUE
 
 
 @njit(nogil=True, cache=True)
@@ -34,104 +31,37 @@ def _hide(near, label, unseen):  # type: ignore[no-untyped-def]
     return touches or holds, holds
 
 
-@dataclass(frozen=True)
-class FieldOfView:
-    """Voxels that were imaged: those of a mask, less those without a grey value.
+def hide_unseen(near: np.ndarray, label: int, unseen: np.ndarray) -> bool:
+    """Mark in a particle's crop what cannot be seen.
 
-    Attributes
+    Parameters
     ----------
-    mask
-        (Z, Y, X) array-like, non-zero inside; None: everything.
-    has_gaps
-        Whether some of the volume's grey values are not finite.
+    near
+        (Z, Y, X) int32 labels around the particle, at least a voxel wider than it on every side;
+        unseen background becomes -1 in place.
+    label
+        The particle.
+    unseen
+        (Z, Y, X) uint8, what is hidden there (`measured_volume.Slab.unseen`).
+
+    Returns
+    -------
+    bool
+        True if the particle touches what is unseen, or reaches into it.
+
+    Raises
+    ------
+    ValueError
+        If values are missing inside the particle, closed in by seen voxels.
     """
-
-    mask: Any
-    has_gaps: bool
-
-    @classmethod
-    def of(cls, volume: Any, mask: Any, depth: int) -> "FieldOfView":
-        """Look for gaps in a volume, `depth` slices at a time."""
-        gaps = False
-        if volume is not None and np.issubdtype(volume.dtype, np.floating):
-            gaps = any(
-                not np.isfinite(np.asarray(volume[low : low + depth])).all()
-                for low in range(0, volume.shape[0], depth)
+    touches, holds = _hide(near, label, unseen)
+    if holds and (unseen[near == label] == WITHOUT_VALUE).any():
+        parts = cc3d.connected_components(unseen != 0, connectivity=26)
+        edge = np.concatenate([np.take(parts, [0, -1], axis=axis).ravel() for axis in range(3)])
+        enclosed = ~np.isin(parts, edge) & (near == label) & (unseen == WITHOUT_VALUE)
+        if enclosed.any():
+            raise ValueError(
+                f"the volume has {int(enclosed.sum())} NaN or infinite values inside particle "
+                f"{label}, away from the field of view's edge; fill them first"
             )
-        return cls(mask, gaps)
-
-    @property
-    def is_everything(self) -> bool:
-        """Whether nothing is hidden."""
-        return self.mask is None and not self.has_gaps
-
-    def slab(self, low: int, high: int, grey: np.ndarray | None) -> np.ndarray | None:
-        """Give the field of view in some slices.
-
-        Parameters
-        ----------
-        low, high
-            Slices, half open.
-        grey
-            The volume's values there, None without a volume.
-
-        Returns
-        -------
-        ndarray of int32
-            0 inside, 1 outside the mask, 2 without a grey value inside the mask; None if everything
-            is inside.
-        """
-        if self.is_everything:
-            return None
-        if self.mask is None:
-            assert grey is not None
-            return np.where(np.isfinite(grey), np.int32(0), np.int32(2))
-        outside = (np.asarray(self.mask[low:high]) == 0).astype(np.int32)
-        if self.has_gaps and grey is not None:
-            outside[~np.isfinite(grey) & (outside == 0)] = 2
-        return outside
-
-    def hide_unseen(
-        self,
-        near: np.ndarray,
-        label: int,
-        unseen_slab: np.ndarray,
-        low: int,
-        box: np.ndarray,
-        margin: np.ndarray,
-    ) -> bool:
-        """Mark in a particle's crop what cannot be seen.
-
-        Parameters
-        ----------
-        near
-            Labels around the particle (`read_around`); unseen background becomes -1 in place.
-        label
-            The particle.
-        unseen_slab
-            From `slab`.
-        low, box, margin
-            As for `read_around`.
-
-        Returns
-        -------
-        bool
-            True if the particle touches what is unseen, or reaches into it.
-
-        Raises
-        ------
-        ValueError
-            If values are missing inside the particle, closed in by seen voxels.
-        """
-        unseen = read_around(unseen_slab, low, box, margin)
-        touches, holds = _hide(near, label, unseen)
-        if holds and (unseen[near == label] == 2).any():
-            parts = cc3d.connected_components(unseen != 0, connectivity=26)
-            edge = np.concatenate([np.take(parts, [0, -1], axis=axis).ravel() for axis in range(3)])
-            enclosed = ~np.isin(parts, edge) & (near == label) & (unseen == 2)
-            if enclosed.any():
-                raise ValueError(
-                    f"the volume has {int(enclosed.sum())} NaN or infinite values inside particle "
-                    f"{label}, away from the field of view's edge; fill them first"
-                )
-        return bool(touches)
+    return bool(touches)

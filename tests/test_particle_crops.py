@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import zarr
 from particlebridge.analysis import measure
-from particlebridge.analysis.particle_crops import find_particles, read_around, windows
+from particlebridge.analysis.particle_crops import crop, find_particles, windows
 from shapes import ellipsoid
 
 SHAPE = (50, 48, 44)
@@ -120,9 +120,8 @@ def test_windows_hold_each_particle_once_and_whole() -> None:
     assert sorted(seen) == list(range(60))
 
 
-def test_beyond_the_volume_is_minus_one() -> None:
-    labels = np.arange(1, 28, dtype=np.int32).reshape(3, 3, 3)
-    near = read_around(labels, 0, np.array([0, 1, 1, 2, 2, 3]), np.array([1, 1, 2]))
-    assert near.shape == (3, 3, 5)
-    assert (near[0] == -1).all()
-    assert near[1].tolist() == [[1, 2, 3, -1, -1], [4, 5, 6, -1, -1], [7, 8, 9, -1, -1]]
+def test_crop_says_what_lies_beyond_the_volume() -> None:
+    box, margin = np.array([10, 11, 1, 2, 2, 3]), np.array([1, 1, 2])
+    here, beyond = crop(box, margin, 10, (3, 3, 3))
+    assert here == (slice(0, 2), slice(0, 3), slice(0, 3))
+    assert beyond.tolist() == [[1, 0], [0, 0], [0, 2]]

@@ -1,0 +1,116 @@
+"""What is counted in each particle's crop, for all particles, in threads."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from .closing import ball_reach
+from .measured_volume import OUTSIDE, MeasuredVolume, Slab
+from .particle_crops import Particles, as_labels, crop, windows
+from .particle_measures import FIELDS, describe
+from .particle_visibility import hide_unseen
+
+_NO_SOLID = np.empty((0, 0, 0), np.uint8)
+_NO_GREY = np.empty((0, 0, 0))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How particles are measured.
+
+    Attributes
+    ----------
+    spacing
+        Voxel size (z, y, x), um.
+    ball
+        Radius of the ball, um.
+    paper
+        The paper's way of counting.
+    has_gaps
+        Whether some grey values are not finite.
+    """
+
+    spacing: tuple[float, float, float]
+    ball: float
+    paper: bool
+    has_gaps: bool
+
+    @property
+    def margin(self) -> np.ndarray:
+        """Voxels to see beyond a particle's bounding box: the ball's reach, at least one."""
+        return np.maximum(ball_reach(self.ball, self.spacing), 1)
+
+
+def describe_all(
+    arrays: MeasuredVolume, particles: Particles, setting: Setting, depth: int, workers: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Measure every particle in its own crop.
+
+    Parameters
+    ----------
+    arrays
+        Where they lie.
+    particles
+        From `find_particles`.
+    setting
+        How to measure.
+    depth
+        Slices to read at a time.
+    workers
+        Threads.
+
+    Returns
+    -------
+    rows : ndarray (n, len(FIELDS))
+        What `particle_measures.describe` returns, one row per particle.
+    cut : ndarray of bool (n,)
+        Whether the edge of the volume or of the field of view cuts or touches the particle.
+    """
+    rows = np.full((len(particles.labels), len(FIELDS)), np.nan)
+    cut = np.zeros(len(particles.labels), bool)
+    margin, slices = int(setting.margin[0]), arrays.labels.shape[0]
+    with ThreadPoolExecutor(workers) as pool:
+        for low, high, index in windows(particles.boxes, margin, depth, slices):
+            slab = arrays.read(low, high, setting.has_gaps)
+
+            def one(i: int, slab: Slab = slab) -> tuple[np.ndarray, bool]:
+                return _describe_one(slab, int(particles.labels[i]), particles.boxes[i], setting)
+
+            for i, (row, is_cut) in zip(index, pool.map(one, index), strict=True):
+                rows[i], cut[i] = row, is_cut
+    shape = np.array(arrays.labels.shape)
+    cut |= (particles.boxes[:, ::2] == 0).any(axis=1)
+    cut |= (particles.boxes[:, 1::2] == shape).any(axis=1)
+    return rows, cut
+
+
+def _describe_one(
+    slab: Slab, label: int, box: np.ndarray, setting: Setting
+) -> tuple[np.ndarray, bool]:
+    margin = setting.margin
+    here, beyond = crop(box, margin, slab.low, slab.labels.shape)
+    near = np.pad(as_labels(slab.labels[here]), beyond, constant_values=-1)
+    cut = False
+    unseen = slab.unseen(here)
+    if unseen is not None:
+        cut = hide_unseen(near, label, np.pad(unseen, beyond, constant_values=OUTSIDE))
+    inside, _ = crop(box, np.zeros(3, np.int64), slab.low, slab.labels.shape)
+    solid, grey = _NO_SOLID, _NO_GREY
+    if slab.solid is not None:
+        solid = np.ascontiguousarray(slab.solid[inside] != 0).view(np.uint8)
+    if slab.grey is not None:
+        grey = np.ascontiguousarray(slab.grey[inside], np.float64)
+    closing = slab.solid is None and slab.grey is not None
+    row = describe(
+        near,
+        label,
+        solid,
+        grey,
+        closing,
+        setting.paper,
+        setting.ball,
+        margin,
+        np.array(setting.spacing),
+    )
+    return row, cut
