@@ -8,7 +8,8 @@ from .agglomeration import agglomerate
 from .agreement import backing
 from .alignment import align_objects
 from .fragments import drop_fragments
-from .slice_linking import link_objects, link_slices, number_objects
+from .link_evidence import cut_false_links
+from .slice_linking import link_objects, link_slices, number_objects, tracks_of
 from .track_graph import Tracks, track_graph
 from .views import View, from_view
 from .voting import Ballot, count_votes, settle
@@ -85,12 +86,14 @@ def _first_ballots(
     prob: Mapping[View, np.ndarray],
 ) -> dict[View, Ballot]:
     """Each object votes for the cluster of its track."""
+    objects = {view: number_objects(stack) for view, stack in stacks.items()}
+    next_of = {view: link_objects(own, min_iou, max_gap) for view, own in objects.items()}
+    cut_false_links(objects, next_of, max_gap)
     views: dict[View, Tracks] = {}
     used = 0
-    for view, stack in stacks.items():
-        objects = number_objects(stack)
-        tracks = link_objects(objects, min_iou, max_gap)
-        views[view] = Tracks(objects, np.where(tracks, tracks + used, 0).astype(np.int32))
+    for view, own in objects.items():
+        tracks = tracks_of(next_of[view])
+        views[view] = Tracks(own, np.where(tracks, tracks + used, 0).astype(np.int32))
         used += int(tracks.max())
     graph = track_graph(views)
     cluster = agglomerate(graph.first, graph.second, graph.weights, used + 1)

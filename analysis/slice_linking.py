@@ -73,8 +73,9 @@ def link_objects(objects: Objects2D, min_iou: float = 0.3, max_gap: int = 3) -> 
 
     Returns
     -------
-    ndarray of int32, shape (n + 1,)
-        Track of each object, from 1; 0 for background.
+    ndarray of int64, shape (n + 1,)
+        The object in a later slice as which each object goes on, -1 for none; `tracks_of` makes
+        tracks of them.
 
     Notes
     -----
@@ -89,7 +90,7 @@ def link_objects(objects: Objects2D, min_iou: float = 0.3, max_gap: int = 3) -> 
     has_source = np.zeros(objects.sizes.size, bool)
     numbers = objects.numbers
     if len(numbers) < 2:
-        return np.arange(objects.sizes.size, dtype=np.int32)
+        return next_of
     neighbours = overlap_table(numbers[:-1], numbers[1:])
     for step in range(1, min(max_gap + 2, len(numbers))):
         table = neighbours if step == 1 else overlap_table(numbers[:-step], numbers[step:])
@@ -105,6 +106,11 @@ def link_objects(objects: Objects2D, min_iou: float = 0.3, max_gap: int = 3) -> 
         next_of[here] = there
         has_source[there] = True
     _join_caps(next_of, has_source, objects.sizes, neighbours)
+    return next_of
+
+
+def tracks_of(next_of: np.ndarray) -> np.ndarray:
+    """Number the tracks that links make, from 1, 0 for background: (n + 1,) int32."""
     # Background is the first chain, alone.
     return chains_of(next_of).astype(np.int32)
 
@@ -146,7 +152,7 @@ def link_slices(labels: np.ndarray, min_iou: float = 0.3, max_gap: int = 3) -> n
         3-D objects from 1.
     """
     objects = number_objects(labels)
-    tracks = link_objects(objects, min_iou, max_gap)
+    tracks = tracks_of(link_objects(objects, min_iou, max_gap))
     linked = tracks[objects.numbers]
     _mend_gaps(linked, objects, tracks)
     return linked
