@@ -18,6 +18,7 @@ from particlebridge.analysis import atomic_path
 from .augmentation import Augmentation
 from .model_record import RECORD_NAME, ModelRecord, Thresholds, folder_digest
 from .recipe import Recipe
+from .tensorflow_import import import_tensorflow
 from .training_data import (
     Example,
     Split,
@@ -177,9 +178,8 @@ def _train(
     settings: _Settings,
     progress: Callable[[TrainingProgress], None] | None,
 ) -> TrainingResult:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    tf = import_tensorflow()
     import keras
-    import tensorflow as tf
 
     from .stardist_fitting import build_model, fit, load_start, tune_3d
     from .store import load_model

@@ -44,7 +44,10 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
         raise FileNotFoundError(f"{path}: no such file; check the path")
     try:
         if path.suffix.lower() in (".tif", ".tiff"):
-            return np.asarray(tifffile.imread(path))
+            image = np.asarray(tifffile.imread(path))
+            if image.size == 0:  # tifffile only logs a broken first page
+                raise ValueError("it has no pixels")
+            return image
         with Image.open(path) as picture:
             if picture.mode in ("1", "L", "I", "F", "RGB") or picture.mode.startswith("I;16"):
                 return np.asarray(picture)

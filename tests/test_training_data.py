@@ -1,0 +1,134 @@
+"""Pairing, checking and splitting what a training learns from."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from particlebridge.exporter.training_data import (
+    Example,
+    check_examples,
+    median_diameter,
+    rescale_examples,
+    split_examples,
+    validation_patches,
+)
+from particlebridge.exporter.training_images import gather_examples, read_image
+
+
+def disk(size: int, radius: float) -> np.ndarray:
+    y, x = np.mgrid[:size, :size] - (size - 1) / 2
+    return (y**2 + x**2 < radius**2).astype(np.int32)
+
+
+def row_of_disks(count: int) -> np.ndarray:
+    return np.concatenate([disk(24, 9) * (k + 1) for k in range(count)], axis=1)
+
+
+def example(labels: np.ndarray, name: str = "a.tif") -> Example:
+    return Example(name, (labels > 0).astype(np.float32), labels)
+
+
+@pytest.mark.parametrize(
+    ("image", "labels", "wrong"),
+    [
+        (np.ones((4, 5)), np.ones((5, 4), int), "same height and width"),
+        (np.ones((4, 5)), np.full((4, 5), 0.5), "whole numbers"),
+        (np.ones(4), np.ones(4, int), "1 axes"),
+        (np.ones((4, 5)), np.zeros((4, 5), int), "nothing to train on"),
+        (row_of_disks(5), (row_of_disks(5) > 0) * 255, "a mask of 5 pieces"),
+    ],
+)
+def test_unsuitable_data_is_named(image: np.ndarray, labels: np.ndarray, wrong: str) -> None:
+    with pytest.raises(ValueError, match=wrong):
+        check_examples([Example("a.tif", image, labels)], 2)
+
+
+def test_stacks_are_cut_into_annotated_slices() -> None:
+    labels = np.zeros((5, 24, 72), np.uint16)
+    labels[[1, 4]] = row_of_disks(3)
+    found = check_examples([Example("s.tif", labels.astype(np.uint8), labels)], 2)
+    assert [each.name for each in found] == ["s.tif, slice 2", "s.tif, slice 5"]
+    assert found[0].labels.dtype == np.int32
+    with pytest.raises(ValueError, match="channels"):
+        colour = np.ones((24, 72, 3))
+        check_examples([Example("c", colour, labels[1]), Example("g", labels[1], labels[1])], 2)
+
+
+def test_median_diameter_is_that_of_whole_disks() -> None:
+    labels = row_of_disks(3)
+    labels = np.concatenate([labels, 9 * disk(24, 9)[:, :12]], axis=1)  # one cut by the border
+    assert median_diameter([labels]) == pytest.approx(18, abs=0.3)
+    ball = np.zeros((24, 24, 24), np.int32)
+    z, y, x = np.mgrid[:24, :24, :24] - 11.5
+    ball[z**2 + y**2 + x**2 < 81] = 1
+    assert median_diameter([ball]) == pytest.approx(18, abs=0.2)
+    # Only cut ones: better than nothing.
+    assert median_diameter([disk(8, 20)]) > 0
+
+
+def test_rescaling_brings_the_median_particle_to_the_wanted_size() -> None:
+    whole = [example(row_of_disks(4))]
+    rescaled, notes = rescale_examples(whole, 27)
+    assert rescaled[0].labels.shape == rescaled[0].image.shape == (36, 144)
+    assert median_diameter([rescaled[0].labels]) == pytest.approx(27, abs=0.5)
+    assert np.unique(rescaled[0].labels).tolist() == [0, 1, 2, 3, 4]
+    assert "rescaled by 1.5" in notes[0]
+    assert rescale_examples(whole, None) == (whole, [])
+    assert rescale_examples(whole, 18.05)[1] == []  # as good as the same
+
+
+def test_the_split_is_the_published_one() -> None:
+    examples = [example(row_of_disks(2), f"{k}") for k in range(20)]
+    split = split_examples(examples, 0.15, 42, (1, 99.8))
+    order = np.random.RandomState(42).permutation(20)
+    assert [e.name for e in split.validation] == [str(k) for k in order[:3]]
+    assert [e.name for e in split.train] == [str(k) for k in order[3:]]
+    assert split.train[0].image.dtype == np.float32 and split.train[0].image.max() == 1
+
+
+def test_one_image_gives_up_its_end_or_says_that_it_cannot() -> None:
+    split = split_examples([example(row_of_disks(12))], 0.15, 42, (1, 99.8))
+    (left,), (right,) = split.train, split.validation
+    assert left.labels.shape[1] + right.labels.shape[1] == 12 * 24
+    # The held-out end is as narrow as holds two whole particles.
+    assert len(np.unique(right.labels)) >= 3 and right.labels.shape[1] <= 0.25 * 12 * 24
+    assert "Only one image" in split.notes[0]
+    split = split_examples([example(row_of_disks(2))], 0.15, 42, (1, 99.8))
+    assert split.train == split.validation and "NOT a test" in split.notes[0]
+
+
+def test_validation_patches_cover_the_image() -> None:
+    labels = row_of_disks(5)  # 24 x 120
+    images, truth = validation_patches([example(labels)], (32, 32), 0)
+    assert len(images) == 4 and all(
+        x.shape == y.shape == (32, 32) for x, y in zip(images, truth, strict=True)
+    )
+    assert set(np.unique(np.stack(truth))) == {-1, 0, 1, 2, 3, 4, 5}
+    many = [example(row_of_disks(20)) for _ in range(10)]
+    assert len(validation_patches(many, (16, 16), 0)[0]) == 64
+
+
+def test_files_are_paired_by_name(tmp_path: Path) -> None:
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    for k in (1, 2, 10):
+        tifffile.imwrite(tmp_path / f"images/img_{k}.tif", np.full((9, 9), k, np.uint8))
+        tifffile.imwrite(tmp_path / f"labels/img_{k}_labels.tif", np.full((9, 9), k, np.uint16))
+    found, notes = gather_examples(str(tmp_path / "images/*"), str(tmp_path / "labels/*.tif"))
+    assert [int(e.image[0, 0]) for e in found] == [int(e.labels[0, 0]) for e in found] == [1, 10, 2]
+    assert notes == []
+    (tmp_path / "labels/img_1_labels.tif").unlink()
+    with pytest.raises(ValueError, match=r"img_1\.tif: no label file"):
+        gather_examples(str(tmp_path / "images/*"), str(tmp_path / "labels/*.tif"))
+    with pytest.raises(FileNotFoundError, match="no labels there"):
+        gather_examples(str(tmp_path / "images/*"), str(tmp_path / "nothing/*.tif"))
+
+
+def test_damaged_images_are_one_sentence(tmp_path: Path) -> None:
+    for name in ("a.tif", "a.png"):
+        (tmp_path / name).write_bytes(b"II*\0 this is no image")
+        with pytest.raises(ValueError, match="cannot be read as an image"):
+            read_image(tmp_path / name)
+    with pytest.raises(FileNotFoundError):
+        read_image(tmp_path / "none.tif")
