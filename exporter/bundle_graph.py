@@ -127,13 +127,19 @@ def bundle_graph(model: "StarDist2D | CARE", layout: Layout) -> "GraphDef":
     from .tf1_dialect import to_tf1
 
     def network(image: "Tensor") -> "Tensor":
-        result = model.keras_model(image, training=False)
+        result = _called(model, image)
         if layout.grid is None:
             return result
         return _on_pixels(result[0], result[1], layout.grid)
 
     shape = (None,) * len(layout.axes) + (layout.channels,)
     return to_tf1(freeze(network, shape, model.keras_model.layers))
+
+
+def _called(model: "StarDist2D | CARE", image: Any) -> Any:
+    """Call the network; StarDist lists its one input, CARE does not, and Keras warns of a mix."""
+    network = model.keras_model
+    return network([image] if isinstance(network.input, list) else image, training=False)
 
 
 def _on_pixels(prob: "Tensor", dist: "Tensor", grid: tuple[int, int]) -> "Tensor":
@@ -169,7 +175,7 @@ def expected_output(model: "StarDist2D | CARE", layout: Layout, image: np.ndarra
     numpy.ndarray
         (1, [Z,] H, W, outputs) float32.
     """
-    result: Any = model.keras_model(image, training=False)
+    result = _called(model, image)
     if layout.grid is None:
         return np.asarray(result)
     prob, dist = (np.asarray(part) for part in result[:2])

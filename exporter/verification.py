@@ -164,7 +164,7 @@ def verify(
     signature = inspection.signature
     if signature is None or inspection.unsafe:
         raise ValueError(f"{bundle} cannot be run: {inspection.problems[0]}")
-    images = test_images(signature.axes_count, signature.channels)
+    images = trial_images(signature.axes_count, signature.channels)
     with tempfile.TemporaryDirectory(prefix="particlebridge-") as scratch:
         folder = extract(bundle, Path(scratch) / "bundle")
         if model is None:
@@ -196,7 +196,7 @@ def verify(
     )
 
 
-def test_images(axes: int, channels: int) -> list[np.ndarray]:
+def trial_images(axes: int, channels: int) -> list[np.ndarray]:
     """Make the images that every bundle is tried on.
 
     Parameters

@@ -67,7 +67,7 @@ def test_the_python_engines_loader_reads_it_back(tmp_path):
     assert (network.grid, network.rays, network.thresholds.prob) == ((2, 2), 8, 0.3)
     x = np.random.default_rng(0).random((64, 64, 3), np.float32)
     prob, dist = network.predict(x)
-    expected = model.keras_model(x[None], training=False)
+    expected = model.keras_model([x[None]], training=False)
     np.testing.assert_allclose(prob, expected[0][0, ..., 0], atol=1e-5)
     np.testing.assert_allclose(dist, expected[1][0], atol=1e-4)
 
