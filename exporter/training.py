@@ -142,13 +142,13 @@ def train(
     gathered, notes = gather_examples(images, labels, names)
     start = None if start is None else os.fspath(start)
     settings = _Settings(start, dims, recipe or Recipe.published(dims), augmentation, seed)
-    examples = check_examples(gathered, dims)
+    examples, left_out = check_examples(gathered, dims)
     work = out.with_name(f".{out.name}.training")
     work.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(work / "lock", timeout=0):
             _claim(work, out, _fingerprint(examples, settings))
-            result = _train(examples, notes, out, work, settings, progress)
+            result = _train(examples, [*notes, *left_out], out, work, settings, progress)
     except Timeout:
         raise RuntimeError(f"another process is training {out}; wait for it") from None
     except Exception:

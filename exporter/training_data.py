@@ -51,7 +51,7 @@ class Split:
     notes: list[str] = field(default_factory=list)
 
 
-def check_examples(examples: Sequence[Example], dims: int) -> list[Example]:
+def check_examples(examples: Sequence[Example], dims: int) -> tuple[list[Example], list[str]]:
     """Check what a user hands in, cut stacks into slices, and bring labels to int32.
 
     Parameters
@@ -64,8 +64,11 @@ def check_examples(examples: Sequence[Example], dims: int) -> list[Example]:
 
     Returns
     -------
-    list of Example
-        Images with `dims` axes, plus channels; those without any object or annotation left out.
+    examples : list of Example
+        Images with `dims` axes, plus channels; those without any object are left out, since
+        nobody can tell whether they are empty or were not annotated.
+    notes : list of str
+        How many were left out, if any.
 
     Raises
     ------
@@ -77,6 +80,7 @@ def check_examples(examples: Sequence[Example], dims: int) -> list[Example]:
         raise ValueError(f"dims must be 2 or 3, not {dims!r}")
     checked: list[Example] = []
     channels: set[int | None] = set()
+    without = 0
     for example in examples:
         image, labels = np.asarray(example.image), np.asarray(example.labels)
         name = example.name
@@ -106,11 +110,14 @@ def check_examples(examples: Sequence[Example], dims: int) -> list[Example]:
             channels.add(item.image.shape[-1] if item.image.ndim > dims else None)
             if (item.labels > 0).any():
                 checked.append(Example(item.name, item.image, item.labels.astype(np.int32)))
+            else:
+                without += 1
     if not checked:
         raise ValueError("no image has an annotated object; there is nothing to train on")
     if len(channels) > 1:
         raise ValueError(f"images differ in their channels ({channels}); convert them to grey")
-    return checked
+    note = f"{without} images or slices without any annotated particle were left out."
+    return checked, [note] if without else []
 
 
 def _whole_numbers(labels: np.ndarray) -> bool:

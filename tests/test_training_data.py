@@ -47,9 +47,10 @@ def test_unsuitable_data_is_named(image: np.ndarray, labels: np.ndarray, wrong: 
 def test_stacks_are_cut_into_annotated_slices() -> None:
     labels = np.zeros((5, 24, 72), np.uint16)
     labels[[1, 4]] = row_of_disks(3)
-    found = check_examples([Example("s.tif", labels.astype(np.uint8), labels)], 2)
+    found, notes = check_examples([Example("s.tif", labels.astype(np.uint8), labels)], 2)
     assert [each.name for each in found] == ["s.tif, slice 2", "s.tif, slice 5"]
     assert found[0].labels.dtype == np.int32
+    assert notes == ["3 images or slices without any annotated particle were left out."]
     with pytest.raises(ValueError, match="channels"):
         colour = np.ones((24, 72, 3))
         check_examples([Example("c", colour, labels[1]), Example("g", labels[1], labels[1])], 2)
