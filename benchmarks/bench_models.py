@@ -19,6 +19,7 @@ from particlebridge.analysis import (
 )
 from particlebridge.bridge.engine import Settings
 from particlebridge.bridge.python_engine import PythonEngine
+from scipy import ndimage
 
 _UNSEEN = {1.0: 7001, 0.5: 7002, 0.35: 7003}
 _SMALLEST = (
@@ -28,30 +29,43 @@ _EVERY = 16
 
 
 def judge(engine: PythonEngine, made: Electrode, smallest: float) -> dict[str, float]:
-    """Pool F1 over every 16th slice of each view; caps under `smallest` pixels do not count."""
-    counts = {"found": 0.0, "truth": 0.0, "tp@0.5": 0.0, "tp@0.75": 0.0}
+    """Pool F1 over every 16th slice of each view; caps under `smallest` pixels do not count.
+
+    "whole": sections that the picture's edge or the round view cuts do not count either; they
+    cannot be measured and never enter the analysis.
+    """
+    pooled = {kind: np.zeros(4) for kind in ("all", "whole")}
     for view in VIEWS:
         images, bodies = to_view(made.volume, view), to_view(made.labels, view)
+        unseen = to_view(~made.field_of_view, view)
         for k in range(_EVERY // 2, len(images), _EVERY):
             labels = engine.segment(images[k]).labels
             truth = np.ascontiguousarray(bodies[k])
             areas = np.bincount(truth.ravel())
-            tiny = (areas < np.pi / 4 * smallest**2)[truth] & (truth > 0)
-            # a label that lies mostly on an ignored cap is ignored with it
-            sizes = np.bincount(labels.ravel())
-            on_tiny = np.bincount(labels[tiny], minlength=len(sizes))
-            labels = np.where((on_tiny > 0.5 * sizes)[labels], 0, labels)
-            result = score(np.where(tiny, 0, truth), labels)
-            counts["found"] += result.n_labels
-            counts["truth"] += result.n_truth
-            for iou in (0.5, 0.75):
-                counts[f"tp@{iou:g}"] += result.recall[iou] * result.n_truth
-    both = counts["found"] + counts["truth"]
-    return {
-        "truth": counts["truth"],
-        "found": counts["found"],
-        **{f"F1@{iou:g}": 2 * counts[f"tp@{iou:g}"] / both for iou in (0.5, 0.75)},
-    }
+            tiny = areas < np.pi / 4 * smallest**2
+            rim = ndimage.binary_dilation(np.pad(unseen[k], 1, constant_values=True))[1:-1, 1:-1]
+            cut = np.zeros(len(areas), bool)
+            cut[np.unique(truth[rim])] = True
+            for kind, ignored in (("all", tiny), ("whole", tiny | cut)):
+                kept, seen = _without(ignored, truth, labels)
+                result = score(kept, seen)
+                hits = [result.recall[iou] * result.n_truth for iou in (0.5, 0.75)]
+                pooled[kind] += [result.n_truth, result.n_labels, *hits]
+    figures: dict[str, float] = {"objects": pooled["all"][0]}
+    for kind, (truths, found, *hits) in pooled.items():
+        for iou, hit in zip((0.5, 0.75), hits, strict=True):
+            figures[f"{kind} F1@{iou:g}"] = 2 * hit / (truths + found)
+    return figures
+
+
+def _without(
+    ignored: np.ndarray, truth: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Leave out the ignored true objects, and the labels that lie mostly on one of them."""
+    there = ignored[truth] & (truth > 0)
+    sizes = np.bincount(labels.ravel())
+    on_ignored = np.bincount(labels[there], minlength=len(sizes))
+    return np.where(there, 0, truth), np.where((on_ignored > 0.5 * sizes)[labels], 0, labels)
 
 
 def scales(model: str, image: np.ndarray, diameter: float) -> pd.DataFrame:

@@ -184,7 +184,7 @@ def _build(out: Path, recipe: NmcRecipe) -> "StarDist2D":
     finally:
         keras.config.set_dtype_policy(before)
     for head in ("prob", "dist"):
-        model.keras_model.get_layer(head)._dtype_policy = keras.DTypePolicy("float32")
+        model.keras_model.get_layer(head).dtype_policy = keras.DTypePolicy("float32")
     model.prepare_for_training(optimizer=keras.optimizers.Adam(recipe.rate, clipnorm=1.0))
     return model
 
