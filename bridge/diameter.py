@@ -1,6 +1,7 @@
 """The typical particle diameter of images nobody has measured, by asking the network itself."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,6 @@ _SMALLEST = 6.0
 
 _STEP = 1.6
 _SIDE = 640
-_NEARLY = 0.8
 _ROUNDS = 2
 
 
@@ -29,11 +29,10 @@ def estimate_diameter(
 ) -> float:
     """Estimate the typical particle diameter of a volume from a few of its slices.
 
-    The network looks at the images at scales a factor 1.6 apart. Around the right one it
-    outlines the most area with the most certainty and, seen from neighbouring scales, the
-    particles keep their size in the image; far from it it finds little, or fragments of one and
-    the same size in its own pixels. The sizes found at the best scales are averaged, weighted by
-    certainty and area, and then measured once more at the scale they ask for.
+    The network looks at the images at scales a factor 1.6 apart. Where particles are supposed
+    too small it finds larger ones, where they are supposed too large, smaller ones; in between
+    lies the size that it confirms. Of several such places, the one with the most outlined area
+    times probability counts. Two more looks from there settle the value.
 
     Parameters
     ----------
@@ -71,20 +70,29 @@ def estimate_diameter(
         _look(images, network, float(diameter), percentiles, pixel_size)
         for diameter in np.geomspace(_SMALLEST, largest, steps)
     ]
-    certainty = np.array([score for score, _ in trials])
-    if not certainty.any():
+    estimate = _fixed_point(trials)
+    for _ in range(_ROUNDS):
+        _, _, size = _look(images, network, estimate, percentiles, pixel_size)
+        estimate = size or estimate
+    return estimate
+
+
+def _fixed_point(trials: list[tuple[float, float, float]]) -> float:
+    """Find where the size found falls below the size supposed, at the most certain such place."""
+    found = [(supposed, score, size) for supposed, score, size in trials if size > 0]
+    if not found:
         raise ValueError(
             "no particles were found at any scale; give their typical diameter in pixels"
         )
-    best = certainty >= _NEARLY * certainty.max()
-    found = np.array([size for _, size in trials])[best]
-    estimate = float(np.exp(np.average(np.log(found), weights=certainty[best])))
-    for _ in range(_ROUNDS):
-        score, size = _look(images, network, estimate, percentiles, pixel_size)
-        if score < _NEARLY * certainty.max():
-            break
-        estimate = float(np.sqrt(estimate * size))
-    return estimate
+    crossings = []
+    for (low, score, size), (high, next_score, next_size) in pairwise(found):
+        above, below = np.log(size / low), np.log(next_size / high)
+        if above > 0 >= below:
+            share = above / (above - below)
+            crossings.append((score + next_score, float(low * (high / low) ** share)))
+    if crossings:
+        return max(crossings)[1]
+    return max(found, key=lambda trial: trial[1])[2]
 
 
 def _look(
@@ -93,11 +101,11 @@ def _look(
     diameter: float,
     percentiles: tuple[float, float] | None,
     pixel_size: tuple[float, float],
-) -> tuple[float, float]:
+) -> tuple[float, float, float]:
     """Segment as if particles had this diameter.
 
-    Returns the share of the area that is outlined, weighted by probability, and the typical
-    diameter of the outlines (0 if there are none).
+    Returns the diameter, the share of the area that is outlined, weighted by probability, and
+    the typical diameter of the outlines (0 if there are none).
     """
     settings = Settings(percentiles=percentiles, diameter=diameter, pixel_size=pixel_size)
     engine = PythonEngine(network, settings)
@@ -111,7 +119,8 @@ def _look(
         certain += float(area @ polygons.prob)
         seen += piece.shape[0] * piece.shape[1]
     every = np.concatenate(areas)
-    return (certain / seen, analysis.typical_diameter(every)) if every.any() else (0.0, 0.0)
+    size = analysis.typical_diameter(every) if every.any() else 0.0
+    return diameter, certain / seen, size
 
 
 def _middle(image: NDArray[Any], scale: tuple[float, float]) -> NDArray[Any]:
