@@ -16,6 +16,7 @@ from .training_data import Split, validation_patches
 from .training_progress import Loud, TrainingProgress
 
 WEIGHTS = "weights_best.h5"
+_MOST_CANDIDATES = 5000
 
 
 def load_start(start: str | os.PathLike[str], dims: int) -> Any:
@@ -183,7 +184,24 @@ def tune_3d(model: Any, split: Split) -> tuple[dict[str, float], list[np.ndarray
     """
     images = [example.image for example in split.validation]
     truth = [np.maximum(example.labels, 0) for example in split.validation]
-    thresholds = model.optimize_thresholds(images, truth, save_to_json=False)
+    # A poorly trained network proposes objects everywhere, and suppression in 3-D is slow:
+    # no threshold is tried that leaves more candidates than this.
+    probs = [
+        model.predict(image, n_tiles=model._guess_n_tiles(image), show_tile_progress=False)[0]
+        for image in images
+    ]
+    highest = max(float(prob.max()) for prob in probs)
+    lowest = max(
+        float(np.partition(prob, -count, axis=None)[-count])
+        for prob in probs
+        for count in [min(prob.size, _MOST_CANDIDATES)]
+    )
+    thresholds = model.optimize_thresholds(
+        images,
+        truth,
+        optimize_kwargs={"bracket": (min(max(lowest, highest / 2), 0.99 * highest), highest)},
+        save_to_json=False,
+    )
     found = [
         model.predict_instances(
             image, n_tiles=model._guess_n_tiles(image), show_tile_progress=False

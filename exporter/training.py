@@ -88,7 +88,7 @@ def train(
     """Train a StarDist model on annotated images.
 
     Repeating a call that was interrupted goes on after its last finished epoch, and ends with
-    the weights it would have had.
+    the weights it would have had: bit by bit on a CPU, within rounding on a GPU.
 
     Parameters
     ----------
@@ -187,7 +187,9 @@ def _train(
 
     recipe, dims = settings.recipe, settings.dims
     keras.utils.set_random_seed(settings.seed)
-    tf.config.experimental.enable_op_determinism()
+    if not tf.config.list_physical_devices("GPU"):
+        # On a GPU TensorFlow refuses operations that it cannot repeat exactly.
+        tf.config.experimental.enable_op_determinism()
     before: Evaluation | None = None
     with quiet() as loud:
         start = None if settings.start is None else load_start(settings.start, dims)

@@ -163,10 +163,10 @@ def test_one_image_from_files_is_split(tmp_path: Path) -> None:
 
 
 def test_volumes(tmp_path: Path) -> None:
-    z, y, x = np.mgrid[:20, :36, :36]
-    labels = np.zeros((20, 36, 36), np.int32)
-    for k, (a, b, c) in enumerate([(6, 9, 9), (13, 26, 10), (8, 10, 27), (12, 27, 27)], start=1):
-        labels[((z - a) * 1.5) ** 2 + (y - b) ** 2 + (x - c) ** 2 < 49] = k
+    z, y, x = np.mgrid[:14, :24, :24]
+    labels = np.zeros((14, 24, 24), np.int32)
+    for k, (a, b, c) in enumerate([(6, 6, 6), (7, 17, 6), (7, 6, 17), (6, 17, 17)], start=1):
+        labels[((z - a) * 1.5) ** 2 + (y - b) ** 2 + (x - c) ** 2 < 25] = k
     volume = (50 + 100 * (labels > 0)).astype(np.uint8)
     recipe = Recipe(epochs=1, steps=2, batch=1, patch=16, patch_depth=8, rays=8, filters=4, depth=1)
     result = train([volume] * 2, [labels] * 2, tmp_path / "m", dims=3, recipe=recipe)
