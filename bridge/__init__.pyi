@@ -3,6 +3,16 @@ from .diameter import estimate_diameter as estimate_diameter
 from .engine import Engine as Engine
 from .engine import Failure as Failure
 from .engine import Settings as Settings
+from .fiji_checks import Check as Check
+from .fiji_doctor import doctor as doctor
+from .fiji_engine import FijiEngine as FijiEngine
+from .fiji_home import Endpoint as Endpoint
+from .fiji_home import Fiji as Fiji
+from .fiji_home import find_fiji as find_fiji
+from .fiji_install import Installation as Installation
+from .fiji_install import install_macros as install_macros
+from .fiji_install import uninstall_macros as uninstall_macros
+from .fiji_session import FijiSession as FijiSession
 from .file_commands import compare as compare
 from .file_commands import explain as explain
 from .file_commands import measure as measure

@@ -70,7 +70,8 @@ def plain_imagej() -> Iterator[PlainImageJ]:
         java.close()
 
 
-def _serve() -> None:
+def start_java() -> Any:
+    """Start the JVM with the artifacts; returns scyjava's jimport."""
     import scyjava
     from particlebridge.exporter.java import find_java
 
@@ -80,7 +81,11 @@ def _serve() -> None:
     scyjava.config.add_option("-Djava.awt.headless=true")
     scyjava.config.add_option("-Xmx1g")
     scyjava.start_jvm()
-    interpreter = _Interpreter(scyjava.jimport)
+    return scyjava.jimport
+
+
+def _serve() -> None:
+    interpreter = Interpreter(start_java())
     for line in sys.stdin:
         try:
             answer = {"value": interpreter.run(json.loads(line))}
@@ -89,7 +94,7 @@ def _serve() -> None:
         print(_ANSWER + json.dumps(answer), flush=True)
 
 
-class _Interpreter:
+class Interpreter:
     """Compiles each text once; texts do not see one another's classes."""
 
     def __init__(self, jimport: Any) -> None:

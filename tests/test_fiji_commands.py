@@ -287,7 +287,7 @@ BEFORE = """
 stub = new RecordingStarDist(grid: settings.grid ?: 1, fault: settings.fault)
 if (settings.faulty != null) stub.faulty = { it in settings.faulty }
 (image, model, out, sideModel, folder, labels, rois) =
-    [image, model, out, sideModel, folder, labels, rois].collect { it == null ? null : new File(it) }
+    [image, model, out, sideModel, folder, labels, rois].collect { it ? new File(it) : null }
 (commands, datasets, ui) = [stub, new StubDatasets(), null]
 said = new ByteArrayOutputStream()
 streams = [System.out, System.err]
@@ -509,7 +509,7 @@ def test_other_settings_do_not_mix_with_finished_slices(run, tmp_path):
 
 
 def test_a_fault_of_the_model_ends_the_run_soon(run, tmp_path):
-    volume(tmp_path / "v.tif", shape=(30, 40, 80))
+    volume(tmp_path / "v.tif", shape=(12, 40, 80))
     result = run("Segment_View", {"fault": "null outputs"}, image=tmp_path / "v.tif",
                  out=tmp_path / "xy")  # fmt: skip
     assert len(result["calls"]) == 3
@@ -540,12 +540,12 @@ def test_a_folder_of_slices_is_a_stack_in_the_order_of_its_numbers(run, tmp_path
 
 
 def test_the_three_views_of_a_volume_stand_as_the_design_says(run, tmp_path):
-    stack = np.full((30, 40, 50), 10, np.uint8)
-    stack[12, 20, 35] = 206
+    stack = np.full((24, 30, 36), 10, np.uint8)
+    stack[12, 15, 20] = 206
     tifffile.imwrite(tmp_path / "v.tif", stack, imagej=True, metadata={"axes": "ZYX"})
     result = run("Segment_Views", image=tmp_path / "v.tif", out=tmp_path / "run")
     assert result["problem"] is None
-    for view, seed in [("xy", (12, 20, 35)), ("xz", (20, 12, 35)), ("yz", (35, 12, 20))]:
+    for view, seed in [("xy", (12, 15, 20)), ("xz", (15, 12, 20)), ("yz", (20, 12, 15))]:
         dist = tifffile.imread(tmp_path / "run" / "views" / view / "dist.tif")
         assert dist.shape == analysis.to_view(stack, view).shape
         assert np.unravel_index(dist.argmax(), dist.shape) == seed

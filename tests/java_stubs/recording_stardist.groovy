@@ -1,13 +1,16 @@
 // The recording stub of Fiji's StarDist command: the only mock in the tests of the Fiji commands.
 // It notes what it was called with and "finds" a disc wherever a pixel is at least 200: its radius is
 // value - 200 pixels, its probability value / 256. With grid = 2 it answers as a network of grid 2x2.
+import groovy.transform.CompileStatic
 import ij.gui.PointRoi
 import ij.gui.PolygonRoi
 import ij.gui.Roi
 import java.util.concurrent.CompletableFuture
 import java.util.concurrent.ExecutionException
+import net.imglib2.RandomAccess
 import net.imglib2.RandomAccessibleInterval
 import net.imglib2.img.array.ArrayImgs
+import net.imglib2.type.numeric.RealType
 
 class StubAxis { Object type; void setType(Object t) { type = t } }
 
@@ -55,7 +58,7 @@ class RecordingStarDist {
 
 	def getCommand(String name) { fault == 'missing' ? null : name }
 
-	def run(String command, boolean process, Object... arguments) {
+	Object run(String command, boolean process, Object... arguments) {
 		def a = [:]
 		for (int i = 0; i < arguments.length; i += 2) a[arguments[i]] = arguments[i + 1]
 		calls << [command: command, process: process,
@@ -76,38 +79,39 @@ class RecordingStarDist {
 		return future
 	}
 
-	private Map predicted(img, int off) {
+	@CompileStatic
+	private Map predicted(RandomAccessibleInterval img, int off) {
 		int w = (int) img.dimension(0)
 		int h = (int) img.dimension(1)
-		def prob = ArrayImgs.floats(w + off, h)
-		def dist = ArrayImgs.floats(w + off, h, 32)
-		def from = img.randomAccess()
-		def p = prob.randomAccess()
-		def d = dist.randomAccess()
+		float[] prob = new float[(w + off) * h]
+		float[] dist = new float[(w + off) * h * 32]
+		RandomAccess from = img.randomAccess()
 		for (int y = 0; y < h; y++) for (int x = 0; x < w; x++) {
-			from.setPosition([x.intdiv(grid) * grid, y.intdiv(grid) * grid] as long[])
-			float value = from.get().realFloat
-			p.setPosition([x, y] as long[])
-			if (x % grid == 0 && y % grid == 0) p.get().setReal(value / 256)
-			for (int k = 0; k < 32; k++) {
-				d.setPosition([x, y, k] as long[])
-				d.get().setReal(Math.max(0.5f, value - 200))
-			}
+			from.setPosition(x.intdiv(grid).intValue() * grid, 0)
+			from.setPosition(y.intdiv(grid).intValue() * grid, 1)
+			float value = ((RealType) from.get()).getRealFloat()
+			int i = y * (w + off) + x
+			if (x % grid == 0 && y % grid == 0) prob[i] = (float) (value / 256)
+			for (int k = 0; k < 32; k++) dist[i + k * (w + off) * h] = Math.max(0.5f, (float) (value - 200))
 		}
-		return [prob: new StubDataset(prob), dist: new StubDataset(dist)]
+		return [prob: new StubDataset(ArrayImgs.floats(prob, w + off, h)),
+			dist: new StubDataset(ArrayImgs.floats(dist, w + off, h, 32))]
 	}
 
-	private static StubPolygons polygonsOf(prob, dist, double threshold) {
-		def p = prob.randomAccess()
-		def d = dist.randomAccess()
-		def found = []
+	@CompileStatic
+	private static StubPolygons polygonsOf(RandomAccessibleInterval prob, RandomAccessibleInterval dist, double threshold) {
+		RandomAccess p = prob.randomAccess()
+		RandomAccess d = dist.randomAccess()
+		List<float[]> found = []
 		for (int x = 2; x < prob.dimension(0) - 2; x++) for (int y = 2; y < prob.dimension(1) - 2; y++) {
 			p.setPosition([x, y] as long[])
-			if (p.get().realFloat > threshold) {
+			float value = ((RealType) p.get()).getRealFloat()
+			if (value > threshold) {
 				d.setPosition([x, y, 0] as long[])
-				found << [x, y, d.get().realFloat, p.get().realFloat]
+				found.add([x, y, ((RealType) d.get()).getRealFloat(), value] as float[])
 			}
 		}
-		return new StubPolygons(found: found.sort { -it[3] }.collect { it as float[] })
+		found.sort { float[] one -> -one[3] }
+		return new StubPolygons(found: found)
 	}
 }

@@ -1,0 +1,80 @@
+"""Stands where `particlebridge.bridge.fiji_worker` does, without a Fiji.
+
+It serves the same requests with the real Groovy commands on plain ImageJ; only StarDist is the
+recording stub (java_stubs/recording_stardist.groovy). A slice whose first pixel is 251 ends the
+process as a crash in native code would; 252 makes the stub's StarDist fail; 253 makes it sleep.
+"""
+
+import contextlib
+import json
+import os
+import queue
+import sys
+import threading
+from pathlib import Path
+
+from plain_imagej import Interpreter, start_java
+
+HERE = Path(__file__).parent
+AXES = "package net.imagej.axis\nclass Axes { static String X = 'X', Y = 'Y' }"
+POISON = """
+class Poisoned extends RecordingStarDist {
+	@Override Object run(String command, boolean process, Object... arguments) {
+		if (!command.endsWith('NMS')) {
+			def pixels = arguments[1].img.randomAccess()
+			pixels.setPosition([0, 0] as long[])
+			def mark = pixels.get().realFloat
+			if (mark == 251f) Runtime.runtime.halt(134)
+			if (mark == 252f) { fault = 'exception'; faulty = { true } } else fault = null
+			if (mark == 253f) Thread.sleep(600000)
+		}
+		return super.run(command, process, arguments)
+	}
+}
+"""
+
+
+def main() -> None:
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    requests: queue.Queue = queue.Queue()
+
+    def listen() -> None:
+        for line in sys.stdin:
+            requests.put(json.loads(line))
+        os._exit(0)
+
+    threading.Thread(target=listen, daemon=True).start()
+    interpreter = None
+    while True:
+        request = requests.get()
+        answer: dict = {"value": ""}
+        if request["do"] == "start":
+            interpreter = Interpreter(start_java())
+            facts = {"imagej": "1.54f", "java": "17", "stardist": "stub", "csbdeep": "stub"}
+            answer = {"value": {**facts, "menu": ""}}
+        elif request["do"] == "macro":
+            answer = {"error": "the stub runs text only"}
+        else:
+            stub = (HERE / "java_stubs" / "recording_stardist.groovy").read_text()
+            lines = request["text"].splitlines()
+            text = "\n".join(line for line in lines if not line.startswith("#@"))
+            imports = "\n".join(line for line in lines if line.startswith("import "))
+            body = "\n".join(line for line in text.splitlines() if not line.startswith("import "))
+            given = (
+                "(image, model, out) = [image, model, out].collect { new File(it) }\n"
+                "(commands, datasets, ui) = [new Poisoned(), new StubDatasets(), null]\n"
+            )
+            call = {
+                "text": f"{imports}\n{given}{body}",
+                "classes": [AXES, stub + POISON],
+                "variables": request["arguments"],
+            }
+            with contextlib.suppress(Exception):  # SciJava swallows what a script throws
+                interpreter.run(call)
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""The ImageJ macros on plain ImageJ's own interpreter; the commands are recording stubs."""
+
+import zipfile
+
+import pytest
+from particlebridge.fiji_macros.compose import COMMANDS, MACROS, compose, macro
+from particlebridge.fiji_macros.dist import write_dist
+from plain_imagej import plain_imagej
+
+# A stub of each command: notes its options, and writes what `writes` names into the folder `out`.
+STUB = """
+class RecordingCommand implements ij.plugin.PlugIn {
+	static List<List<String>> calls = []
+	static List<String> writes = []
+	void run(String command) {
+		def options = ij.Macro.getOptions()
+		calls << [command, options]
+		def out = ij.Macro.getValue(options ?: '', 'out', '')
+		writes.each { name ->
+			def file = new File(out, name)
+			file.parentFile.mkdirs()
+			file.text = 'not empty'
+		}
+	}
+}
+"""
+RUN = """
+import ij.IJ
+import ij.Menus
+RecordingCommand.calls = []
+RecordingCommand.writes = writes
+if (Menus.getCommands() == null) IJ.init()
+IJ.setClassLoader(RecordingCommand.classLoader)
+for (label in ['Segment Image', 'Segment View', 'Segment Views']) {
+	if (installed) Menus.getCommands().put(label, 'RecordingCommand("' + label + '")')
+	else Menus.getCommands().remove(label)
+}
+def said = new ByteArrayOutputStream()
+def (out, err) = [System.out, System.err]
+System.setOut(new PrintStream(said)); System.setErr(new PrintStream(said))
+def result
+try {
+	def file = File.createTempFile('macro', '.ijm'); file.text = text
+	result = IJ.runMacroFile(file.path, argument)
+	file.delete()
+} finally { System.setOut(out); System.setErr(err) }
+[calls: RecordingCommand.calls, result: result, said: said.toString()]
+"""
+OUTPUTS = {
+    "Segment_Image": ["labels.tif", "prob.tif", "dist.tif", "rois.zip", "overlay.png",
+                      "objects.csv"],
+    "Segment_View": ["labels.tif", "prob.tif", "dist.tif"],
+    "Segment_Views": [f"views/{view}/{name}.tif" for view in ("xy", "xz", "yz")
+                      for name in ("labels", "prob", "dist")],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def java():
+    with plain_imagej() as running:
+        yield running
+
+
+@pytest.fixture
+def run(java):
+    def run(name, argument, writes=None, installed=True):
+        return java.run(
+            RUN,
+            (STUB,),
+            text=macro(name),
+            argument=argument,
+            writes=OUTPUTS[name] if writes is None else writes,
+            installed=installed,
+        )
+
+    return run
+
+
+@pytest.mark.parametrize("name", MACROS)
+def test_a_macro_hands_its_arguments_to_its_command(run, tmp_path, name):
+    arguments = f"image=[/data/a b.tif] model=[/models/nmc.zip] out=[{tmp_path}] prob=0.6"
+    result = run(name, arguments)
+    ((command, options),) = result["calls"]
+    assert command == name.replace("_", " ")
+    assert options.strip() == arguments
+    assert "ERROR" not in result["said"]
+
+
+@pytest.mark.parametrize("name", MACROS)
+def test_without_arguments_the_command_asks_itself(run, name):
+    ((command, options),) = run(name, "")["calls"]
+    assert command == name.replace("_", " ")
+    assert not options
+
+
+@pytest.mark.parametrize("name", MACROS)
+@pytest.mark.parametrize("left_out", [0, -1])
+def test_an_output_that_is_missing_is_an_error(run, tmp_path, name, left_out):
+    missing = OUTPUTS[name][left_out]
+    writes = [path for path in OUTPUTS[name] if path != missing]
+    result = run(name, f"image=[a.tif] model=[m.zip] out=[{tmp_path}]", writes)
+    assert f"did not write {tmp_path}/{missing}" in result["said"]
+    assert result["result"] == "[aborted]"
+
+
+@pytest.mark.parametrize("name", MACROS)
+def test_a_misspelt_setting_is_an_error_before_anything_runs(run, tmp_path, name):
+    result = run(name, f"image=[a.tif] modle=[m.zip] out=[{tmp_path}]")
+    assert "There is no setting modle; there are: image" in result["said"]
+    assert result["calls"] == []
+
+
+@pytest.mark.parametrize("name", MACROS)
+def test_a_command_that_is_not_installed_is_said(run, name):
+    result = run(name, "image=[a.tif]", installed=False)
+    assert f"{name.replace('_', ' ')} is not among Fiji's commands" in result["said"]
+    assert result["calls"] == []
+
+
+@pytest.mark.parametrize("argument", ["image", "image=[a.tif", "image=[a b] out", "=x"])
+def test_arguments_that_cannot_be_read(run, argument):
+    result = run("Segment_View", argument)
+    assert "[particlebridge] ERROR" in result["said"]
+    assert result["calls"] == []
+
+
+def test_only_the_views_asked_for_are_expected(run, tmp_path):
+    writes = ["views/xz/labels.tif", "views/xz/prob.tif", "views/xz/dist.tif"]
+    result = run("Segment_Views", f"image=[v.tif] model=[m.zip] out=[{tmp_path}] views=xz", writes)
+    assert "ERROR" not in result["said"]
+
+
+def test_named_slices_leave_no_stacks(run, tmp_path):
+    result = run("Segment_View", f"image=[v] model=[m.zip] out=[{tmp_path}] slices=0-3", [])
+    assert "ERROR" not in result["said"]
+
+
+def test_every_setting_of_a_command_is_known_to_its_macro():
+    for name in MACROS:
+        header = [line for line in compose(name).splitlines() if line.startswith("#@ File")]
+        header += [line for line in compose(name).splitlines() if line.startswith("#@ String")]
+        settings = {line.rsplit(" ", 1)[1] for line in header} - {"about"}
+        known = macro(name).split("newArray(")
+        named = {word.strip(' "\n\t') for part in known for word in part.split(")")[0].split(",")}
+        assert settings <= named, name
+
+
+def test_a_composed_file_is_complete_and_bears_its_version():
+    from particlebridge.fiji_macros.compose import version
+
+    for text in [compose(c) for c in COMMANDS] + [macro(m) for m in MACROS]:
+        assert f"// Particlebridge {version()}" in text
+        assert "// shared:" not in text
+    with pytest.raises(ValueError, match="no command Segment_Nothing"):
+        compose("Segment_Nothing")
+    with pytest.raises(ValueError, match="no macro Correct_Labels"):
+        macro("Correct_Labels")
+
+
+def test_the_zip_for_people_who_have_only_fiji(tmp_path):
+    bundle = tmp_path / "nmc.zip"
+    bundle.write_bytes(b"model")
+    names = write_dist(tmp_path / "dist" / "pb.zip", bundle)
+    with zipfile.ZipFile(tmp_path / "dist" / "pb.zip") as archive:
+        assert archive.namelist() == names
+        assert archive.read("models/Particlebridge/nmc.zip") == b"model"
+        text = archive.read("scripts/Plugins/Particlebridge/Segment_View.groovy").decode()
+        readme = archive.read("Particlebridge/README.md").decode()
+    assert text == compose("Segment_View")
+    pictures = [name for name in names if name.endswith(".png")]
+    assert len(pictures) >= 3
+    for picture in pictures:
+        assert picture.removeprefix("Particlebridge/") in readme
+    first = (tmp_path / "dist" / "pb.zip").read_bytes()
+    write_dist(tmp_path / "again.zip", bundle)
+    assert (tmp_path / "again.zip").read_bytes() == first
