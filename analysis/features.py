@@ -58,6 +58,7 @@ def measure(
         Radius of the ball that closes a solid and spans the ring for Contact, um.
     block
         Slices to read at a time; None: all of arrays in memory, else as many as 0.25 GB of labels.
+        Tall particles are read whole all the same.
     workers
         Threads; None: as many as processors.
 

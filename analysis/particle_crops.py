@@ -166,7 +166,9 @@ def windows(
     margin
         Slices needed beyond a box.
     depth
-        Slices to read at a time; a particle that is taller gets a window of its own height.
+        Slices to read at a time. It is raised to one and a half times the height of 95 % of the
+        particles, so that overlapping windows read a slice three times at most; a taller particle
+        gets a window of its own height.
     slices
         Slices of the volume.
 
@@ -177,6 +179,9 @@ def windows(
     index : ndarray of int
         The particles to measure in them.
     """
+    if len(boxes):
+        usual = np.quantile(boxes[:, 1] - boxes[:, 0] + 2 * margin, 0.95)
+        depth = max(depth, int(1.5 * usual))
     order = np.argsort(boxes[:, 0], kind="stable")
     while len(order):
         low = max(0, int(boxes[order[0], 0]) - margin)

@@ -88,8 +88,9 @@ def test_no_more_is_read_at_once_than_asked_for_or_needed(packed) -> None:
     volume, labels, _ = packed
     short = np.where(labels == 40, 0, labels)
     counted = Counted(short)
-    measure(volume, counted, SPACING, block=24)
-    assert counted.most <= 24
+    measure(volume, counted, SPACING, block=5)
+    # The particles are up to 16 slices high, the ball reaches one slice further.
+    assert 16 <= counted.most <= 27
     tall = Counted(labels)
     measure(volume, tall, SPACING, block=24)
     assert tall.most == SHAPE[0]
