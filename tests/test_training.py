@@ -163,16 +163,16 @@ def test_one_image_from_files_is_split(tmp_path: Path) -> None:
 
 
 def test_volumes(tmp_path: Path) -> None:
-    z, y, x = np.mgrid[:14, :24, :24]
-    labels = np.zeros((14, 24, 24), np.int32)
-    for k, (a, b, c) in enumerate([(6, 6, 6), (7, 17, 6), (7, 6, 17), (6, 17, 17)], start=1):
-        labels[((z - a) * 1.5) ** 2 + (y - b) ** 2 + (x - c) ** 2 < 25] = k
+    z, y, x = np.mgrid[:10, :20, :20]
+    labels = np.zeros((10, 20, 20), np.int32)
+    for k, (a, b, c) in enumerate([(4, 5, 5), (5, 14, 5), (5, 5, 14), (4, 14, 14)], start=1):
+        labels[((z - a) * 1.5) ** 2 + (y - b) ** 2 + (x - c) ** 2 < 16] = k
     volume = (50 + 100 * (labels > 0)).astype(np.uint8)
     recipe = Recipe(epochs=1, steps=2, batch=1, patch=16, patch_depth=8, rays=8, filters=4, depth=1)
     result = train([volume] * 2, [labels] * 2, tmp_path / "m", dims=3, recipe=recipe)
     config = json.loads((result.path / "config.json").read_text())
     assert config["n_dim"] == 3 and config["grid"] == [1, 2, 2]
-    assert config["anisotropy"][0] == pytest.approx(1.5, abs=0.2)  # flat in z
+    assert config["anisotropy"][0] == pytest.approx(7 / 5)  # 7 wide, 5 high
     record = json.loads((result.path / "particlebridge.json").read_text())
     assert record["numerics"] == "stardist"
     with pytest.raises(ValueError, match="3-D"):
