@@ -70,10 +70,10 @@ def _contract(
     degree = np.zeros(n, np.int64)
     pool, after = np.empty(4 * m + 16, np.int64), np.empty(4 * m + 16, np.int64)
     filled = 0
-    heap = [(0.0, np.int64(0), np.int64(0), np.int64(0))]
+    heap = [(0.0, 0, 0, 0)]
     heap.pop()
     for k in range(m):
-        a, b = first[k], second[k]
+        a, b = int(first[k]), int(second[k])
         slot = slot_of(keys, _pair_key(a, b))
         keys[slot] = _pair_key(a, b)
         used += 1
@@ -84,7 +84,7 @@ def _contract(
         degree[a] += 1
         degree[b] += 1
         if weights[k] > 0.0:
-            heap.append((-weights[k], a, b, np.int64(1)))
+            heap.append((-float(weights[k]), a, b, 1))
     heapq.heapify(heap)
     root = np.arange(n)
     while len(heap):
@@ -99,8 +99,8 @@ def _contract(
         version[slot] = 0
         entry = head[b]
         while entry >= 0:
-            c = pool[entry]
-            entry = after[entry]
+            c = int(pool[entry])
+            entry = int(after[entry])
             old = slot_of(keys, _pair_key(b, c))
             if c == a or keys[old] == -1 or version[old] == 0:
                 continue
@@ -124,7 +124,7 @@ def _contract(
                 version[slot] += age
                 degree[c] -= 1
             if weight[slot] > 0.0:
-                heapq.heappush(heap, (-weight[slot], a, c, version[slot]))
+                heapq.heappush(heap, (-float(weight[slot]), a, c, int(version[slot])))
             if 2 * used > keys.size:
                 keys, weight, version, used = _alive(keys, weight, version)
     for k in range(n):

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from .overlaps import overlap_table
-from .slice_linking import Objects2D, number_objects
-from .views import View, from_view
+from .body_graph import Spans, find_spans
+from .slice_linking import number_objects
+from .views import View
 
 
 class Backing(NamedTuple):
@@ -29,18 +29,16 @@ class Backing(NamedTuple):
     agreement: np.ndarray
 
 
-def backing(objects: Objects2D, bodies: np.ndarray, view: View, body_sizes: np.ndarray) -> Backing:
-    """Compare a view's 2-D objects with the bodies, (Z, Y, X) int32 of known sizes."""
-    table = overlap_table(from_view(objects.numbers, view), bodies)
-    both = (table.first > 0) & (table.second > 0)
-    first, second, shared = (column[both] for column in table)
-    n = objects.sizes.size
+def backing(spans: Spans, object_sizes: np.ndarray, body_sizes: np.ndarray) -> Backing:
+    """Compare a view's 2-D objects with the bodies."""
+    objects, bodies, shared, _ = spans
+    n = object_sizes.size
     order = np.argsort(shared, kind="stable")
     body, most = np.zeros(n, np.int64), np.zeros(n)
-    body[first[order]], most[first[order]] = second[order], shared[order]
-    covered = np.bincount(first, weights=shared, minlength=n)
-    mostly = 2 * shared > objects.sizes[first]
-    holder, held, whole = second[mostly], shared[mostly], objects.sizes[first[mostly]]
+    body[objects[order]], most[objects[order]] = bodies[order], shared[order]
+    covered = np.bincount(objects, weights=shared, minlength=n)
+    mostly = 2 * shared > object_sizes[objects]
+    holder, held, whole = bodies[mostly], shared[mostly], object_sizes[objects[mostly]]
     inside = np.bincount(holder, weights=held, minlength=body_sizes.size)
     own = np.bincount(holder, weights=whole, minlength=body_sizes.size)
     return Backing(
@@ -72,10 +70,11 @@ def agreement_table(
     """
     sizes = np.bincount(labels.ravel(), minlength=1)
     names = 1 + np.flatnonzero(sizes[1:])
-    agreements = {
-        f"agreement_{view}": backing(number_objects(stack), labels, view, sizes).agreement[names]
-        for view, stack in stacks.items()
-    }
+    agreements = {}
+    for view, stack in stacks.items():
+        objects = number_objects(stack)
+        found = backing(find_spans(objects, labels, view), objects.sizes, sizes)
+        agreements[f"agreement_{view}"] = found.agreement[names]
     return pd.DataFrame(
         {
             "label": names.astype(np.int32),

@@ -7,6 +7,7 @@ import numpy as np
 from .agglomeration import agglomerate
 from .agreement import backing
 from .alignment import align_objects
+from .body_graph import body_graph, find_spans, join_spans
 from .fragments import drop_fragments
 from .link_evidence import cut_false_links
 from .slice_linking import link_objects, link_slices, number_objects, tracks_of
@@ -20,6 +21,9 @@ _BACKING = 0.2
 _LOYAL = 0.7
 # How far objects may be moved onto their bodies, pixels, in each of the rounds.
 _REACHES = (2, 1)
+# How much a voxel's own vote counts beside its neighbours'; objects that are in place need less
+# smoothing.
+_CENTRES = (2, 4, 4)
 
 
 def consensus(
@@ -69,13 +73,13 @@ def consensus(
         return drop_fragments(linked, spacing, min_diameter)
     ballots = _first_ballots(stacks, min_iou, max_gap, prob or {})
     n = max(int(ballot.body_of.max()) for ballot in ballots.values())
-    bodies = settle(*count_votes(ballots, n))
-    for reach in _REACHES:
+    bodies = settle(*count_votes(ballots, n), _CENTRES[0])
+    for reach, centre in zip(_REACHES, _CENTRES[1:], strict=True):
         ballots = _next_ballots(ballots, bodies)
         for view, ballot in ballots.items():
             align_objects(ballot.objects, ballot.body_of, bodies, view, reach)
         del bodies
-        bodies = settle(*count_votes(ballots, n))
+        bodies = settle(*count_votes(ballots, n), centre)
     return drop_fragments(bodies, spacing, min_diameter)
 
 
@@ -108,16 +112,24 @@ def _first_ballots(
 
 
 def _next_ballots(ballots: Mapping[View, Ballot], bodies: np.ndarray) -> dict[View, Ballot]:
-    """Each object votes for the body in which it lies, if it lies in one and two views see that."""
+    """Decide anew which body each object votes for; pieces of one body are joined in place."""
+    spans = {view: find_spans(ballot.objects, bodies, view) for view, ballot in ballots.items()}
     sizes = np.bincount(bodies.ravel(), minlength=1)
-    found = {view: backing(ballot.objects, bodies, view, sizes) for view, ballot in ballots.items()}
-    agreement = np.sort([b.agreement for b in found.values()], axis=0)
-    believed = agreement[-2] >= _BACKING
+    whole = agglomerate(*body_graph(list(spans.values())), sizes.size).astype(np.int32)
+    for plane in bodies:
+        np.take(whole, plane, out=plane)
+    sizes = np.bincount(whole, weights=sizes).astype(np.int64)
+    found = {
+        view: backing(join_spans(spans[view], whole), ballot.objects.sizes, sizes)
+        for view, ballot in ballots.items()
+    }
+    believed = np.sort([b.agreement for b in found.values()], axis=0)[-2] >= _BACKING
+    believed[0] = False
     return {
         view: ballot._replace(
-            body_of=np.where(
-                believed[b.body] & (b.share >= _LOYAL), b.body, np.where(b.body >= 0, -1, 0)
-            ).astype(np.int32)
+            body_of=np.where(believed[own.body] & (own.share >= _LOYAL), own.body, -1).astype(
+                np.int32
+            )
         )
-        for (view, ballot), b in zip(ballots.items(), found.values(), strict=True)
+        for (view, ballot), own in zip(ballots.items(), found.values(), strict=True)
     }

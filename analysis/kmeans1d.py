@@ -90,7 +90,7 @@ def _histogram(
     count, total, squares = np.zeros(_BINS), np.zeros(_BINS), np.zeros(_BINS)
     for i in range(values.size):
         value = values[i] - low
-        at = min(np.int64(value * scale), _BINS - 1)
+        at = min(int(value * scale), _BINS - 1)
         count[at] += 1.0
         total[at] += value
         squares[at] += value * value

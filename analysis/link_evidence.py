@@ -1,4 +1,4 @@
-"""What the other views say of a link between slices: does one body go on there, or do two meet?"""
+"""What the other views say of a link between slices: one body goes on there, or two meet."""
 
 from collections.abc import Mapping
 

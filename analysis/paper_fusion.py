@@ -58,7 +58,7 @@ def paper_fusion(
         total += volume
     if total is None:
         raise ValueError("There is no view to fuse.")
-    full = total.shape
+    full: tuple[int, ...] = total.shape
     if downscale < 1:
         small = tuple(max(1, round(n * downscale)) for n in full)
         total = resize_local_mean(total, small, preserve_range=True).astype(np.float32)

@@ -110,7 +110,7 @@ def link_objects(objects: Objects2D, min_iou: float = 0.3, max_gap: int = 3) -> 
 
 
 def tracks_of(next_of: np.ndarray) -> np.ndarray:
-    """Number the tracks that links make, from 1, 0 for background: (n + 1,) int32."""
+    """Give each object the number of its track, from 1; 0 for background: (n + 1,) int32."""
     # Background is the first chain, alone.
     return chains_of(next_of).astype(np.int32)
 

@@ -143,8 +143,8 @@ def _count(
                 ayes[z, y, x] = np.uint8(FULL * yes / (yes + no) + np.float32(0.5))
 
 
-def settle(bodies: np.ndarray, ayes: np.ndarray) -> np.ndarray:
-    """Decide each voxel by the votes in its 3 x 3 x 3 neighbourhood, weighted 1-2-1 by axis.
+def settle(bodies: np.ndarray, ayes: np.ndarray, centre: int = 2) -> np.ndarray:
+    """Decide each voxel by the votes in its 3 x 3 x 3 neighbourhood.
 
     The share of votes for any body decides between body and background, then the votes for each
     body decide which it is.
@@ -153,18 +153,20 @@ def settle(bodies: np.ndarray, ayes: np.ndarray) -> np.ndarray:
     ----------
     bodies, ayes
         From `count_votes`.
+    centre
+        Neighbours weigh 1, `centre`, 1 along each axis.
 
     Returns
     -------
     ndarray of int32, shape (Z, Y, X)
     """
     settled = np.empty_like(bodies)
-    _settle(bodies, ayes, settled)
+    _settle(bodies, ayes, centre, settled)
     return settled
 
 
 @numba.njit(cache=True, nogil=True)
-def _settle(bodies: np.ndarray, ayes: np.ndarray, out: np.ndarray) -> None:
+def _settle(bodies: np.ndarray, ayes: np.ndarray, centre: int, out: np.ndarray) -> None:
     nz, ny, nx = bodies.shape
     names, tally = np.zeros(27, np.int32), np.zeros(27, np.int64)
     for z in range(nz):
@@ -186,10 +188,14 @@ def _settle(bodies: np.ndarray, ayes: np.ndarray, out: np.ndarray) -> None:
                 for zz in range(z0, z1):
                     for yy in range(y0, y1):
                         for xx in range(x0, x1):
-                            weight = (2 - abs(zz - z)) * (2 - abs(yy - y)) * (2 - abs(xx - x))
+                            weight = (
+                                (1 if zz != z else centre)
+                                * (1 if yy != y else centre)
+                                * (1 if xx != x else centre)
+                            )
                             total += weight * FULL
-                            weight *= np.int64(ayes[zz, yy, xx])
-                            yes += weight
+                            voice = weight * ayes[zz, yy, xx]
+                            yes += voice
                             name = bodies[zz, yy, xx]
                             if name == 0:
                                 continue
@@ -199,7 +205,7 @@ def _settle(bodies: np.ndarray, ayes: np.ndarray, out: np.ndarray) -> None:
                             if k == used:
                                 names[k], tally[k] = name, 0
                                 used += 1
-                            tally[k] += weight
+                            tally[k] += voice
                 out[z, y, x] = 0
                 if 2 * yes > total and used:
                     best = 0

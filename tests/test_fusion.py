@@ -1,0 +1,186 @@
+"""One set of facts that every method must meet, and what consensus must mend beyond them."""
+
+import edt
+import numpy as np
+import pytest
+from damaged_views import Damage, damaged_views
+from particlebridge.analysis import VIEWS, ViewStack, from_view, fuse, link_slices, score, to_view
+
+METHODS = ["consensus", "flow", "paper"]
+# The paper's scale and size are meant for particles of 100 voxels and more.
+SCALES = {"downscale": 1.0, "min_voxels": 50}
+
+
+def balls(shape=(40, 48, 56), gap=3, radius=7):
+    """Balls on a grid, `gap` voxels apart; -1 makes them touch."""
+    step = 2 * radius + gap
+    grid = np.stack(np.indices(shape), -1)
+    labels = np.zeros(shape, np.int32)
+    for z in range(radius + 1, shape[0] - radius, step):
+        for y in range(radius + 1, shape[1] - radius, step):
+            for x in range(radius + 1, shape[2] - radius, step):
+                labels[((grid - (z, y, x)) ** 2).sum(-1) <= radius**2] = labels.max() + 1
+    return labels
+
+
+def stacks(truth, **kinds):
+    """Perfect views of a truth, each slice numbered anew."""
+    views = damaged_views(truth, Damage(drop=0, cut=0, merge=0, jitter=0), **kinds)
+    return {view: ViewStack(labels, dist=distances(labels)) for view, labels in views.items()}
+
+
+def distances(labels):
+    return np.stack([edt.edt(p, black_border=True) for p in labels]).astype(np.float32)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_perfect_views_give_the_truth_back(method):
+    truth = balls()
+    fusion = fuse(stacks(truth), method=method, **SCALES)
+    result = score(truth, fusion.labels)
+    assert fusion.labels.dtype == np.int32
+    assert result.f1[0.5] == 1.0 and result.n_labels == truth.max()
+    assert fusion.solid is None
+    assert fusion.table.label.tolist() == list(range(1, truth.max() + 1))
+
+
+@pytest.mark.parametrize("method", ["consensus", "flow"])
+def test_touching_bodies_stay_apart(method):
+    truth = balls(gap=-1)
+    assert score(truth, fuse(stacks(truth), method=method).labels).f1[0.5] == 1.0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_nothing_there(method):
+    empty = {v: ViewStack(np.zeros((6, 6, 6), np.uint16), dist=np.zeros((6, 6, 6))) for v in VIEWS}
+    fusion = fuse(empty, np.ones((6, 6, 6)), method=method)
+    assert not fusion.labels.any() and not fusion.solid.any() and fusion.table.empty
+
+
+@pytest.mark.parametrize("method", ["consensus", "flow"])
+@pytest.mark.parametrize("views", [("xy",), ("yz",), ("xy", "xz"), ("xz", "yz")])
+def test_fewer_views(method, views):
+    truth = balls()
+    given = {view: stack for view, stack in stacks(truth).items() if view in views}
+    fusion = fuse(given, method=method)
+    assert score(truth, fusion.labels).f1[0.5] == 1.0
+    assert [c for c in fusion.table if c.startswith("agreement")] == [
+        f"agreement_{view}" for view in views
+    ]
+
+
+def test_an_empty_view_does_not_hide_what_two_others_see():
+    truth = balls()
+    given = stacks(truth)
+    given["xz"] = ViewStack(np.zeros_like(given["xz"].labels))
+    fusion = fuse(given)
+    assert score(truth, fusion.labels).f1[0.75] == 1.0
+    assert (fusion.table.agreement_xz == 0).all() and (fusion.table.agreement_xy > 0.95).all()
+
+
+def test_one_particle_through_every_slice():
+    truth = np.zeros((30, 30, 30), np.int32)
+    truth[:, 5:25, 8:22] = 1
+    result = score(truth, fuse(stacks(truth)).labels)
+    assert result.n_labels == 1 and result.panoptic_quality > 0.95
+
+
+def test_labels_above_sixteen_bits():
+    truth = balls()
+    given = {v: ViewStack(s.labels.astype(np.int64) * 70_001) for v, s in stacks(truth).items()}
+    assert score(truth, fuse(given).labels).f1[0.75] == 1.0
+
+
+def test_memory_maps_are_as_good_as_arrays(tmp_path):
+    truth = balls()
+    given = stacks(truth)
+    expected = fuse(given).labels
+    for view, stack in given.items():
+        np.save(tmp_path / f"{view}.npy", stack.labels)
+        given[view] = ViewStack(np.load(tmp_path / f"{view}.npy", mmap_mode="r"))
+    assert np.array_equal(fuse(given).labels, expected)
+
+
+@pytest.fixture(scope="module")
+def damaged():
+    truth = balls(gap=-1, shape=(56, 56, 56), radius=8)
+    return truth, damaged_views(truth, seed=5)
+
+
+def test_consensus_mends_what_no_single_view_can(damaged):
+    truth, views = damaged
+    fused = score(truth, fuse({v: ViewStack(s) for v, s in views.items()}).labels)
+    assert fused.f1[0.5] == 1.0 and fused.f1[0.75] == 1.0
+    assert fused.panoptic_quality > 0.93
+    for view, stack in views.items():
+        linked = np.ascontiguousarray(from_view(link_slices(stack), view))
+        assert score(truth, linked).f1[0.5] < 0.8
+
+
+@pytest.mark.parametrize("fault", ["split", "merge", "miss"])
+def test_two_views_outvote_one_that_is_always_wrong(fault):
+    truth = balls(gap=-1)
+    views = {view: to_view(truth, view).copy() for view in VIEWS}
+    wrong = views["xy"]
+    if fault == "split":
+        wrong[:, :, ::1] += truth.max() * ((np.arange(56) // 7 % 2) * (wrong > 0)).astype(np.int32)
+    elif fault == "merge":
+        wrong[wrong > 0] = (wrong[wrong > 0] + 1) // 2
+    else:
+        wrong[np.isin(wrong, [1, 3])] = 0
+    result = score(truth, fuse({v: ViewStack(s) for v, s in views.items()}).labels)
+    assert result.f1[0.75] == 1.0 and result.n_labels == truth.max()
+
+
+def test_what_one_view_alone_sees_is_not_believed():
+    truth = balls()
+    views = {view: to_view(truth, view).copy() for view in VIEWS}
+    views["xz"][:, :4, :4] = 900
+    assert score(truth, fuse({v: ViewStack(s) for v, s in views.items()}).labels).false == 0
+
+
+def test_doubtful_bodies_have_low_confidence():
+    truth = balls()
+    views = {view: to_view(truth, view).copy() for view in VIEWS}
+    views["xy"][views["xy"] == 2] = 0
+    views["xz"][10:16][views["xz"][10:16] == 2] = 0
+    fusion = fuse({v: ViewStack(s) for v, s in views.items()})
+    matches = score(truth, fusion.labels).matches.set_index("truth").label
+    table = fusion.table.set_index("label")
+    assert table.confidence.idxmin() == matches[2]
+    assert table.agreement_xy[matches[2]] == 0
+    assert table.Volume.sum() == np.count_nonzero(fusion.labels)
+
+
+def test_min_diameter_is_physical():
+    truth = balls(radius=5, gap=4)
+    given = stacks(truth)
+    small, large = (fuse(given, spacing=(0.1,) * 3, min_diameter=d) for d in (0.9, 1.1))
+    assert small.labels.max() == truth.max() and large.labels.max() == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (dict(views={}), "no view"),
+        (dict(views={"zz": ViewStack(np.zeros((3, 3, 3), int))}), "zz"),
+        (dict(method="magic"), "magic"),
+        (dict(method="paper"), "distance"),
+        (dict(volume=np.zeros((2, 2, 2))), "one and the same volume"),
+        (
+            dict(
+                views={
+                    "xy": ViewStack(np.zeros((3, 4, 5), int)),
+                    "xz": ViewStack(np.zeros((3, 4, 5), int)),
+                }
+            ),
+            "one and the same volume",
+        ),
+        (dict(views={"xy": ViewStack(np.zeros((4, 5), int))}), "three"),
+        (dict(views={"xy": ViewStack(np.zeros((3, 4, 5)))}), "whole numbers"),
+    ],
+)
+def test_wrong_input_is_named(change, words):
+    views = {view: ViewStack(np.zeros((4, 4, 4), np.int32)) for view in VIEWS}
+    with pytest.raises(ValueError, match=words):
+        fuse(**{"views": views, **change})
