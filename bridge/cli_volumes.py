@@ -100,6 +100,9 @@ def segment(
     nms_thresh: NmsThresh = None,
     percentiles: Percentiles = None,
     numerics: NumericsOption = Numerics.plugin,
+    dims: Annotated[
+        int, typer.Option("--dims", min=2, max=3, help="3: a StarDist 3D model, no views.")
+    ] = 2,
 ) -> None:
     """Find the particles of images, or of a volume's views.
 
@@ -121,6 +124,7 @@ def segment(
         nms_thresh=nms_thresh,
         percentiles=percentiles,
         numerics=numerics.value,
+        dims=dims,
     )
     print(out)
 

@@ -17,6 +17,7 @@ from .field_of_view import field_of_view, fill_outside
 from .images import segment_images
 from .run_folder import RunFolder, array_digest
 from .segment_options import ModelSpec, SegmentOptions, effective_settings
+from .stardist3d import segment_3d
 from .view_segmentation import ViewFolder, segment_view
 from .volumes import Image, Volume, is_image_stack, list_images, read_image, read_volume
 from .voxel_size import Spacing
@@ -40,6 +41,7 @@ def segment(
     nms_thresh: float | None = None,
     percentiles: tuple[float, float] | None = None,
     numerics: str = "plugin",
+    dims: int = 2,
 ) -> None:
     """Find the particles of an image, of each image of a folder, or of a volume's views.
 
@@ -55,6 +57,8 @@ def segment(
         (z, y, x) in micrometres of a volume; wins over the file's own.
     model, views, engine, fiji, diameter, prob_thresh, nms_thresh, percentiles, numerics
         As for `run`.
+    dims
+        3 runs a StarDist 3D model on the whole volume; see `segment_3d`.
 
     Raises
     ------
@@ -62,6 +66,9 @@ def segment(
         With one sentence that names the file and the mend.
     """
     source = Path(source)
+    if dims == 3:
+        _segment_3d(source, out, voxel_size, model, (prob_thresh, nms_thresh, percentiles), engine)
+        return
     settings = Settings(prob_thresh, nms_thresh, percentiles, diameter, numerics=numerics)
     options = SegmentOptions(model, tuple(views or VIEWS), engine, fiji, settings)
     if source.is_dir() and not views:
@@ -162,6 +169,32 @@ def _segment_files(files: Sequence[Path], run: RunFolder, options: SegmentOption
         with run.stage("segment images", key) as notes, progress("images", len(files)) as advance:
             notes["resumed_images"] = segment_images(files, run.path, engine_for, advance)
             notes["images"] = len(files)
+
+
+def _segment_3d(
+    source: Path,
+    out: str | os.PathLike[str],
+    voxel_size: Spacing | None,
+    model: ModelSpec | Mapping[str, ModelSpec],
+    limits: tuple[float | None, float | None, tuple[float, float] | None],
+    engine: str,
+) -> None:
+    if engine != "python" or isinstance(model, Mapping):
+        raise ValueError("3-D models run in the python engine, one for the volume; Fiji's is 2-D")
+    prob_thresh, nms_thresh, percentiles = limits
+    volume = read_volume(source, voxel_size)
+    seen = field_of_view(volume.data, source)
+    run = RunFolder(out)
+    with run.locked():
+        segment_3d(
+            volume,
+            seen,
+            run,
+            model,
+            prob_thresh=prob_thresh,
+            nms_thresh=nms_thresh,
+            percentiles=percentiles,
+        )
 
 
 def _squareness(image: Image) -> tuple[float, float]:

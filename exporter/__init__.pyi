@@ -20,3 +20,4 @@ from .verification import verify as verify
 from .annotations import Annotations as Annotations
 from .annotations import read_annotations as read_annotations
 from .via import write_via as write_via
+from .keras_models import load_stardist3d as load_stardist3d

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from csbdeep.models import CARE
-    from stardist.models import StarDist2D
+    from stardist.models import StarDist2D, StarDist3D
 
 SHIPPED = Path(__file__).parent / "models"
 """Models that come with this package; their folder names are model names."""
@@ -111,6 +111,14 @@ def load_stardist(folder: str | os.PathLike[str]) -> "StarDist2D":
             "2-D; train a StarDist2D on slices instead"
         )
     return _load(folder, "StarDist2D")
+
+
+def load_stardist3d(folder: str | os.PathLike[str]) -> "StarDist3D":
+    """Load a StarDist 3D model folder; parameters and errors as `load_stardist`."""
+    folder = Path(folder)
+    if read_config(folder).get("n_dim") != 3:
+        raise ValueError(f"{folder} is not a 3-D StarDist model; leave out --dims 3")
+    return _load(folder, "StarDist3D")
 
 
 def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -216,9 +224,9 @@ def _check_layers(model: Any, folder: Path) -> None:
 
 def _classes() -> dict[str, Any]:
     from csbdeep.models import CARE
-    from stardist.models import StarDist2D
+    from stardist.models import StarDist2D, StarDist3D
 
-    return {"StarDist2D": StarDist2D, "CARE": CARE}
+    return {"StarDist2D": StarDist2D, "StarDist3D": StarDist3D, "CARE": CARE}
 
 
 @contextlib.contextmanager

@@ -1,5 +1,7 @@
 """StarDist's own training, fed with a numbered stream of patches and a checkpoint."""
 
+import contextlib
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .augmentation import Augmentation
-from .keras_models import load_keras_model, read_config
+from .keras_models import load_keras_model, load_stardist3d
 from .patch_stream import PatchStream
 from .recipe import Recipe
 from .training_checkpoint import Checkpoint
@@ -34,12 +36,7 @@ def load_start(start: str | os.PathLike[str], dims: int) -> Any:
         if not hasattr(model.config, "n_rays"):
             raise ValueError(f"{start} is a CARE model; training goes on from StarDist models")
         return model
-    from stardist.models import StarDist3D
-
-    folder = Path(start).resolve()
-    if read_config(folder).get("n_dim") != 3:
-        raise ValueError(f"{start} is not a 3-D StarDist model; leave out --dims 3")
-    return StarDist3D(None, name=folder.name, basedir=str(folder.parent))
+    return load_stardist3d(start)
 
 
 def build_model(
@@ -196,12 +193,11 @@ def tune_3d(model: Any, split: Split) -> tuple[dict[str, float], list[np.ndarray
         for prob in probs
         for count in [min(prob.size, _MOST_CANDIDATES)]
     )
-    thresholds = model.optimize_thresholds(
-        images,
-        truth,
-        optimize_kwargs={"bracket": (min(max(lowest, highest / 2), 0.99 * highest), highest)},
-        save_to_json=False,
-    )
+    bracket = min(max(lowest, highest / 2), 0.99 * highest), highest
+    with contextlib.redirect_stderr(io.StringIO()):  # its own progress bars
+        thresholds = model.optimize_thresholds(
+            images, truth, optimize_kwargs={"bracket": bracket}, save_to_json=False
+        )
     found = [
         model.predict_instances(
             image, n_tiles=model._guess_n_tiles(image), show_tile_progress=False
