@@ -21,7 +21,7 @@ _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
 class _Commands(TyperGroup):
     """Turn errors into one sentence and exit code 1; usage errors keep exit code 2."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except (ValueError, OSError, RuntimeError, MemoryError, ImportError) as error:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 from particlebridge import analysis
@@ -14,6 +15,8 @@ from .tables import read_table, write_table
 from .volumes import read_labels, read_volume
 from .voxel_size import Spacing
 
+Regressors = Literal["drivers", "paper"]
+
 
 @dataclass(frozen=True)
 class Analysed:
@@ -24,7 +27,7 @@ class Analysed:
     spacing: Spacing
 
 
-def conclude(analysed: Sequence[Analysed], run: RunFolder, features: str) -> Path:
+def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors) -> Path:
     """Explain damage over all volumes, by state, and write the report.
 
     Parameters

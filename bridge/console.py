@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from particlebridge.exporter import TrainingProgress
 
+    from .fiji_checks import Check
+
 _SECONDS_BETWEEN_LINES = 10.0
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -121,4 +123,14 @@ def show_pairs(pairs: Iterable[tuple[str, str]]) -> None:
     grid = Table.grid(padding=(0, 2))
     for title, text in pairs:
         grid.add_row(escape(title), escape(text))
+    Console(highlight=False).print(grid)
+
+
+def show_checks(checks: "Iterable[Check]") -> None:
+    """Print what the doctor found on stdout, one line a check."""
+    colours = {"ok": "green", "warning": "yellow", "problem": "red"}
+    grid = Table("", "what", "found", "mend", box=None, pad_edge=False)
+    for check in checks:
+        status = f"[{colours.get(check.status, 'default')}]{check.status}[/]"
+        grid.add_row(status, escape(check.name), escape(check.found), escape(check.mend))
     Console(highlight=False).print(grid)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from particlebridge import analysis
 from particlebridge.analysis import Score
+from particlebridge.analysis.feature_table import Recipe
 
+from .conclusion import Regressors
 from .field_of_view import field_of_view
 from .run_folder import RunFolder
 from .tables import read_table, write_table
@@ -22,7 +24,7 @@ def measure(
     solid: str | os.PathLike[str] | None = None,
     labels_are: str | None = None,
     voxel_size: Spacing | None = None,
-    recipe: str = "physical",
+    recipe: Recipe = "physical",
 ) -> None:
     """Measure every particle of a label file.
 
@@ -69,7 +71,7 @@ def measure(
         grey.spacing,
         solid=mask,
         recipe=recipe,
-        field_of_view=field_of_view(grey.data, volume),
+        field_of_view=field_of_view(grey.data, grey.source),
     )
     write_table(analysis.contacts(bodies, grey.spacing), Path(out).with_name("contacts.csv"))
     write_table(table, out)
@@ -79,7 +81,7 @@ def explain(
     tables: Sequence[str | os.PathLike[str]],
     out: str | os.PathLike[str],
     *,
-    features: str = "drivers",
+    features: Regressors = "drivers",
 ) -> Path:
     """Explain damage in one table, or compare it between several (one a state).
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from particlebridge import analysis
 from particlebridge.analysis import VIEWS, Fusion, ViewStack
+from particlebridge.analysis.fusion import Method
 from particlebridge.analysis.views import volume_spacing
 
 from .field_of_view import field_of_view, fill_outside
@@ -19,7 +20,7 @@ def fuse(
     folder: str | os.PathLike[str],
     *,
     volume: str | os.PathLike[str] | None = None,
-    method: str = "consensus",
+    method: Method = "consensus",
     out: str | os.PathLike[str] | None = None,
 ) -> Path:
     """Fuse the views of a run folder into one label volume.
@@ -53,7 +54,7 @@ def fuse(
     grey = None
     if volume is not None:
         read = read_volume(volume)
-        grey = fill_outside(read.data, field_of_view(read.data, volume))
+        grey = fill_outside(read.data, field_of_view(read.data, read.source))
         if read.spacing_from != "unknown":
             spacing = read.spacing
     write_fusion(analysis.fuse(views, grey, spacing, method=method), target, spacing)

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import numpy as np
 from particlebridge import analysis
+from particlebridge.analysis.feature_table import Recipe
+from particlebridge.analysis.fusion import Method
+from particlebridge.analysis.views import View
 
-from .conclusion import Analysed, conclude
+from .conclusion import Analysed, Regressors, conclude
 from .console import notice
 from .engine import Settings
 from .field_of_view import field_of_view, fill_outside
@@ -26,9 +29,9 @@ from .voxel_size import Spacing
 class RoadOptions:
     """What follows segmentation: fusion method, recipe of features, regressors of damage."""
 
-    method: str = "consensus"
-    recipe: str = "physical"
-    features: str = "drivers"
+    method: Method = "consensus"
+    recipe: Recipe = "physical"
+    features: Regressors = "drivers"
 
 
 def run(
@@ -37,7 +40,7 @@ def run(
     *,
     voxel_size: Spacing | None = None,
     model: ModelSpec | Mapping[str, ModelSpec] = "nmc",
-    views: Sequence[str] = analysis.VIEWS,
+    views: Sequence[View] = analysis.VIEWS,
     engine: str = "python",
     fiji: str | None = None,
     diameter: float | None = None,
@@ -45,9 +48,9 @@ def run(
     nms_thresh: float | None = None,
     percentiles: tuple[float, float] | None = None,
     numerics: str = "plugin",
-    method: str = "consensus",
-    recipe: str = "physical",
-    features: str = "drivers",
+    method: Method = "consensus",
+    recipe: Recipe = "physical",
+    features: Regressors = "drivers",
 ) -> Path:
     """Carry volumes down the whole road; a second call with the same settings resumes.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from particlebridge.analysis import VIEWS
+from particlebridge.analysis.views import View
 from particlebridge.exporter import Network
 
 from .engine import Engine, Settings
@@ -37,7 +38,7 @@ class SegmentOptions:
     """
 
     model: ModelSpec | Mapping[str, ModelSpec] = "nmc"
-    views: tuple[str, ...] = VIEWS
+    views: tuple[View, ...] = VIEWS
     engine: str = "python"
     fiji: str | None = None
     settings: Settings = field(default_factory=Settings)

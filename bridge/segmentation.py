@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from particlebridge.analysis import VIEWS, to_view
-from particlebridge.analysis.views import view_spacing
+from particlebridge.analysis.views import View, view_spacing
 from particlebridge.exporter import Network, load_model, write_rois
 
 from .console import notice, progress
@@ -33,7 +33,7 @@ def segment(
     *,
     voxel_size: Spacing | None = None,
     model: ModelSpec | Mapping[str, ModelSpec] = "nmc",
-    views: Sequence[str] | None = None,
+    views: Sequence[View] | None = None,
     engine: str = "python",
     fiji: str | None = None,
     diameter: float | None = None,
@@ -85,7 +85,7 @@ def segment(
 
 def segment_volume(
     volume: Volume, seen: np.ndarray | None, run: RunFolder, options: SegmentOptions
-) -> dict[str, ViewFolder]:
+) -> dict[View, ViewFolder]:
     """Segment the views of a volume into ``views/`` and ``rois/`` of a run folder.
 
     Parameters
@@ -115,7 +115,7 @@ def segment_volume(
     content = array_digest(volume.data)
     networks = {name: load_model(name) for name in {options.model_of(v) for v in options.views}}
     finest = min(volume.spacing)
-    folders = {}
+    folders: dict[View, ViewFolder] = {}
     for view in options.views:
         network = networks[options.model_of(view)]
         stack = to_view(data, view)
