@@ -44,7 +44,7 @@ def packed(shape: tuple[int, int, int], count: int, seed: int = 0) -> tuple[np.n
         crack = np.abs(zyx @ (normal / np.linalg.norm(normal))) < rng.uniform(0, 2.5)
         solid[box][inside & crack] = False
     solid &= labels > 0
-    grey = (rng.normal(0, 300, shape) + 1000 + 8000 * solid).astype(np.uint16)
+    grey = rng.integers(700, 1300, shape, np.uint16) + np.uint16(8000) * solid
     return grey, labels, solid
 
 
