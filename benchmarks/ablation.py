@@ -30,7 +30,7 @@ from particlebridge.exporter.training_data import Example
 
 from .real_slice import judge, otsu_watershed
 
-_RECIPE = NmcRecipe(epochs=4, slices=240)
+_RECIPE = NmcRecipe(epochs=4, slices=240, filters=24)
 
 
 def rich(scale: tuple[float, float] = (0.7, 1.4), seed: int = 42) -> list[Example]:
@@ -64,7 +64,7 @@ def stardist_defaults(out: Path, pool: list[Example], held_out: list[Example]) -
         return x + sigma * rng.normal(0, 1, x.shape), y
 
     config = Config2D(
-        n_rays=32, grid=(2, 2), n_channel_in=1, train_patch_size=(256, 256),
+        n_rays=32, grid=(2, 2), n_channel_in=1, unet_n_filter_base=24, train_patch_size=(256, 256),
         train_tensorboard=False,
     )  # fmt: skip
     model = StarDist2D(config, name=out.name, basedir=str(out.parent))

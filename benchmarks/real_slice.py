@@ -97,6 +97,7 @@ def overlay(image: np.ndarray, labels: np.ndarray, truth: dict, path: Path) -> N
         for cx, cy, rx, ry, angle in truth[key]:
             mark = Ellipse((cx, cy), 2 * rx, 2 * ry, angle=angle, fill=False, color=colour, lw=0.7)
             axes.add_patch(mark)
+    axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
     axes.axis("off")
     figure.savefig(path)
 
