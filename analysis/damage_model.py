@@ -40,10 +40,10 @@ class Explanation:
         to these forests), permutation and permutation_std (fall of out-of-bag R2
         when the feature alone is shuffled).
     sets : DataFrame
-        kind, set, state, features (how many), shap and shap_std (mean \|sum of SHAP over the set\|),
+        kind, set, state, features (how many), shap and shap_std (mean \|sum of the set's SHAP\|),
         rivalled, shadow, above_shadow, permutation, permutation_std (fall of R2 when it is shuffled
         as one). Kind "group": the paper's groups; "cluster": features correlated at
-        \|rho\| >= 0.7, which share one credit; a feature correlated with no other is a cluster of its own.
+        \|rho\| >= 0.7, which share one credit; a feature like no other is a cluster of its own.
     runs : DataFrame
         state, kind (seed, subset, shuffled, shadow), run, feature, importance: each forest's own.
     fit : DataFrame

@@ -10,7 +10,7 @@ from scipy import stats
 from .feature_table import COLUMNS
 from .forest_runs import Run, subset_size
 from .regression_rows import StateRows
-from .state_comparison import difference_p, paired_p, rank_agreement, resampled_error
+from .state_comparison import difference_p, paired_p, rank_agreement, resampled_error, spearman
 
 # State -> kind of run -> the runs.
 Results = Mapping[str, Mapping[str, Sequence[Run]]]
@@ -102,7 +102,7 @@ def importance_table(
 def _direction(value: pd.Series, shap: pd.Series) -> float:
     if value.nunique() < 2 or shap.nunique() < 2:
         return 0.0
-    return float(stats.spearmanr(value, shap).statistic)
+    return spearman(value, shap)[0]
 
 
 def set_table(

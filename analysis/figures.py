@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 import numpy as np
@@ -157,6 +157,11 @@ def states_of(tables: dict[str, pd.DataFrame]) -> list[tuple[str, pd.DataFrame, 
     ]
 
 
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Give a table's rows as dicts, to make words of."""
+    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
+
+
 def unit_of(feature: str, table: pd.DataFrame) -> str:
     """Give a feature's unit as a reader writes it; empty for a plain number.
 
@@ -179,7 +184,7 @@ def axis_name(feature: str, table: pd.DataFrame) -> str:
     return f"{feature} ({unit})" if unit else feature
 
 
-def axes_of(figure: Figure, rows: int, columns: int, **options: object) -> list[Axes]:
+def axes_of(figure: Figure, rows: int, columns: int, **options: Any) -> list[Axes]:
     """Give a figure's grid of axes as one flat list."""
-    grid = figure.subplots(rows, columns, squeeze=False, **options)  # type: ignore[call-overload]
+    grid = figure.subplots(rows, columns, squeeze=False, **options)
     return list(grid.ravel())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from .figures import (
     STATE_COLOURS,
     Plate,
     axes_of,
+    records,
     sheet,
     styled,
 )
@@ -70,8 +71,8 @@ def importance_plate(explanation: Explanation) -> Plate:
         own = table[table["state"] == state]
         says.append(
             f"{in_state(state, states)}{int(own['above_shadow'].sum())} of {len(own)} features "
-            "(full bars) get more than any of the shuffled copies of the features that compete with "
-            f"them, {int(own['above_control'].sum())} more than any feature got in forests on "
+            "(full bars) get more than any of the shuffled copies of the features that compete "
+            f"with them, {int(own['above_control'].sum())} more than any feature got in forests on "
             f"shuffled Damage (dotted, {number(100 * ceiling(explanation, state))} points)."
         )
     says.append(
@@ -92,7 +93,7 @@ def cluster_plate(explanation: Explanation) -> Plate:
         own = table[table["state"] == state].sort_values("permutation", ascending=False)
         rest = own[(own["permutation"] > 2 * own["permutation_std"])].head(4)
         if len(rest):
-            costs = listing(f"{r.set} {fixed(r.permutation)}" for r in rest.itertuples())
+            costs = listing(f"{r['set']} {fixed(r['permutation'])}" for r in records(rest))
             says.append(
                 f"{in_state(state, explanation.states)}shuffling the columns of a bar together "
                 f"costs the forest this much of its out-of-bag R²: {costs}."
@@ -113,7 +114,7 @@ def group_plate(explanation: Explanation) -> Plate:
         says.append(
             f"{in_state(state, explanation.states)}shuffling all of {own['set'].iloc[0]} at once "
             f"costs the forest {fixed(own['permutation'].iloc[0])} of its out-of-bag R²; "
-            + listing(f"{r.set} {fixed(r.permutation)}" for r in own.iloc[1:].itertuples())
+            + listing(f"{r['set']} {fixed(r['permutation'])}" for r in records(own.iloc[1:]))
             + "."
         )
     figure = _set_figure(explanation, table, shadow=False)
@@ -139,11 +140,12 @@ def driver_words(explanation: Explanation) -> list[str]:
         if above.empty:
             words.append(f"{start}no feature stands out from noise.")
             continue
-        named = [_cluster_words(explanation, state, r.set, r.shap) for r in above.itertuples()]
-        more = f"; {len(named) - 4} weaker ones stand out too" if len(named) > 4 else ""
+        named = [_cluster_words(explanation, state, r) for r in records(above)]
+        weaker = listing(above["set"].iloc[4:]) if len(named) > 4 else ""
         words.append(
-            f"{start}Damage goes with {listing(named[:4])}{more}; that explains "
-            f"{percent(r2)} of its variance."
+            f"{start}Damage goes with {listing(named[:4])}"
+            + (f", and less with {weaker}" if weaker else "")
+            + f"; the forest explains {percent(r2)} of its variance."
         )
     return words
 
@@ -161,17 +163,15 @@ def top_features(explanation: Explanation, most: int) -> list[str]:
     return list(mean.sort_values(ascending=False).index[:most])
 
 
-def _cluster_words(explanation: Explanation, state: str, cluster: str, shap: float) -> str:
+def _cluster_words(explanation: Explanation, state: str, cluster: dict[str, Any]) -> str:
     table = explanation.importance
-    own = table[(table["state"] == state) & table["feature"].isin(cluster.split(" + "))]
-    first, *others = own.sort_values("rank").itertuples()
+    own = table[(table["state"] == state) & table["feature"].isin(cluster["set"].split(" + "))]
+    first, *others = records(own.sort_values("rank"))
     way = "in no one direction"
-    if abs(first.direction) > 0.5:
-        way = f"more where {'larger' if first.direction > 0 else 'smaller'}"
-    share = (
-        f" or {listing(o.feature for o in others)}, which cannot be told apart" if others else ""
-    )
-    return f"{first.feature}{share} ({way}, {number(100 * shap)} points)"
+    if abs(first["direction"]) > 0.5:
+        way = f"more where {'larger' if first['direction'] > 0 else 'smaller'}"
+    alike = f"; too like {listing(o['feature'] for o in others)} to tell apart" if others else ""
+    return f"{first['feature']} ({way}, {number(100 * cluster['shap'])} points{alike})"
 
 
 def _set_figure(explanation: Explanation, table: pd.DataFrame, shadow: bool) -> Figure:

@@ -1,5 +1,7 @@
 """Figures of the particles: sizes, damage, damage along depth, orientation, confidence."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -17,6 +19,7 @@ from .figures import (
     styled,
     unit_of,
 )
+from .state_comparison import spearman
 from .wording import capital, fixed, in_state, listing, number, p_value, percent, plural, state_name
 
 # Below this elongation the long axis of a particle is chance.
@@ -32,7 +35,7 @@ def size_plate(tables: dict[str, pd.DataFrame]) -> Plate:
     parts, says = [], []
     sizes = {s: np.cbrt(6 * t["Volume"] / np.pi) for s, t in tables.items()}
     every = np.concatenate(list(sizes.values()))
-    edges = np.geomspace(every.min() * 0.98, every.max() * 1.02, 25)
+    edges = np.geomspace(every.min() * 0.98, every.max() * 1.02, 25).tolist()
     for state, table, colour in states_of(tables):
         d, v = sizes[state].to_numpy(), table["Volume"].to_numpy()
         left.hist(d, edges, histtype="stepfilled", color=colour, alpha=0.25)
@@ -69,7 +72,7 @@ def damage_plate(tables: dict[str, pd.DataFrame]) -> Plate:
     figure = sheet(SINGLE, 62)
     (axes,) = axes_of(figure, 1, 1)
     every = 100 * np.concatenate([t["Damage"] for t in tables.values()])
-    edges = np.linspace(0, max(np.quantile(every, 0.995), 1.0), 25)
+    edges = np.linspace(0, max(np.quantile(every, 0.995), 1.0), 25).tolist()
     parts, says = [], []
     for state, table, colour in states_of(tables):
         damage = table["Damage"].to_numpy()
@@ -86,9 +89,10 @@ def damage_plate(tables: dict[str, pd.DataFrame]) -> Plate:
         parts.append(pd.DataFrame({"state": state, "label": table["label"], "Damage": damage}))
         says.append(
             f"{in_state(state, list(tables))}mean {percent(damage.mean())} (95\u202f% interval "
-            f"{percent(low)} to {percent(high)}), median {percent(float(np.median(damage)))}; "
-            f"weighted by volume {percent(float(overall))}. The most damaged tenth of the particles "
-            f"holds {percent(float(worst))} of the sum."
+            f"{fixed(100 * low, 1)} to {fixed(100 * high, 1)}\u202f%), median "
+            f"{percent(float(np.median(damage)))}; weighted by volume {percent(float(overall))}. "
+            "The most damaged tenth of the particles holds "
+            f"{percent(float(worst))} of the sum."
         )
     axes.set_xlabel("Damage (void share of the body, %)")
     axes.set_ylabel("particles (%)")
@@ -109,7 +113,7 @@ def depth_plate(tables: dict[str, pd.DataFrame]) -> Plate:
     parts, says = [], []
     first_table = next(iter(tables.values()))
     unit = unit_of("Z", first_table)
-    top = max(t["Damage"].quantile(0.995) for t in tables.values())
+    top = max(float(t["Damage"].quantile(0.995)) for t in tables.values())
     for axes, (state, table, colour) in zip(panels, states_of(tables), strict=True):
         z, damage = table["Z"].to_numpy(), table["Damage"].to_numpy()
         axes.scatter(z, 100 * damage, s=6, color=colour, alpha=0.4, lw=0, rasterized=len(z) > 3000)
@@ -127,7 +131,8 @@ def depth_plate(tables: dict[str, pd.DataFrame]) -> Plate:
         says.append(
             f"{in_state(state, list(tables))}the mean is {percent(mean[0])} around "
             f"Z = {number(centre[0], 3)} {unit} and {percent(mean[-1])} around "
-            f"{number(centre[-1], 3)} {unit}, most around {number(centre[mean.argmax()], 3)} {unit}."
+            f"{number(centre[-1], 3)} {unit}, highest around "
+            f"{number(centre[mean.argmax()], 3)} {unit}."
         )
         axes.set_xlabel(f"depth {axis_name('Z', first_table)}")
         if len(tables) > 1:
@@ -142,6 +147,8 @@ def depth_plate(tables: dict[str, pd.DataFrame]) -> Plate:
 def orientation_plate(tables: dict[str, pd.DataFrame]) -> Plate:
     """Draw roses of the long axes of elongated particles: within the XY plane, and out of it."""
     figure = sheet(DOUBLE, 70)
+    left: Any  # matplotlib's stubs know no polar axes here
+    right: Any
     left, right = axes_of(figure, 1, 2, subplot_kw={"projection": "polar"})
     bins = np.deg2rad(np.arange(0, 181, 15))
     # Steps of equal solid angle: directions at random fill them equally.
@@ -159,11 +166,11 @@ def orientation_plate(tables: dict[str, pd.DataFrame]) -> Plate:
         )  # fmt: skip
         if len(long) < 10:
             says.append(
-                f"{in_state(state, list(tables))}only {plural(len(long), 'particle')} are elongated "
+                f"{in_state(state, list(tables))}only {plural(len(long), 'particle')} elongated "
                 f"enough (longest over shortest axis above {ELONGATED}) to have a direction."
             )
             continue
-        style = {"color": colour, "alpha": 0.35, "ec": colour, "lw": 0.7}
+        style: dict[str, Any] = {"color": colour, "alpha": 0.35, "ec": colour, "lw": 0.7}
         counts = np.tile(np.histogram(yaw, bins)[0] / len(yaw) * (len(bins) - 1), 2)
         angles = np.concatenate([bins[:-1], bins[:-1] + np.pi])
         left.bar(angles, counts, bins[1], align="edge", **style)
@@ -222,7 +229,7 @@ def confidence_plate(fusion: pd.DataFrame) -> Plate:
     confidence = known["confidence"].to_numpy()
     figure = sheet(DOUBLE, 56)
     left, right = axes_of(figure, 1, 2, sharex=True)
-    edges = np.linspace(0, 1, 26)
+    edges = np.linspace(0, 1, 26).tolist()
     left.hist(confidence, edges, color=STATE_COLOURS[0], alpha=0.35, label="mean of the views")
     views = [c for c in known.columns if c.startswith("agreement_")]
     for column, colour in zip(views, STATE_COLOURS[1:], strict=False):
@@ -240,8 +247,8 @@ def confidence_plate(fusion: pd.DataFrame) -> Plate:
     right.set_ylabel("equivalent diameter (µm)")
     low = known.loc[known["confidence"] < 0.5].sort_values("confidence")
     says = [
-        f"The median body overlaps what the views saw with an IoU of {fixed(np.median(confidence))}; "
-        f"{len(low)} of {len(known)} are below 0.5"
+        f"The median body overlaps what the views saw with an IoU of "
+        f"{fixed(float(np.median(confidence)))}; {len(low)} of {len(known)} are below 0.5"
     ]
     if len(low):
         which = listing(str(v) for v in low["label"][:10])
@@ -250,14 +257,14 @@ def confidence_plate(fusion: pd.DataFrame) -> Plate:
         )
     says[0] += "."
     if len(known) >= 10 and known["confidence"].nunique() > 1:
-        rho, p = stats.spearmanr(diameter, confidence)
+        rho, p = spearman(diameter, confidence)
         if p < 0.01 and abs(rho) > 0.15:
             says.append(
                 f"{'Small' if rho > 0 else 'Large'} particles are the less certain ones "
-                f"(ρ = {fixed(float(rho))} with size)."
+                f"(ρ = {fixed(rho)} with size)."
             )
         else:
-            says.append(f"It hardly depends on size (ρ = {fixed(float(rho))}).")
+            says.append(f"It hardly depends on size (ρ = {fixed(rho)}).")
     return Plate("confidence", "Agreement of the views", " ".join(says), known, figure)
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
@@ -24,6 +26,7 @@ from .figures import (
     styled,
 )
 from .figures_model import POINTS, top_features
+from .state_comparison import spearman
 from .wording import capital, fixed, in_state, listing, number, p_value, state_name
 
 if TYPE_CHECKING:
@@ -40,12 +43,12 @@ def beeswarm_plate(explanation: Explanation, most: int = 12) -> Plate:
     figure = sheet(SINGLE if len(states) == 1 else DOUBLE, 16 + 5.5 * len(order))
     panels = axes_of(figure, 1, len(states), sharey=True, sharex=True)
     table = explanation.shap[explanation.shap["feature"].isin(order)]
-    says, dots = [], None
+    says = []
     for axes, state in zip(panels, states, strict=True):
         for row, name in enumerate(order):
             own = table[(table["state"] == state) & (table["feature"] == name)]
             shap = 100 * own["shap"].to_numpy()
-            dots = axes.scatter(
+            axes.scatter(
                 shap, row + 0.42 * _spread(shap), s=2.4, lw=0, c=_rank(own["value"]),
                 cmap=VALUE_MAP, vmin=0, vmax=1, rasterized=True,
             )  # fmt: skip
@@ -62,13 +65,15 @@ def beeswarm_plate(explanation: Explanation, most: int = 12) -> Plate:
             f"by {number(100 * first.min())} to +{number(100 * first.max())} percentage points."
         )
     panels[0].set_ylim(len(order) - 0.4, -0.6)
-    bar = figure.colorbar(dots, ax=panels, shrink=0.6, aspect=30, pad=0.02)
+    bar = figure.colorbar(
+        ScalarMappable(Normalize(0, 1), VALUE_MAP), ax=panels, shrink=0.6, aspect=30, pad=0.02
+    )
     bar.set_ticks([0, 1], labels=["low", "high"])
     bar.set_label("value of the feature (rank)", labelpad=-8)
     bar.outline.set_visible(False)
     says.append(
-        "Each dot is a particle; to the right, the feature raises the Damage predicted for it above "
-        "the average."
+        "Each dot is a particle; to the right, the feature raises the Damage predicted for it "
+        "above the average."
     )
     return Plate("shap_beeswarm", "Particle by particle", capital(says), table, figure)
 
@@ -144,11 +149,11 @@ def depth_importance_plate(explanation: Explanation) -> Plate:
             strength = profile(shap)
             axes.plot(centre, 100 * strength, marker="os^Dv"[j], ms=3, color=_LINES[j], label=name)
             rows += [(state, name, c, np.nan, v) for c, v in zip(centre, strength, strict=True)]
-            rho, p = stats.spearmanr(depth, shap)
+            rho, p = spearman(depth, shap)
             if p < 0.01 / len(others) and abs(rho) > 0.15:
                 trends.append(
                     f"that of {name} {'grows' if rho > 0 else 'shrinks'} with it "
-                    f"(ρ = {fixed(float(rho))}, {p_value(float(p))})"
+                    f"(ρ = {fixed(rho)}, {p_value(p)})"
                 )
         span = f"{number(100 * added[0])} points at Z = {number(centre[0], 3)} to "
         span += f"{number(100 * added[-1])} at {number(centre[-1], 3)}"

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from .feature_sets import rank_correlation
 from .feature_table import COLUMNS, CONSEQUENCES
@@ -20,10 +19,11 @@ from .figures import (
     STATE_COLOURS,
     Plate,
     axes_of,
+    records,
     sheet,
     styled,
 )
-from .state_comparison import holm
+from .state_comparison import holm, spearman
 from .wording import (
     capital,
     fixed,
@@ -49,7 +49,7 @@ def fit_plate(explanation: Explanation) -> Plate:
     table = explanation.predictions
     top = 100 * max(table["observed"].quantile(0.995), table["predicted"].max()) * 1.05
     says = []
-    fit = explanation.fit.set_index(["state", "kind"])
+    fit = {(r["state"], r["kind"]): r for r in records(explanation.fit)}
     for k, (axes, state) in enumerate(zip(panels, states, strict=True)):
         own = table[table["state"] == state]
         axes.plot([0, top], [0, top], color=FAINT, lw=0.8, zorder=0)
@@ -68,12 +68,12 @@ def fit_plate(explanation: Explanation) -> Plate:
         axes.set_xlabel("observed Damage (%)")
         if len(states) > 1:
             axes.set_title(state_name(state))
-        real, control = fit.loc[(state, "seed")], fit.loc[(state, "shuffled")]
+        real, control = fit[state, "seed"], fit[state, "shuffled"]
         says.append(
             f"{in_state(state, states)}out-of-bag R² = {fixed(real['oob_r2'])} ± "
             f"{fixed(real['oob_r2_std'])} over seeds, {fixed(control['oob_r2'])} with Damage "
             f"shuffled; on held-out particles the forest misses by "
-            f"{number(100 * real['held_out_mae'])} points of Damage on average, always guessing the "
+            f"{number(100 * real['held_out_mae'])} points of Damage on average, guessing the "
             f"median by {number(100 * real['guess_mae'])}."
         )
     panels[0].set_ylabel("predicted, out of bag (%)")
@@ -93,7 +93,7 @@ def stability_plate(explanation: Explanation) -> Plate:
     figure = sheet(SINGLE if len(states) == 1 else DOUBLE, 22 + 4.2 * len(order))
     panels = axes_of(figure, 1, len(states), sharey=True, sharex=True)
     says = []
-    tau = explanation.stability.set_index(["state", "kind"])
+    tau = {(r["state"], r["kind"]): r["tau"] for r in records(explanation.stability)}
     for axes, state in zip(panels, states, strict=True):
         for kind, colour, shift in (
             ("seed", STATE_COLOURS[0], -0.17),
@@ -113,6 +113,7 @@ def stability_plate(explanation: Explanation) -> Plate:
                 label={"seed": "seeds", "subset": "random subsets"}[kind],
             )
         axes.set_xlabel("rank (1 = most important)")
+        axes.set_xticks([1, *range(5, len(order) + 1, 5)])
         axes.grid(axis="y", color=FAINT, lw=0.4)
         axes.tick_params(axis="y", length=0)
         if len(states) > 1:
@@ -122,13 +123,13 @@ def stability_plate(explanation: Explanation) -> Plate:
         says.append(
             f"{in_state(state, states)}{top.index[0]} comes first in {top.iloc[0]} of "
             f"{runs['run'].nunique()} seeds; two seeds' rankings agree with Kendall's τ = "
-            f"{fixed(tau.loc[(state, 'seed'), 'tau'])}, two random subsets' with "
-            f"{fixed(tau.loc[(state, 'subset'), 'tau'])} (1: same order, 0: unrelated; shuffled "
-            f"Damage gives {fixed(tau.loc[(state, 'shuffled'), 'tau'])})."
+            f"{fixed(tau[state, 'seed'])}, two random subsets' with "
+            f"{fixed(tau[state, 'subset'])} (1: same order, 0: unrelated; shuffled "
+            f"Damage gives {fixed(tau[state, 'shuffled'])})."
         )
     panels[0].set_yticks(range(len(order)), order)
     panels[0].set_ylim(len(order) - 0.4, -0.6)
-    panels[0].legend(loc="lower left")
+    panels[0].legend(loc="lower left", handletextpad=0.2)
     says.append(
         "Features in the middle of the list often change places: only the top is a finding."
     )
@@ -167,8 +168,8 @@ def correlation_plate(tables: dict[str, pd.DataFrame], features: Sequence[str]) 
             f"{plural(len(tight), 'pair')} of regressors "
             f"{'carries' if len(tight) == 1 else 'carry'} much the same knowledge (|ρ| ≥ 0.7): "
             + listing(
-                f"{r.feature_a} with {r.feature_b} ({r.rho:.2f})"
-                for r in tight.head(6).itertuples()
+                f"{r['feature_a']} with {r['feature_b']} ({fixed(r['rho'])})"
+                for r in records(tight.head(6))
             )
             + (" and others" if len(tight) > 6 else "")
             + ". SHAP splits the credit within such a pair; read them as one."
@@ -194,7 +195,7 @@ def interaction_plate(explanation: Explanation, most: int = 8) -> Plate:
             100 * own["mean"], at, xerr=100 * own["std"], fmt="none", ecolor=INK, elinewidth=0.7
         )
         axes.scatter(100 * own["control"], at, marker="|", s=40, color=INK, lw=1, zorder=3)
-        axes.set_yticks(at, [f"{r.feature_a} × {r.feature_b}" for r in own.itertuples()])
+        axes.set_yticks(at, [f"{r['feature_a']} × {r['feature_b']}" for r in records(own)])
         axes.invert_yaxis()
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("mean |SHAP interaction| (pp of Damage)")
@@ -265,12 +266,12 @@ def change_words(explanation: Explanation) -> list[str]:
     """Say which importances changed between neighbouring states, and which may have."""
     keys = ["state_a", "state_b", "scale"]
     return [
-        _step_words(own.set_index("feature"), scale, a, b)
-        for (a, b, scale), own in explanation.differences.groupby(keys, sort=False)
+        _step_words(own.set_index("feature"), *(str(k) for k in key))
+        for key, own in explanation.differences.groupby(keys, sort=False)
     ]
 
 
-def _step_words(own: pd.DataFrame, scale: str, a: str, b: str) -> str:
+def _step_words(own: pd.DataFrame, a: str, b: str, scale: str) -> str:
     what = "importance" if scale == "absolute" else "share of the importance"
     sure = own[own["p_particles"] < 0.05].sort_values("mean", key=np.abs, ascending=False)
     only_seeds = int(((own["p_seeds"] < 0.05) & (own["p_particles"] >= 0.05)).sum())
@@ -317,9 +318,9 @@ def consequence_plate(tables: dict[str, pd.DataFrame]) -> Plate:
     )
     if len(strong):
         says += "; Damage goes most closely with " + listing(
-            f"{r.feature} (ρ = {fixed(r.rho)}"
-            + (f", {state_name(r.state)})" if len(states) > 1 else ")")
-            for r in strong.itertuples()
+            f"{r['feature']} (ρ = {fixed(r['rho'])}"
+            + (f", {state_name(r['state'])})" if len(states) > 1 else ")")
+            for r in records(strong)
         )
     return Plate("consequences", "Consequences, not causes", says + ".", table, figure)
 
@@ -344,7 +345,7 @@ def consequences(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
             known = table[[name, "Damage"]].dropna() if name in table else pd.DataFrame()
             if len(known) < 5 or known[name].nunique() < 2 or known["Damage"].nunique() < 2:
                 continue
-            rho, p = stats.spearmanr(known[name], known["Damage"])
+            rho, p = spearman(known[name], known["Damage"])
             own.append(
                 {"feature": name, "state": state, "rho": rho, "particles": len(known), "p": p}
             )

@@ -6,13 +6,17 @@ for (const host of document.querySelectorAll(".network")) {
   const canvas = host.querySelector("canvas"), tip = host.querySelector(".tip");
   const sizeInput = host.querySelector("[name=size]"), fromInput = host.querySelector("[name=from]");
   const linesInput = host.querySelector("[name=lines]"), fromText = host.querySelector("output");
-  const context = canvas.getContext("2d"), { nodes, edges, colours, top, box } = scene;
+  const context = canvas.getContext("2d"), { nodes, edges, colours, unknown, top, box } = scene;
   const reach = Math.hypot(...box) / 2 + Math.max(...nodes.map((n) => n[3]));
   const start = { azimuth: -0.66, elevation: 0.38, zoom: 1 };
   let view = { ...start }, placed = [], waiting = false;
 
-  // One shaded ball per colour, drawn once and stamped for every particle.
-  const ball = colours.map((colour) => {
+  // A shaded ball per colour and distance, drawn once and stamped for every particle: far balls
+  // fade towards the paper and still hide what is behind them.
+  const FADES = 6, balls = new Map();
+  function ball(colour, fade) {
+    const key = `${colour} ${fade}`;
+    if (balls.has(key)) return balls.get(key);
     const stamp = document.createElement("canvas"), r = 48;
     stamp.width = stamp.height = 2 * r;
     const c = stamp.getContext("2d");
@@ -25,10 +29,15 @@ for (const host of document.querySelectorAll(".network")) {
     light.addColorStop(1, "rgba(0,0,0,.42)");
     c.fillStyle = light;
     c.beginPath(); c.arc(r, r, r - 1, 0, 2 * Math.PI); c.fill();
+    c.fillStyle = `rgba(255,255,255,${(0.6 * (FADES - fade)) / FADES})`;
+    c.beginPath(); c.arc(r, r, r, 0, 2 * Math.PI); c.fill();
+    balls.set(key, stamp);
     return stamp;
-  });
-  const stampOf = (damage) =>
-    ball[Math.min(ball.length - 1, Math.max(0, Math.floor((ball.length * (damage ?? 0)) / top)))];
+  }
+  const colourOf = (damage) =>
+    damage === null ? unknown : colours[Math.min(colours.length - 1, Math.max(0, Math.floor((colours.length * damage) / top)))];
+
+  const corner = (k) => box.map((length, axis) => (k & (1 << axis) ? length : -length) / 2);
 
   function project([x, y, z]) {
     const ca = Math.cos(view.azimuth), sa = Math.sin(view.azimuth);
@@ -37,6 +46,10 @@ for (const host of document.querySelectorAll(".network")) {
     const near = -ce * back - se * z, k = 1 / (1 - near / (4 * reach));
     return [right * k, -(-ce * z + se * back) * k, near, k];
   }
+
+  // How far the box reaches from the middle as it is first seen: what must fit on the canvas.
+  const extent = [0, 1].map((axis) =>
+    Math.max(1e-6, ...[0, 1, 2, 3, 4, 5, 6, 7].map((k) => Math.abs(project(corner(k))[axis]))));
 
   function draw() {
     waiting = false;
@@ -48,7 +61,7 @@ for (const host of document.querySelectorAll(".network")) {
     }
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
-    const unit = (view.zoom * Math.min(width, height)) / (2.05 * reach);
+    const unit = view.zoom * Math.min(width / (2.5 * extent[0]), height / (2.3 * extent[1]));
     const screen = (p) => [width / 2 + unit * p[0], height / 2 + unit * p[1]];
     const size = sizeInput.value / 100, from = (fromInput.value / 100) * top;
     fromText.textContent = `${(100 * from).toFixed(from < 0.1 ? 1 : 0)} %`;
@@ -62,27 +75,23 @@ for (const host of document.querySelectorAll(".network")) {
         if (shown[a] && shown[b]) jobs.push([(at[a][2] + at[b][2]) / 2 - 1e-6, a, b]);
     jobs.sort((a, b) => a[0] - b[0]);
     for (const [near, a, b] of jobs) {
-      const fade = 0.35 + 0.65 * Math.min(1, Math.max(0, (near / reach + 1) / 2));
+      const closeness = Math.min(1, Math.max(0, (near / reach + 1) / 2));
       const [x, y] = screen(at[a]);
       if (b < 0) {
         const r = Math.max(1, unit * at[a][3] * nodes[a][3] * size);
-        context.globalAlpha = fade;
-        context.drawImage(stampOf(nodes[a][4]), x - r, y - r, 2 * r, 2 * r);
+        const stamp = ball(colourOf(nodes[a][4]), Math.round(FADES * closeness));
+        context.drawImage(stamp, x - r, y - r, 2 * r, 2 * r);
         placed.push([x, y, r, a]);
       } else {
         const [u, v] = screen(at[b]);
-        context.globalAlpha = 0.75 * fade;
-        context.strokeStyle = "#3b444c";
+        context.strokeStyle = `rgba(40,48,56,${0.15 + 0.6 * closeness})`;
         context.lineWidth = 1;
         context.beginPath(); context.moveTo(x, y); context.lineTo(u, v); context.stroke();
       }
     }
-    context.globalAlpha = 1;
   }
 
   function drawBox(screen) {
-    const [a, b, c] = box.map((v) => v / 2);
-    const corner = (k) => [k & 1 ? a : -a, k & 2 ? b : -b, k & 4 ? c : -c];
     context.strokeStyle = "#c9d0d6";
     context.fillStyle = "#5b6570";
     context.lineWidth = 1;

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import EllipseCollection, LineCollection
-from matplotlib.colors import Normalize
+from matplotlib.colors import Normalize, to_rgb
 
 from .figures import (
     DAMAGE_MAP,
@@ -21,6 +21,7 @@ from .wording import number, percent, plural
 
 # Balls are drawn smaller than the particles, or a packed electrode would hide its own inside.
 BALL = 0.62
+UNKNOWN = "#aab2b9"  # Damage not known: grey, not intact
 _AZIMUTH, _ELEVATION = np.deg2rad(-38), np.deg2rad(22)
 _VECTOR_UP_TO = 4000
 
@@ -47,7 +48,7 @@ def network_plate(table: pd.DataFrame, contacts: pd.DataFrame | None) -> Plate:
     (axes,) = axes_of(figure, 1, 1)
     points, centre = nodes[["X", "Y", "Z"]].to_numpy(), _centre(nodes)
     seen = _project(points - centre)
-    top = max(float(np.nanquantile(nodes["Damage"], 0.98)), 0.01)
+    top = _top(nodes)
     depth = (seen[:, 2] - seen[:, 2].min()) / max(np.ptp(seen[:, 2]), 1e-9)
     raster = len(nodes) > _VECTOR_UP_TO
     if len(edges):
@@ -66,6 +67,7 @@ def network_plate(table: pd.DataFrame, contacts: pd.DataFrame | None) -> Plate:
     colours = DAMAGE_MAP(np.clip(nodes["Damage"].fillna(0).to_numpy()[order] / top, 0, 1))
     # Far balls fade towards the paper, near ones carry a glint: depth without a renderer.
     colours[:, :3] += (1 - colours[:, :3]) * (0.45 * (1 - depth[order]))[:, None]
+    colours[nodes["Damage"].isna().to_numpy()[order], :3] = to_rgb(UNKNOWN)
     edge = colours.copy()
     edge[:, :3] *= 0.55
     # Ball and glint of one particle follow each other, so that nearer balls hide both.
@@ -103,8 +105,8 @@ def network_plate(table: pd.DataFrame, contacts: pd.DataFrame | None) -> Plate:
     says = f"{plural(len(nodes), 'particle')}, balls at {percent(BALL)} of their diameter"
     if len(edges):
         says += (
-            f", and {plural(len(edges), 'contact')}: {number(degree.mean())} per particle on average; "
-            f"{percent(float((degree == 0).mean()))} of the particles touch no other"
+            f", and {plural(len(edges), 'contact')}: {number(degree.mean())} per particle on "
+            f"average; {percent(float((degree == 0).mean()))} of the particles touch no other"
         )
     return Plate("network", "The particle network", says + ".", nodes, figure)
 
@@ -122,6 +124,7 @@ def scene(table: pd.DataFrame, contacts: pd.DataFrame | None) -> dict[str, Any]:
     dict
         nodes: [x, y, z (um, about the centre), radius (um), Damage or None, label]; edges: pairs of
         node numbers; top: Damage at the dark end of the colours; colours: 32 of them, as #rrggbb;
+        unknown: the colour without Damage;
         box: lengths (x, y, z) of the particles' box, um.
     """
     nodes, edges = _nodes(table), _edges(table, contacts)
@@ -136,9 +139,8 @@ def scene(table: pd.DataFrame, contacts: pd.DataFrame | None) -> dict[str, Any]:
             )
         ],
         "edges": edges.tolist(),
-        "top": max(round(float(np.nanquantile(damage, 0.98)), 4), 0.01)
-        if np.isfinite(damage).any()
-        else 1.0,
+        "top": round(_top(nodes), 4),
+        "unknown": UNKNOWN,
         "colours": ["#{:02x}{:02x}{:02x}".format(*c) for c in steps],
         "box": [round(float(v), 3) for v in np.ptp(nodes[["X", "Y", "Z"]].to_numpy(), axis=0)],
     }
@@ -149,6 +151,12 @@ def _nodes(table: pd.DataFrame) -> pd.DataFrame:
     nodes = known[["label", "X", "Y", "Z", "Damage"]].reset_index(drop=True)
     nodes.insert(4, "diameter_um", np.cbrt(6 * known["Volume"].to_numpy() / np.pi))
     return nodes
+
+
+def _top(nodes: pd.DataFrame) -> float:
+    """Give the Damage at the dark end of the colours: a few broken particles shall not set it."""
+    known = nodes["Damage"].dropna()
+    return max(float(known.quantile(0.98)), 0.01) if len(known) else 1.0
 
 
 def _edges(table: pd.DataFrame, contacts: pd.DataFrame | None) -> np.ndarray:
@@ -178,7 +186,7 @@ def _frame(axes: Any, nodes: pd.DataFrame, centre: np.ndarray) -> None:
     """Draw the box's three near axes with their lengths."""
     points = nodes[["X", "Y", "Z"]].to_numpy()
     low, high = points.min(axis=0) - centre, points.max(axis=0) - centre
-    x0, y0, z0, x1, y1, z1 = *low, *high
+    (x0, y0, z0), (x1, y1, z1) = low.tolist(), high.tolist()
     # Edges of the box's silhouette, so that no ball lies before them.
     edges = {"X": ((x0, y0, z1), (x1, y0, z1)), "Y": ((x0, y0, z1), (x0, y1, z1)),
              "Z": ((x0, y1, z1), (x0, y1, z0))}  # fmt: skip

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from . import figures_model, figures_particles, figures_shap, figures_trust
 from .feature_table import COLUMNS
-from .figures import Plate, unit_of
+from .figures import Plate, records, unit_of
 from .figures_slices import slices_plate
 from .network_figure import network_plate, scene
+from .state_comparison import spearman
 from .wording import (
     capital,
     fixed,
@@ -191,9 +191,9 @@ def why_section(tables: Tables, explanation: Explanation | None, reason: str) ->
 def trust_section(explanation: Explanation) -> Section:
     """Answer whether the explanation holds up."""
     answers = []
-    fit = explanation.fit.set_index(["state", "kind"])
+    fit = {(r["state"], r["kind"]): r for r in records(explanation.fit)}
     for state in explanation.states:
-        real, control = fit.loc[(state, "seed")], fit.loc[(state, "shuffled")]
+        real, control = fit[state, "seed"], fit[state, "shuffled"]
         spread = max(real["oob_r2_std"], control["oob_r2_std"])
         verdict = "the forest predicts nothing: do not read its importances"
         if real["oob_r2"] > 3 * spread:
@@ -266,8 +266,8 @@ def headline(
 
 
 def _trend_words(state: str, table: pd.DataFrame, states: list[str]) -> str:
-    rho, p = stats.spearmanr(table["Z"], table["Damage"])
-    tail = f"(ρ = {fixed(float(rho))}, {p_value(float(p))})"
+    rho, p = spearman(table["Z"], table["Damage"])
+    tail = f"(ρ = {fixed(rho)}, {p_value(p)})"
     if p >= 0.01 or abs(rho) < 0.1:
         return f"{in_state(state, states)}Damage has no clear trend with depth Z {tail}."
     word = "grows" if rho > 0 else "falls"

@@ -1,6 +1,7 @@
 """The statistics of repeated runs: do two states differ, and is a ranking stable?"""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 
@@ -83,6 +84,12 @@ def difference_p(difference: np.ndarray, error: np.ndarray, runs: int) -> np.nda
     with np.errstate(divide="ignore", invalid="ignore"):
         t = difference / error
     return holm(2 * stats.t.sf(np.abs(t), runs - 1))
+
+
+def spearman(x: ArrayLike, y: ArrayLike) -> tuple[float, float]:
+    """Give Spearman's rho of two columns and its two-sided p-value."""
+    found = stats.spearmanr(x, y)
+    return float(np.asarray(found.statistic)), float(np.asarray(found.pvalue))
 
 
 def rank_agreement(importances: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from particlebridge.analysis import FEATURES, explain
+from particlebridge.analysis import FEATURES, explain, forest_runs
 from particlebridge.analysis.feature_table import COLUMNS
 from particlebridge.analysis.forest_runs import damage_forest
 
@@ -23,8 +23,16 @@ def known_table(seed: int, rows: int = 250, depth: float = -0.08, contact: float
     return table
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_interactions():
+    """Interactions cost most of a small run: few rows are enough here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forest_runs, "INTERACTION_ROWS", 8)
+        yield
+
+
 @pytest.fixture(scope="module")
-def two_states():
+def two_states(few_interactions):
     """Depth decides early, contact late."""
     early = known_table(0, depth=-0.08, contact=0.01)
     late = known_table(1, depth=-0.01, contact=0.08)
@@ -33,7 +41,8 @@ def two_states():
 
 def test_true_drivers_lead_with_the_right_sign_and_noise_stays_below_the_controls(two_states):
     for state, driver, sign in (("10", "Z", -1), ("50", "Contact", 1)):
-        own = two_states.importance.query("state == @state").set_index("feature")
+        table = two_states.importance
+        own = table[table["state"] == state].set_index("feature")
         assert own["rank"].idxmin() == driver
         assert sign * own.loc[driver, "direction"] > 0.9
         assert own.loc[driver, "above_control"] and own.loc[driver, "above_shadow"]
@@ -46,7 +55,7 @@ def test_true_drivers_lead_with_the_right_sign_and_noise_stays_below_the_control
 def test_drivers_rank_first_in_nine_of_ten_seeds():
     hits = 0
     for seed in range(10):
-        table = known_table(100 + seed, rows=200)
+        table = known_table(100 + seed, rows=120)
         found = explain(table, runs=2, seed=seed).importance
         hits += set(found["feature"][:2]) == {"Z", "Contact"}
     assert hits >= 9
@@ -138,7 +147,7 @@ def test_unusable_tables_are_refused_in_one_sentence(change, sentence):
 
 def test_senseless_parameters_are_refused():
     table = known_table(9, rows=80)
-    with pytest.raises(ValueError, match="drivers or paper"):
+    with pytest.raises(ValueError, match="must be paper or drivers"):
         explain(table, features="causes")
     with pytest.raises(ValueError, match="at least 2"):
         explain(table, runs=1)
