@@ -6,6 +6,7 @@ from particlebridge.analysis.closing import (
     ball_reach,
     close_and_fill,
     fill_holes,
+    keep_connected,
     squared_distance,
 )
 from scipy import ndimage
@@ -87,3 +88,15 @@ def test_fill_holes_is_scipys() -> None:
     filled = mask.astype(np.uint8)
     fill_holes(filled)
     assert np.array_equal(filled.astype(bool), ndimage.binary_fill_holes(mask))
+
+
+def test_keep_connected_keeps_what_touches_a_seed() -> None:
+    rng = np.random.default_rng(0)
+    mask = np.pad(rng.random((12, 12, 12)) < 0.3, 1)
+    seeds = mask & np.pad(rng.random((12, 12, 12)) < 0.02, 1)
+    parts, _ = ndimage.label(mask)
+    expected = np.isin(parts, np.unique(parts[seeds])) & mask
+    kept = mask.astype(np.uint8)
+    keep_connected(kept, seeds.astype(np.uint8))
+    assert 0 < kept.sum() < mask.sum()
+    assert np.array_equal(kept.astype(bool), expected)

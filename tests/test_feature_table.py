@@ -1,5 +1,7 @@
 """The columns' own documentation."""
 
+from pathlib import Path
+
 from particlebridge.analysis import COLUMNS, FEATURES
 from particlebridge.analysis.feature_table import CONSEQUENCES, TARGET, units
 
@@ -32,3 +34,10 @@ def test_units_follow_the_recipe() -> None:
     assert units("physical")["SurfaceOuter"] == "um2"
     assert units("paper")["SurfaceOuter"] == "voxel"
     assert units("physical").keys() == units("paper").keys() == COLUMNS.keys()
+
+
+def test_the_manual_describes_every_column() -> None:
+    manual = (Path(__file__).parents[1] / "docs" / "features.md").read_text(encoding="utf-8")
+    for name, column in COLUMNS.items():
+        row = f"| {name} | {column.group} | {column.unit} | {column.formula} | {column.code_name} |"
+        assert row in manual
