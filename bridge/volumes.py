@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import tifffile
 
+from .bad_files import check_declared_size, naming
+from .chunked_sources import is_chunked, read_chunked, split_dataset
 from .tiff_metadata import spacing_of
 from .voxel_size import Spacing, check_spacing
 
@@ -54,15 +56,16 @@ def read_volume(path: str | os.PathLike[str], voxel_size: Spacing | None = None)
     Parameters
     ----------
     path
-        A TIFF (plain, ImageJ or OME), a ``.npy`` file, or a folder of numbered slices of one
-        size, taken in the order of the numbers in their names.
+        A TIFF (plain, ImageJ or OME), a ``.npy`` file, an OME-Zarr or Zarr folder, an HDF5
+        dataset (``scan.h5::/path/to/dataset``; see `read_chunked`), or a folder of numbered
+        slices of one size, taken in the order of the numbers in their names.
     voxel_size
         (z, y, x) in micrometres; wins over what the file says.
 
     Returns
     -------
     Volume
-        Uncompressed TIFF and ``.npy`` are memory-mapped, not loaded.
+        Uncompressed TIFF and ``.npy`` are memory-mapped, not loaded; all else is in memory.
 
     Raises
     ------
@@ -72,7 +75,7 @@ def read_volume(path: str | os.PathLike[str], voxel_size: Spacing | None = None)
         If it is not one readable 3-D volume of real numbers; the message names the mend.
     """
     path = _existing(path)
-    if path.is_dir():
+    if path.is_dir() and not is_chunked(path):
         data, axes, recorded = _read_slices(path)
     else:
         data, axes, recorded = _read_array(path)
@@ -153,6 +156,8 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
 def is_image_stack(path: str | os.PathLike[str]) -> bool:
     """Tell whether a file holds a volume (True) or one 2-D image, reading its header only."""
     path = _existing(path)
+    if is_chunked(path):
+        return True
     if path.suffix.lower() in TIFF_SUFFIXES:
         with _opened_tiff(path) as tif:
             series = tif.series[0]
@@ -194,7 +199,7 @@ def check_numbers(data: np.ndarray, path: Path) -> None:
 
 def _existing(path: str | os.PathLike[str]) -> Path:
     path = Path(path)
-    if not path.exists():
+    if not split_dataset(path)[0].exists():
         raise FileNotFoundError(f"{path}: no such file or folder")
     return path
 
@@ -223,6 +228,8 @@ def _as_volume(data: np.ndarray, axes: str, path: Path) -> np.ndarray:
 
 
 def _read_array(path: Path) -> tuple[np.ndarray, str, Spacing | None]:
+    if is_chunked(path):
+        return read_chunked(path)
     suffix = path.suffix.lower()
     if suffix in TIFF_SUFFIXES:
         return _read_tiff(path)
@@ -236,72 +243,52 @@ def _read_array(path: Path) -> tuple[np.ndarray, str, Spacing | None]:
         data = _load_picture(path)
         return data, "YX" if data.ndim == 2 else "YXS", None
     raise ValueError(
-        f"{path}: unknown kind of file '{path.suffix}'; use .tif, .npy or a folder of slices"
+        f"{path}: unknown kind of file '{path.suffix}'; use .tif, .npy, .zarr, .h5 or a folder "
+        "of slices"
     )
 
 
 def _opened_tiff(path: Path) -> tifffile.TiffFile:
-    try:
+    with naming(path, "cannot be read as TIFF", "export it again"):
         tif = tifffile.TiffFile(path)
         if not tif.series:
             raise ValueError("no image inside")
-    except OSError:
-        raise
-    except Exception as error:
-        raise ValueError(f"{path}: cannot be read as TIFF ({error}); export it again") from error
     return tif
 
 
 def _read_tiff(path: Path) -> tuple[np.ndarray, str, Spacing | None]:
-    with _opened_tiff(path) as tif:
+    with (
+        _opened_tiff(path) as tif,
+        naming(path, "damaged or truncated TIFF", "copy or export it again"),
+    ):
         series = tif.series[0]
-        data: Any
-        try:
-            if series.dataoffset is not None and series.dtype.isnative:
-                last = series.dataoffset + series.nbytes
-                if last > path.stat().st_size:
-                    raise ValueError(f"{last} bytes declared, {path.stat().st_size} in the file")
-            _check_declared_size(series, path)
-            # ImageJ writes big-endian: mapping it is fine, compiled code wants native order later.
-            data = (
-                tifffile.memmap(path, series=0, mode="r")
-                if series.dataoffset is not None
-                else series.asarray()
-            )
-            return data.reshape(series.shape), series.axes, spacing_of(tif)
-        except OSError:
-            raise
-        except Exception as error:
-            raise ValueError(
-                f"{path}: damaged or truncated TIFF ({error}); copy or export it again"
-            ) from error
-
-
-def _check_declared_size(series: tifffile.TiffPageSeries, path: Path) -> None:
-    # A few bytes may declare terabytes; no compression of the field exceeds a factor of 1000.
-    if series.nbytes > 1000 * max(path.stat().st_size, 1):
-        raise ValueError(f"declares {series.nbytes} bytes of pixels in a file far too small for it")
+        size = path.stat().st_size
+        if series.dataoffset is not None and series.dtype.isnative:
+            last = series.dataoffset + series.nbytes
+            if last > size:
+                raise ValueError(f"{last} bytes declared, {size} in the file")
+        check_declared_size(series.nbytes, size)
+        # ImageJ writes big-endian: mapping it is fine, compiled code wants native order later.
+        data: Any = (
+            tifffile.memmap(path, series=0, mode="r")
+            if series.dataoffset is not None
+            else series.asarray()
+        )
+        return data.reshape(series.shape), series.axes, spacing_of(tif)
 
 
 def _load_npy(path: Path) -> np.ndarray:
-    try:
+    with naming(path, "cannot be read as .npy", "save it again"):
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    except OSError:
-        raise
-    except Exception as error:
-        raise ValueError(f"{path}: cannot be read as .npy ({error}); save it again") from error
 
 
 def _load_picture(path: Path) -> np.ndarray:
     from PIL import Image as Pillow
 
-    try:
-        with Pillow.open(path) as picture:
-            if picture.mode in ("P", "1", "LA"):
-                return np.asarray(picture.convert("L"))
-            return np.asarray(picture)
-    except Exception as error:
-        raise ValueError(f"{path}: cannot be read as an image ({error})") from error
+    with naming(path, "cannot be read as an image", "save it again"), Pillow.open(path) as picture:
+        if picture.mode in ("P", "1", "LA"):
+            return np.asarray(picture.convert("L"))
+        return np.asarray(picture)
 
 
 def _read_slices(folder: Path) -> tuple[np.ndarray, str, Spacing | None]:

@@ -14,12 +14,16 @@ _UM = {
     "microns": 1.0,
     "micrometer": 1.0,
     "micrometre": 1.0,
+    "å": 1e-4,
+    "angstrom": 1e-4,
     "nm": 1e-3,
     "nanometer": 1e-3,
     "mm": 1e3,
     "millimeter": 1e3,
     "cm": 1e4,
+    "centimeter": 1e4,
     "m": 1e6,
+    "meter": 1e6,
     "inch": 25400.0,
 }
 

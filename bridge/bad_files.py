@@ -1,0 +1,73 @@
+"""One sentence for whatever a library raises on a bad file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SMALL_BYTES = 64 << 20
+"""A file may always declare this much."""
+
+_MOST_PACKED = 1000
+_LONGEST = 200
+
+
+def reason(error: BaseException) -> str:
+    """Say in one line what an error means."""
+    if isinstance(error, MemoryError):
+        return "it does not fit into memory"
+    text = "".join(c if c.isprintable() else " " for c in str(error))
+    text = " ".join(text.split())
+    if len(text) > _LONGEST:
+        text = text[:_LONGEST] + "..."
+    # The text of a KeyError is the key alone.
+    named = isinstance(error, (ValueError, OSError, RuntimeError)) and text
+    return text if named else f"{type(error).__name__} {text}".strip()
+
+
+@contextmanager
+def naming(path: Path, what: str, mend: str) -> Iterator[None]:
+    """Turn every error of a block that reads a file into one sentence that names the file.
+
+    Decoders raise errors of any kind on damaged bytes. Errors of the operating system (no such
+    file, no permission) name the file themselves and pass.
+
+    Parameters
+    ----------
+    path
+        The file or folder.
+    what, mend
+        The sentence reads ``PATH: WHAT (REASON); MEND``.
+
+    Raises
+    ------
+    OSError
+        The operating system's own.
+    ValueError
+        Everything else.
+    """
+    try:
+        yield
+    except Exception as error:
+        own = isinstance(error, OSError) and error.filename is not None
+        if own or str(error).startswith(f"{path}: "):
+            raise
+        raise ValueError(f"{path}: {what} ({reason(error)}); {mend}") from error
+
+
+def check_declared_size(declared: int, stored: int) -> None:
+    """Refuse data of which a file has far too few bytes, before any memory is taken.
+
+    Parameters
+    ----------
+    declared
+        Bytes of the array.
+    stored
+        Bytes of the file.
+
+    Raises
+    ------
+    ValueError
+        If no compression of the field could have packed so much into so little.
+    """
+    if declared > max(SMALL_BYTES, _MOST_PACKED * stored):
+        raise ValueError(f"it declares {declared:,} bytes in a file far too small for them")

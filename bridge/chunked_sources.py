@@ -1,0 +1,304 @@
+"""Volumes that lie in chunks: OME-Zarr (OME-NGFF 0.4 and 0.5), plain Zarr, HDF5 datasets."""
+
+import math
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .bad_files import check_declared_size, naming
+from .missing_chunks import check_chunks
+from .voxel_size import Spacing, to_micrometres
+
+if TYPE_CHECKING:
+    import h5py
+    import zarr
+
+HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".nxs")
+_ZARR_FILES = ("zarr.json", ".zarray", ".zgroup")
+_MEND = "copy or export it again"
+_MOST_CHUNKS = 4_000_000
+
+# A pickle in a chunk would run as code; only codecs that turn bytes into numbers are let in.
+_CODECS = frozenset(
+    "adler32 astype bitround blosc bytes bz2 crc32 crc32c delta endian fixedscaleoffset fletcher32 "
+    "gzip jenkins_lookup3 lz4 lzma packbits quantize sharding_indexed shuffle transpose zlib zstd"
+    .split()
+)  # fmt: skip
+
+Read = tuple[np.ndarray, str, Spacing | None]
+"""Values, their axes such as "ZYX", and the voxel size (z, y, x) in micrometres."""
+
+
+def is_chunked(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a path is a Zarr folder or an HDF5 file or dataset, by its name and files."""
+    path = Path(path)
+    if path.is_dir():
+        return path.suffix.lower() == ".zarr" or any((path / f).is_file() for f in _ZARR_FILES)
+    return split_dataset(path)[0].suffix.lower() in HDF5_SUFFIXES
+
+
+def split_dataset(path: Path) -> tuple[Path, str]:
+    """Split ``scan.h5::/entry/data`` into file and dataset; the dataset is "" if none is named."""
+    if path.exists():
+        return path, ""
+    file, separator, dataset = os.fspath(path).partition("::")
+    return (Path(file), dataset.strip("/")) if separator else (path, "")
+
+
+def read_chunked(path: str | os.PathLike[str]) -> Read:
+    """Read a Zarr array, the best resolution of an OME-Zarr image, or an HDF5 dataset, whole.
+
+    Parameters
+    ----------
+    path
+        A Zarr folder: an array, an OME-Zarr image (its first, finest level is read) or a group
+        of one image; or an HDF5 file, followed by ``::/path/to/dataset`` unless it holds just
+        one 3-D dataset. The voxel size comes from OME-Zarr's scale and units, in HDF5 from the
+        attribute ``element_size_um`` (z, y, x) that Fiji and ilastik write.
+
+    Returns
+    -------
+    data : ndarray
+        In memory; time and channel axes of length 1 are kept.
+    axes : str
+        One letter of TCZYX for each axis.
+    spacing : tuple or None
+        None if none is recorded, or without a unit of length.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file or the dataset does not exist.
+    ValueError
+        If it is no such file, is damaged, lacks chunks (see `check_chunks`), holds no numbers,
+        several channels or times, or several images; the message names the mend.
+    """
+    path = Path(path)
+    if path.is_dir():
+        with naming(path, "cannot be read as Zarr", _MEND):
+            return _read_zarr(path)
+    with naming(path, "cannot be read as HDF5", _MEND):
+        return _read_hdf5(path)
+
+
+def _read_zarr(path: Path) -> Read:
+    import zarr
+    from zarr.storage import LocalStore
+
+    node = zarr.open(store=LocalStore(path, read_only=True), mode="r", use_consolidated=False)
+    if isinstance(node, zarr.Array):
+        axes, spacing = _plain_axes(node.ndim, path), None
+    else:
+        node, axes, spacing = _best_level(node, path)
+    _check_kind(node.dtype, node.shape, axes, path)
+    foreign = sorted(set(_codecs(node.metadata.to_dict())) - _CODECS)
+    if foreign:
+        raise ValueError(f"{path}: its chunks are coded by {foreign[0]}, which is not accepted; "
+                         "write it again with zstd, gzip or blosc")  # fmt: skip
+    cell = node.shards or node.chunks
+    folder = path / node.path
+    files = {
+        os.path.relpath(os.path.join(where, name), folder).replace(os.sep, "/")
+        for where, _, names in os.walk(folder)
+        for name in names
+    }
+    stored = sum((folder / name).stat().st_size for name in files)
+    _check_grid(node.nbytes, node.shape, cell, node.dtype.itemsize, stored)
+    grid = tuple(math.ceil(n / c) for n, c in zip(node.shape, cell, strict=True))
+    present = np.zeros(grid, bool)
+    for place in np.ndindex(grid):
+        present[place] = node.metadata.encode_chunk_key(place) in files
+    data = np.asarray(node[...])
+    check_chunks(data, present, cell, node.fill_value, path)
+    return data, axes, spacing
+
+
+def _best_level(group: "zarr.Group", path: Path) -> "tuple[zarr.Array[Any], str, Spacing | None]":
+    """Return the finest level of the group's one image."""
+    import zarr
+
+    image = _multiscale(group)
+    if image is None:
+        children = dict(sorted(group.groups()))
+        images = {name: child for name, child in children.items() if _multiscale(child)}
+        arrays = dict(sorted(group.arrays())) if not images else {}
+        names = [*images, *arrays]
+        if len(names) != 1:
+            held = f"holds {len(names)} images ({_some(names)})" if names else "holds no image"
+            mend = f"; name one, such as {path / names[0]}" if names else f"; {_MEND}"
+            raise ValueError(f"{path}: {held}{mend}")
+        if arrays:
+            array = arrays[names[0]]
+            return array, _plain_axes(array.ndim, path), None
+        group = images[names[0]]
+        image = _multiscale(group)
+        assert image is not None
+    level = image["datasets"][0]
+    name = level["path"]
+    if not isinstance(name, str) or ".." in PurePosixPath(name).parts or name.startswith("/"):
+        raise ValueError(f"its multiscales name the level {str(name)[:50]!r}")
+    if name not in group:
+        raise ValueError(f"its finest level {name!r} is missing")
+    array = group[name]
+    if not isinstance(array, zarr.Array):
+        raise ValueError(f"its finest level {name!r} is no array")
+    entries = [a if isinstance(a, dict) else {"name": a} for a in image.get("axes") or []]
+    axes = "".join(str(entry.get("name")).upper() for entry in entries)
+    if len(axes) != array.ndim or len(set(axes)) < len(axes) or set(axes) - set("TCZYX"):
+        raise ValueError(
+            f"its axes are {axes[:20] or 'not named'}, and its array has {array.ndim}; "
+            "each must be one of t, c, z, y, x"
+        )
+    units = [str(entry.get("unit", "")) for entry in entries]
+    return array, axes, _scale(axes, units, level, image)
+
+
+def _multiscale(group: "zarr.Group") -> dict[str, Any] | None:
+    """Return the first entry of multiscales, where 0.5 keeps it or where 0.4 did."""
+    attributes = dict(group.attrs)
+    inner = attributes.get("ome")
+    held = inner if isinstance(inner, dict) else attributes
+    if "multiscales" not in held:
+        return None
+    image = held["multiscales"][0]
+    if not isinstance(image, dict) or not isinstance(image.get("datasets"), list):
+        raise ValueError("its multiscales name no datasets")
+    return image
+
+
+def _scale(
+    axes: str, units: list[str], level: dict[str, Any], image: dict[str, Any]
+) -> Spacing | None:
+    """Multiply the scales of the level and of the image; micrometres where units are lengths."""
+    factors = np.ones(len(axes))
+    found = False
+    for holder in (level, image):
+        for transformation in holder.get("coordinateTransformations") or []:
+            if transformation.get("type") == "scale":
+                factors *= np.array([float(v) for v in transformation["scale"]])
+                found = True
+    sizes = {
+        axis: to_micrometres(float(factor), unit)
+        for axis, factor, unit in zip(axes, factors, units, strict=True)
+    }
+    y, x = sizes.get("Y"), sizes.get("X")
+    if not found or y is None or x is None:
+        return None
+    return (sizes.get("Z") or y, y, x)
+
+
+def _codecs(metadata: Any) -> Iterator[str]:
+    """Yield the names of all codecs in a Zarr array's metadata, those inside shards too."""
+    for key in ("compressor", "filters", "codecs", "index_codecs"):
+        entries = metadata.get(key) or []
+        for entry in [entries] if isinstance(entries, dict) else entries:
+            known = entry if isinstance(entry, dict) else entry.to_dict()
+            yield str(known.get("id") or known.get("name")).removeprefix("numcodecs.")
+            if isinstance(known.get("configuration"), dict):
+                yield from _codecs(known["configuration"])
+
+
+def _read_hdf5(path: Path) -> Read:
+    import h5py
+
+    file, name = split_dataset(path)
+    with h5py.File(file, "r") as opened:
+        dataset = _dataset(opened, name, path)
+        axes = _plain_axes(dataset.ndim, path)
+        _check_kind(dataset.dtype, dataset.shape, axes, path)
+        # Such a dataset could show any file of the machine as voxels, or zeros for a lost one.
+        if dataset.external or dataset.is_virtual:
+            raise ValueError(
+                f"{path}: keeps its voxels in other files; copy them into one file with h5repack"
+            )
+        stored = dataset.id.get_storage_size()
+        if not stored:
+            raise ValueError(f"nothing was ever written to {dataset.name}")
+        size = file.stat().st_size
+        if dataset.chunks is None:
+            check_declared_size(dataset.nbytes, min(stored, size))
+            data = np.asarray(dataset[...])
+        else:
+            cell = dataset.chunks
+            _check_grid(dataset.nbytes, dataset.shape, cell, dataset.dtype.itemsize, size)
+            present = np.zeros([math.ceil(n / c) for n, c in zip(dataset.shape, cell, strict=True)],
+                               bool)  # fmt: skip
+
+            def note(chunk: Any) -> None:
+                place = tuple(o // c for o, c in zip(chunk.chunk_offset, cell, strict=True))
+                if all(p < n for p, n in zip(place, present.shape, strict=True)):
+                    present[place] = True
+
+            dataset.id.chunk_iter(note)
+            data = np.asarray(dataset[...])
+            check_chunks(data, present, cell, dataset.fillvalue, path)
+        sizes = dataset.attrs.get("element_size_um")
+    spacing = None
+    if sizes is not None and np.shape(sizes) == (3,):
+        z, y, x = (to_micrometres(float(v), "um") for v in sizes)
+        spacing = (z, y, x) if z and y and x else None
+    return data, axes, spacing
+
+
+def _dataset(file: "h5py.File", name: str, path: Path) -> "h5py.Dataset":
+    import h5py
+
+    found = {held.name.strip("/"): held for held in _own_datasets(file)}
+    if name:
+        if name not in found:
+            raise FileNotFoundError(f"{path}: has no such dataset; it holds {_some(found)}")
+        return found[name]
+    volumes = [key for key, held in found.items() if held.ndim == 3]
+    if len(volumes) != 1:
+        held = f"holds {len(volumes)} 3-D datasets ({_some(volumes or found)})"
+        example = next(iter(volumes or found), "path/to/dataset")
+        raise ValueError(f"{path}: {held}; name one, such as {path}::/{example}")
+    dataset: h5py.Dataset = found[volumes[0]]
+    return dataset
+
+
+def _own_datasets(file: "h5py.File") -> "list[h5py.Dataset]":
+    """List the datasets of the file itself: links into other files are not followed."""
+    import h5py
+
+    found: list[h5py.Dataset] = []
+    file.visititems(lambda _, held: found.append(held) if isinstance(held, h5py.Dataset) else None)
+    return found
+
+
+def _plain_axes(ndim: int, path: Path) -> str:
+    if ndim not in (2, 3):
+        raise ValueError(f"{path}: a 3-D array (Z, Y, X) is needed, found {ndim} axes")
+    return "ZYX"[-ndim:]
+
+
+def _check_kind(dtype: np.dtype, shape: tuple[int, ...], axes: str, path: Path) -> None:
+    """Refuse what is no grey volume before its voxels are touched."""
+    if dtype.kind not in "iufb":
+        raise ValueError(f"{path}: holds {dtype}, not grey values; save as 8-, 16- or 32-bit")
+    if 0 in shape:
+        raise ValueError(f"{path}: is empty (shape {shape})")
+    for axis, length in zip(axes, shape, strict=True):
+        if axis in "TC" and length > 1:
+            what = "channels" if axis == "C" else "time points"
+            raise ValueError(
+                f"{path}: has {length} {what}; a volume must have one, so save it on its own"
+            )
+
+
+def _check_grid(
+    nbytes: int, shape: tuple[int, ...], cell: tuple[int, ...], itemsize: int, stored: int
+) -> None:
+    check_declared_size(nbytes, stored)
+    check_declared_size(math.prod(cell) * itemsize, stored)
+    count = math.prod(math.ceil(n / c) for n, c in zip(shape, cell, strict=True))
+    if count > _MOST_CHUNKS:
+        raise ValueError(f"it declares {count:,} chunks")
+
+
+def _some(names: Iterable[str]) -> str:
+    shown = [repr(name)[1:-1][:60] for name in names]
+    return ", ".join(shown[:5]) + (", ..." if len(shown) > 5 else "") if shown else "nothing"

@@ -1,0 +1,298 @@
+"""Volumes in chunks: OME-Zarr, Zarr and HDF5, and the chunks that a copy has lost."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import zarr
+from particlebridge.bridge.volumes import is_image_stack, read_labels, read_volume
+
+RNG = np.random.default_rng(5)
+NOISE = RNG.integers(1, 255, (8, 12, 16), np.uint8)
+
+
+def _ome_zarr(
+    path: Path,
+    data: np.ndarray,
+    version: str = "0.5",
+    axes: str = "zyx",
+    unit: str | None = "micrometer",
+    scale: tuple[float, ...] = (0.3, 0.2, 0.1),
+    overall: tuple[float, ...] | None = None,
+) -> Path:
+    """Write an image of two levels as the OME-NGFF specification says."""
+    group = zarr.open_group(path, mode="w", zarr_format=2 if version == "0.4" else 3)
+    chunks = tuple(min(n, 4) for n in data.shape)
+    group.create_array("0", data=data, chunks=chunks)
+    half = data[tuple(slice(None, None, 2) if a in "yx" else slice(None) for a in axes)]
+    group.create_array("1", data=half, chunks=chunks)
+    lengths = {"unit": unit} if unit else {}
+    image: dict[str, Any] = {
+        "axes": [
+            {"name": a, "type": "space", **lengths}
+            if a in "zyx"
+            else {"name": a, "type": "channel" if a == "c" else "time"}
+            for a in axes
+        ],
+        "datasets": [
+            {
+                "path": str(k),
+                "coordinateTransformations": [
+                    {
+                        "type": "scale",
+                        "scale": [s * (k + 1 if a in "yx" else 1)
+                                  for s, a in zip(scale, axes, strict=True)],
+                    },
+                    {"type": "translation", "translation": [5.0] * len(axes)},
+                ],
+            }
+            for k in range(2)
+        ],
+    }  # fmt: skip
+    if overall:
+        image["coordinateTransformations"] = [{"type": "scale", "scale": list(overall)}]
+    if version == "0.4":
+        group.attrs["multiscales"] = [{"version": version, **image}]
+    else:
+        group.attrs["ome"] = {"version": version, "multiscales": [image]}
+    return path
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_finest_level_with_its_voxel_size(tmp_path: Path, version: str) -> None:
+    volume = read_volume(_ome_zarr(tmp_path / "scan.ome.zarr", NOISE, version))
+    assert np.array_equal(volume.data, NOISE)
+    assert volume.spacing == pytest.approx((0.3, 0.2, 0.1))
+    assert volume.spacing_from == "metadata"
+    assert is_image_stack(tmp_path / "scan.ome.zarr")
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor"), [("nanometer", 1e-3), ("angstrom", 1e-4), ("millimeter", 1e3)]
+)
+def test_units_become_micrometres(tmp_path: Path, unit: str, factor: float) -> None:
+    volume = read_volume(_ome_zarr(tmp_path / "a.zarr", NOISE, unit=unit))
+    assert volume.spacing == pytest.approx((0.3 * factor, 0.2 * factor, 0.1 * factor))
+
+
+def test_without_a_unit_the_voxel_size_is_unknown(tmp_path: Path) -> None:
+    assert read_volume(_ome_zarr(tmp_path / "a.zarr", NOISE, unit=None)).spacing_from == "unknown"
+
+
+def test_scale_of_the_whole_image_multiplies_that_of_the_level(tmp_path: Path) -> None:
+    path = _ome_zarr(tmp_path / "a.zarr", NOISE, overall=(10.0, 10.0, 100.0))
+    assert read_volume(path).spacing == pytest.approx((3, 2, 10))
+
+
+def test_single_time_and_channel_are_dropped(tmp_path: Path) -> None:
+    path = _ome_zarr(
+        tmp_path / "a.zarr", NOISE[None, None], "0.4", "tczyx", scale=(1, 1, 0.3, 0.2, 0.1)
+    )
+    volume = read_volume(path)
+    assert np.array_equal(volume.data, NOISE)
+    assert volume.spacing == pytest.approx((0.3, 0.2, 0.1))
+
+
+def test_two_channels_are_refused(tmp_path: Path) -> None:
+    path = _ome_zarr(tmp_path / "a.zarr", np.stack([NOISE, NOISE]), axes="czyx", scale=(1, 1, 1, 1))
+    with pytest.raises(ValueError, match=r"a\.zarr: has 2 channels"):
+        read_volume(path)
+
+
+def test_plain_arrays_and_levels_by_name(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "plain.zarr", data=NOISE, chunks=(4, 4, 4))
+    assert np.array_equal(read_volume(tmp_path / "plain.zarr").data, NOISE)
+    path = _ome_zarr(tmp_path / "a.zarr", NOISE)
+    assert read_volume(path / "1").data.shape == (8, 6, 8)
+    labels = read_labels(path)
+    assert labels.dtype == np.int32
+    assert np.array_equal(labels, NOISE)
+
+
+def test_one_image_inside_a_collection_is_found_and_two_are_asked_for(tmp_path: Path) -> None:
+    zarr.open_group(tmp_path / "a.zarr", mode="w").attrs["bioformats2raw.layout"] = 3
+    _ome_zarr(tmp_path / "a.zarr" / "0", NOISE)
+    assert np.array_equal(read_volume(tmp_path / "a.zarr").data, NOISE)
+    _ome_zarr(tmp_path / "a.zarr" / "1", NOISE)
+    with pytest.raises(ValueError, match=r"holds 2 images \(0, 1\); name one, such as .*/0"):
+        read_volume(tmp_path / "a.zarr")
+
+
+def test_sharded_array_is_read(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "a.zarr", data=NOISE, chunks=(2, 4, 4), shards=(4, 12, 8))
+    assert np.array_equal(read_volume(tmp_path / "a.zarr").data, NOISE)
+
+
+def _hdf5(path: Path, **datasets: np.ndarray) -> Path:
+    with h5py.File(path, "w") as file:
+        for name, data in datasets.items():
+            file.create_dataset(
+                f"entry/{name}", data=data, chunks=data.shape[:1] and (4,) * data.ndim
+            )
+    return path  # fmt: skip
+
+
+def test_only_volume_of_an_hdf5_file(tmp_path: Path) -> None:
+    path = _hdf5(tmp_path / "a.h5", grey=NOISE, angles=np.arange(40))
+    assert np.array_equal(read_volume(path).data, NOISE)
+    assert np.array_equal(read_volume(f"{path}::/entry/grey").data, NOISE)
+    assert is_image_stack(f"{path}::/entry/grey")
+    with h5py.File(path, "a") as file:
+        file["entry/grey"].attrs["element_size_um"] = (0.3, 0.2, 0.1)
+    assert read_volume(path).spacing == pytest.approx((0.3, 0.2, 0.1))
+    assert read_volume(path, voxel_size=(1, 1, 1)).spacing_from == "given"
+
+
+def test_several_volumes_of_an_hdf5_file_are_asked_for(tmp_path: Path) -> None:
+    path = _hdf5(tmp_path / "a.h5", dark=NOISE, grey=NOISE)
+    with pytest.raises(ValueError, match=r"entry/dark, entry/grey\); name one, such as .*::/entry"):
+        read_volume(path)
+    with pytest.raises(FileNotFoundError, match="no such dataset; it holds entry/dark, entry/grey"):
+        read_volume(f"{path}::/entry/white")
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        read_volume(tmp_path / "b.h5::/entry/white")
+
+
+def test_voxels_in_other_files_are_not_shown(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_bytes(bytes(64))
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("raw", (4, 4, 4), np.uint8, external=[(str(secret), 0, 64)])
+    with pytest.raises(ValueError, match="keeps its voxels in other files"):
+        read_volume(tmp_path / "a.h5")
+    _hdf5(tmp_path / "b.h5", grey=NOISE)
+    with h5py.File(tmp_path / "c.h5", "w") as file:
+        file["linked"] = h5py.ExternalLink("b.h5", "/entry/grey")
+    with pytest.raises(FileNotFoundError, match="no such dataset; it holds nothing"):
+        read_volume(f"{tmp_path / 'c.h5'}::/linked")
+
+
+# Missing chunks
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_a_lost_zarr_chunk_is_named(tmp_path: Path, version: str) -> None:
+    path = _ome_zarr(tmp_path / "a.zarr", NOISE, version)
+    lost = path / "0" / ("1.2.0" if version == "0.4" else "c/1/2/0")
+    lost.unlink()
+    with pytest.raises(ValueError, match=r"a\.zarr: 1 of its 24 chunks.*voxel \(4, 8, 0\)"):
+        read_volume(path)
+
+
+def test_a_lost_slab_and_a_lost_array_are_refused(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "a.zarr", data=NOISE, chunks=(4, 4, 4))
+    for file in (tmp_path / "a.zarr" / "c" / "0").rglob("*"):
+        if file.is_file():
+            file.unlink()
+    with pytest.raises(ValueError, match="12 of its 24 chunks"):
+        read_volume(tmp_path / "a.zarr")
+    zarr.create_array(tmp_path / "b.zarr", shape=NOISE.shape, dtype=np.uint8, chunks=(4, 4, 4))
+    with pytest.raises(ValueError, match="none of its 24 chunks is there"):
+        read_volume(tmp_path / "b.zarr")
+
+
+def test_chunks_left_out_because_they_are_empty_are_zeros(tmp_path: Path) -> None:
+    y, x = np.mgrid[:48, :48]
+    disc = np.where((y - 24) ** 2 + (x - 24) ** 2 < 21**2, 100, 0).astype(np.uint8)
+    round_scan = np.repeat(disc[None], 8, axis=0)
+    array = zarr.create_array(tmp_path / "a.zarr", shape=round_scan.shape, dtype=np.uint8,
+                              chunks=(4, 6, 6))  # fmt: skip
+    array[:] = round_scan
+    assert array.nchunks_initialized < array.nchunks
+    assert np.array_equal(read_volume(tmp_path / "a.zarr").data, round_scan)
+
+
+def test_an_hdf5_chunk_never_written_is_named(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        dataset = file.create_dataset("grey", NOISE.shape, np.uint8, chunks=(4, 4, 4))
+        dataset[:, :, :8] = NOISE[:, :, :8]
+        dataset[4:, :, 8:] = NOISE[4:, :, 8:]
+    with pytest.raises(ValueError, match=r"6 of its 24 chunks.*voxel \(0, 0, 8\)"):
+        read_volume(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file.create_dataset("grey", NOISE.shape, np.uint8)
+    with pytest.raises(ValueError, match="nothing was ever written"):
+        read_volume(tmp_path / "b.h5")
+
+
+# Hostile files
+
+
+def _edited(path: Path, **entries: Any) -> None:
+    file = path / "zarr.json"
+    if not file.exists():
+        file = path / ".zarray"
+    file.write_text(json.dumps(json.loads(file.read_text()) | entries))
+
+
+class _Bomb:
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return pytest.fail, ("code from a chunk was run",)
+
+
+def test_no_code_in_a_chunk_is_run(tmp_path: Path) -> None:
+    import pickle
+
+    path = tmp_path / "a.zarr"
+    zarr.create_array(path, data=NOISE, chunks=NOISE.shape, zarr_format=2, compressors=None)
+    _edited(path, filters=[{"id": "pickle"}])
+    (path / "0.0.0").write_bytes(pickle.dumps(_Bomb()))
+    with pytest.raises(ValueError, match=r"a\.zarr: .*pickle"):
+        read_volume(path)
+
+
+def test_absurd_sizes_are_refused_before_memory_is_taken(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "a.zarr", data=NOISE, chunks=(4, 4, 4))
+    _edited(tmp_path / "a.zarr", shape=[1 << 20, 1 << 20, 1 << 20])
+    with pytest.raises(ValueError, match="far too small"):
+        read_volume(tmp_path / "a.zarr")
+    _edited(tmp_path / "a.zarr", shape=[400, 400, 400],
+            chunk_grid={"name": "regular", "configuration": {"chunk_shape": [1, 1, 1]}})  # fmt: skip
+    with pytest.raises(ValueError, match="declares 64,000,000 chunks"):
+        read_volume(tmp_path / "a.zarr")
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        dataset = file.create_dataset("grey", (1 << 20,) * 3, np.uint8, chunks=(4, 4, 4))
+        dataset[0, 0, 0] = 1
+    with pytest.raises(ValueError, match="far too small"):
+        read_volume(tmp_path / "b.h5")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"datasets": [{"path": "../../elsewhere"}]}, "name the level"),
+        ({"datasets": [{"path": "7"}]}, "finest level '7' is missing"),
+        ({"datasets": []}, r"cannot be read as Zarr"),
+        ({"axes": [{"name": "y"}, {"name": "x"}]}, "axes are YX, and its array has 3"),
+        ({"axes": [{"name": n} for n in "xyz"]}, "a 3-D volume"),
+        ({"axes": [{"name": "q"}, {"name": "y"}, {"name": "x"}]}, "axes are QYX"),
+    ],
+)
+def test_bad_multiscales_get_one_sentence(
+    tmp_path: Path, change: dict[str, Any], sentence: str
+) -> None:
+    path = _ome_zarr(tmp_path / "a.zarr", NOISE)
+    group = zarr.open_group(path)
+    image = dict(group.attrs["ome"]["multiscales"][0]) | change  # type: ignore[index,call-overload]
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [image]}
+    with pytest.raises(ValueError, match=sentence) as caught:
+        read_volume(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_damaged_chunks_and_text_are_refused(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "a.zarr", data=NOISE, chunks=(4, 4, 4))
+    chunk = tmp_path / "a.zarr" / "c" / "1" / "1" / "1"
+    chunk.write_bytes(chunk.read_bytes()[:-5])
+    with pytest.raises(ValueError, match=r"a\.zarr: cannot be read as Zarr"):
+        read_volume(tmp_path / "a.zarr")
+    (tmp_path / "b.zarr").mkdir()
+    with pytest.raises(ValueError, match=r"b\.zarr"):
+        read_volume(tmp_path / "b.zarr")
+    (tmp_path / "c.h5").write_text("no HDF5")
+    with pytest.raises(ValueError, match=r"c\.h5: cannot be read as HDF5"):
+        read_volume(tmp_path / "c.h5")
