@@ -1,4 +1,4 @@
-"""The statistics of repeated runs: do two states differ, and is a ranking stable?"""
+"""The statistics of repeated runs: whether two states differ, and whether a ranking is stable."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -88,7 +88,7 @@ def difference_p(difference: np.ndarray, error: np.ndarray, runs: int) -> np.nda
 
 def spearman(x: ArrayLike, y: ArrayLike) -> tuple[float, float]:
     """Give Spearman's rho of two columns and its two-sided p-value."""
-    found = stats.spearmanr(x, y)
+    found = stats.spearmanr(np.asarray(x, dtype=float), np.asarray(y, dtype=float))
     return float(np.asarray(found.statistic)), float(np.asarray(found.pvalue))
 
 
