@@ -22,11 +22,11 @@ _MEND = "copy or export it again"
 _MOST_CHUNKS = 4_000_000
 
 # A pickle in a chunk would run as code; only codecs that turn bytes into numbers are let in.
-_CODECS = frozenset(
-    "adler32 astype bitround blosc bytes bz2 crc32 crc32c delta endian fixedscaleoffset fletcher32 "
-    "gzip jenkins_lookup3 lz4 lzma packbits quantize sharding_indexed shuffle transpose zlib zstd"
-    .split()
-)  # fmt: skip
+_CODECS = {
+    "adler32", "astype", "bitround", "blosc", "bytes", "bz2", "crc32", "crc32c", "delta", "endian",
+    "fixedscaleoffset", "fletcher32", "gzip", "jenkins_lookup3", "lz4", "lzma", "packbits",
+    "quantize", "sharding_indexed", "shuffle", "transpose", "zlib", "zstd",
+}  # fmt: skip
 
 Read = tuple[np.ndarray, str, Spacing | None]
 """Values, their axes such as "ZYX", and the voxel size (z, y, x) in micrometres."""
@@ -100,17 +100,17 @@ def _read_zarr(path: Path) -> Read:
                          "write it again with zstd, gzip or blosc")  # fmt: skip
     cell = node.shards or node.chunks
     folder = path / node.path
-    files = {
-        os.path.relpath(os.path.join(where, name), folder).replace(os.sep, "/")
-        for where, _, names in os.walk(folder)
-        for name in names
+    sizes = {
+        file.relative_to(folder).as_posix(): file.stat().st_size
+        for file in folder.rglob("*")
+        if file.is_file()
     }
-    stored = sum((folder / name).stat().st_size for name in files)
+    stored = sum(sizes.values())
     _check_grid(node.nbytes, node.shape, cell, node.dtype.itemsize, stored)
     grid = tuple(math.ceil(n / c) for n, c in zip(node.shape, cell, strict=True))
     present = np.zeros(grid, bool)
     for place in np.ndindex(grid):
-        present[place] = node.metadata.encode_chunk_key(place) in files
+        present[place] = node.metadata.encode_chunk_key(place) in sizes
     data = np.asarray(node[...])
     check_chunks(data, present, cell, node.fill_value, path)
     return data, axes, spacing
@@ -131,8 +131,8 @@ def _best_level(group: "zarr.Group", path: Path) -> "tuple[zarr.Array[Any], str,
             mend = f"; name one, such as {path / names[0]}" if names else f"; {_MEND}"
             raise ValueError(f"{path}: {held}{mend}")
         if arrays:
-            array = arrays[names[0]]
-            return array, _plain_axes(array.ndim, path), None
+            only = arrays[names[0]]
+            return only, _plain_axes(only.ndim, path), None
         group = images[names[0]]
         image = _multiscale(group)
         assert image is not None
@@ -158,12 +158,12 @@ def _best_level(group: "zarr.Group", path: Path) -> "tuple[zarr.Array[Any], str,
 
 def _multiscale(group: "zarr.Group") -> dict[str, Any] | None:
     """Return the first entry of multiscales, where 0.5 keeps it or where 0.4 did."""
-    attributes = dict(group.attrs)
+    attributes: dict[str, Any] = dict(group.attrs)
     inner = attributes.get("ome")
     held = inner if isinstance(inner, dict) else attributes
     if "multiscales" not in held:
         return None
-    image = held["multiscales"][0]
+    image: Any = held["multiscales"][0]
     if not isinstance(image, dict) or not isinstance(image.get("datasets"), list):
         raise ValueError("its multiscales name no datasets")
     return image

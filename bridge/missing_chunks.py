@@ -76,8 +76,8 @@ def _look_across(
     for place in np.argwhere((missing > 0) & (beyond == 0)):
         at, *across = (int(v) for v in place)
         border = (at + 1) * cell[axis]
-        window = [slice(c * n, (c + 1) * n) for c, n in
-                  zip(across, [n for a, n in enumerate(cell) if a != axis], strict=True)]  # fmt: skip
+        extents = [n for a, n in enumerate(cell) if a != axis]
+        window = [slice(c * n, (c + 1) * n) for c, n in zip(across, extents, strict=True)]
         window.insert(axis, slice(border, border + 1) if side == 1 else slice(border - 1, border))
         voxels = data[tuple(window)]
         group = missing[tuple(place)]

@@ -249,8 +249,8 @@ def test_absurd_sizes_are_refused_before_memory_is_taken(tmp_path: Path) -> None
     _edited(tmp_path / "a.zarr", shape=[1 << 20, 1 << 20, 1 << 20])
     with pytest.raises(ValueError, match="far too small"):
         read_volume(tmp_path / "a.zarr")
-    _edited(tmp_path / "a.zarr", shape=[400, 400, 400],
-            chunk_grid={"name": "regular", "configuration": {"chunk_shape": [1, 1, 1]}})  # fmt: skip
+    single = {"name": "regular", "configuration": {"chunk_shape": [1, 1, 1]}}
+    _edited(tmp_path / "a.zarr", shape=[400, 400, 400], chunk_grid=single)
     with pytest.raises(ValueError, match="declares 64,000,000 chunks"):
         read_volume(tmp_path / "a.zarr")
     with h5py.File(tmp_path / "b.h5", "w") as file:
