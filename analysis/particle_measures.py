@@ -120,8 +120,8 @@ def describe(  # type: ignore[no-untyped-def]
     closing : bool
         The labelled voxels are the solid, and the body is its closing; otherwise they are the body.
     paper : bool
-        The paper's way: grey values of 0 are left out of the body's mean and deviation, and surfaces
-        are counts of perimeter voxels.
+        The paper's way: grey values of 0 are left out of the body's mean and deviation, and
+        surfaces are counts of perimeter voxels.
     radius : float
         The ball's radius, um.
     reach : int64 array (3,)
