@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,22 @@ _STEP = 1.6
 _SIDE = 640
 _ROUNDS = 2
 
+_SEVERAL = 4
+"""Fewer outlines an image may be the round field of view, or a cluster, taken for a particle."""
+
+
+class Trial(NamedTuple):
+    """What the network found when particles were supposed to have a certain size.
+
+    `certain` is the share of the area that is outlined, weighted by probability; `size` the
+    typical diameter of the outlines (0 if there are none); `count` how many lie in an image.
+    """
+
+    supposed: float
+    certain: float
+    size: float
+    count: float
+
 
 def estimate_diameter(
     images: Sequence[NDArray[Any]],
@@ -32,7 +48,8 @@ def estimate_diameter(
     The network looks at the images at scales a factor 1.6 apart. Where particles are supposed
     too small it finds larger ones, where they are supposed too large, smaller ones; in between
     lies the size that it confirms. Of several such places, the one with the most outlined area
-    times probability counts. Two more looks from there settle the value.
+    times probability counts, of those at which an image holds several particles. Two more looks
+    from there settle the value.
 
     Parameters
     ----------
@@ -72,27 +89,28 @@ def estimate_diameter(
     ]
     estimate = _fixed_point(trials)
     for _ in range(_ROUNDS):
-        _, _, size = _look(images, network, estimate, percentiles, pixel_size)
-        estimate = size or estimate
+        estimate = _look(images, network, estimate, percentiles, pixel_size).size or estimate
     return estimate
 
 
-def _fixed_point(trials: list[tuple[float, float, float]]) -> float:
+def _fixed_point(trials: list[Trial]) -> float:
     """Find where the size found falls below the size supposed, at the most certain such place."""
-    found = [(supposed, score, size) for supposed, score, size in trials if size > 0]
+    found = [trial for trial in trials if trial.size > 0]
     if not found:
         raise ValueError(
             "no particles were found at any scale; give their typical diameter in pixels"
         )
     crossings = []
-    for (low, score, size), (high, next_score, next_size) in pairwise(found):
-        above, below = np.log(size / low), np.log(next_size / high)
+    for low, high in pairwise(found):
+        above, below = np.log(low.size / low.supposed), np.log(high.size / high.supposed)
         if above > 0 >= below:
             share = above / (above - below)
-            crossings.append((score + next_score, float(low * (high / low) ** share)))
+            several = max(low.count, high.count) >= _SEVERAL
+            place = float(low.supposed * (high.supposed / low.supposed) ** share)
+            crossings.append((several, low.certain + high.certain, place))
     if crossings:
-        return max(crossings)[1]
-    return max(found, key=lambda trial: trial[1])[2]
+        return max(crossings)[2]
+    return max(found, key=lambda trial: trial.certain).size
 
 
 def _look(
@@ -101,12 +119,8 @@ def _look(
     diameter: float,
     percentiles: tuple[float, float] | None,
     pixel_size: tuple[float, float],
-) -> tuple[float, float, float]:
-    """Segment as if particles had this diameter.
-
-    Returns the diameter, the share of the area that is outlined, weighted by probability, and
-    the typical diameter of the outlines (0 if there are none).
-    """
+) -> Trial:
+    """Segment as if particles had this diameter."""
     settings = Settings(percentiles=percentiles, diameter=diameter, pixel_size=pixel_size)
     engine = PythonEngine(network, settings)
     areas, certain, seen = [np.zeros(0)], 0.0, 0.0
@@ -120,7 +134,7 @@ def _look(
         seen += piece.shape[0] * piece.shape[1]
     every = np.concatenate(areas)
     size = analysis.typical_diameter(every) if every.any() else 0.0
-    return diameter, certain / seen, size
+    return Trial(diameter, certain / seen, size, every.size / len(images))
 
 
 def _middle(image: NDArray[Any], scale: tuple[float, float]) -> NDArray[Any]:

@@ -23,7 +23,7 @@ from .volumes import Image, Volume, is_image_stack, list_images, read_image, rea
 from .voxel_size import Spacing
 
 _ESTIMATED = "typical particle diameter: about {:.3g} {} (estimated; --diameter sets it)"
-_SAMPLE = 5
+_SAMPLE = 3
 """Slices or images from which the diameter is estimated."""
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from particlebridge.analysis import resize, typical_diameter
+from particlebridge.analysis import electrode, resize, typical_diameter
 from particlebridge.bridge import estimate_diameter
 from particlebridge.exporter import Network, load_model
 
@@ -42,6 +42,12 @@ def test_discs_of_known_diameter(network: Network, diameter: float) -> None:
     found = estimate_diameter([discs(diameter)], network)
     # This small network outlines discs up to a fifth too wide.
     assert found == pytest.approx(diameter, rel=0.25)
+
+
+def test_a_round_field_of_view_is_no_particle() -> None:
+    made = electrode((40, 192, 192), seed=5, radius=(6, 18))
+    found = estimate_diameter([made.volume[12], made.volume[28]], load_model("nmc"))
+    assert 15 < found < 45
 
 
 def test_an_image_at_twice_the_size_has_twice_the_diameter(network: Network) -> None:
