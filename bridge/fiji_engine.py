@@ -267,25 +267,22 @@ class _Share:
         in_a_row = 0
         try:
             while self._left and not self._stopped.is_set():
+                self._session.start()  # a Fiji that cannot start ends the work
                 before = len(self._left)
                 try:
-                    self._session.start()
-                    said = self._run()
+                    self._collect(self._run())
                 except (RuntimeError, TimeoutError) as error:
-                    if self._stopped.is_set():
-                        return
                     self._collect()
-                    in_a_row = 0 if len(self._left) < before else in_a_row + 1
-                    if not self._left:
-                        break
-                    if not self._session.alive and not self._started_once(error, in_a_row):
+                    in_a_row = 1 if len(self._left) < before else in_a_row + 1
+                    if self._stopped.is_set() or not self._left:
+                        return
+                    if in_a_row > _DEATHS_IN_A_ROW:
                         raise
                     suspect = self._under_way()
                     deaths[suspect] = deaths.get(suspect, 0) + 1
                     if deaths[suspect] > 1:
                         self._give(suspect, f"Fiji ended twice at this slice: {error}")
-                    continue
-                self._collect(said)
+                        in_a_row = 0
         except Exception as error:  # handed on to the thread that waits
             with self._news:
                 self._error = error
@@ -297,9 +294,6 @@ class _Share:
             if (found := _AT.search(line)) and int(found[1]) in self._left:
                 return int(found[1])
         return self._left[0]
-
-    def _started_once(self, error: Exception, in_a_row: int) -> bool:
-        return "does not start" not in str(error) and in_a_row < _DEATHS_IN_A_ROW
 
     def _run(self) -> dict[int, str]:
         """Call Fiji on what is left, handing on results meanwhile; tell the failures it named."""

@@ -300,6 +300,8 @@ class FijiSession:
         if answer is None:
             self.kill()
             said = what_java_said(self.log_lines()) or "Java said nothing"
+            if request["do"] == "start":
+                raise RuntimeError(f"Fiji does not start: {said}")
             raise RuntimeError(f"Fiji ended by itself during {what}: {said}")
         if "error" in answer:
             said = what_java_said([*self.log_lines(), answer["error"]]) or answer["error"]

@@ -22,16 +22,15 @@ def main() -> None:
     fiji: Any = None
     while True:
         request = requests.get()
+        answer: dict[str, Any] = {"value": ""}
         try:
             if request["do"] == "start":
                 fiji = _start(request)
-                value = _facts(fiji)
+                answer = {"value": _facts(fiji)}
             elif request["do"] == "macro":
-                value = str(fiji.py.run_macro(request["text"]) or "")
+                answer = {"value": str(fiji.py.run_macro(request["text"]) or "")}
             else:
                 fiji.py.run_script("Groovy", request["text"], request["arguments"])
-                value = ""
-            answer = {"value": value}
         except BaseException as error:  # Java's Throwables are no Exceptions in Python's sense
             answer = {"error": _sentence(error)}
         answers.write(json.dumps(answer) + "\n")

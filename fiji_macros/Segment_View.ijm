@@ -7,8 +7,9 @@
 // shared: Arguments
 arguments = getArgument();
 // Named slices are for programs: these are left in .parts, and there are no stacks yet.
+slices = valueOf(arguments, "slices");
 expected = newArray("labels.tif", "prob.tif", "dist.tif");
-if (valueOf(arguments, "slices") != "") expected = newArray(0);
+if (slices != "") expected = newArray(0);
 runChecked("Segment View", arguments,
 	newArray("image", "model", "out", "prob", "nms", "percentiles", "diameter", "pixel", "slices", "scale"),
 	expected);

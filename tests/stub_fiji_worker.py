@@ -2,7 +2,8 @@
 
 It serves the same requests with the real Groovy commands on plain ImageJ; only StarDist is the
 recording stub (java_stubs/recording_stardist.groovy). A slice whose first pixel is 251 ends the
-process as a crash in native code would; 252 makes the stub's StarDist fail; 253 makes it sleep.
+process as a crash in native code would; 252 makes the stub's StarDist fail; 253 makes it hang,
+254 makes it slow.
 """
 
 import contextlib
@@ -27,6 +28,7 @@ class Poisoned extends RecordingStarDist {
 			if (mark == 251f) Runtime.runtime.halt(134)
 			if (mark == 252f) { fault = 'exception'; faulty = { true } } else fault = null
 			if (mark == 253f) Thread.sleep(600000)
+			if (mark == 254f) Thread.sleep(200)
 		}
 		return super.run(command, process, arguments)
 	}

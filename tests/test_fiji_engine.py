@@ -53,7 +53,7 @@ def seeded(z: int, mark: int = 0) -> np.ndarray:
 def assert_particle(result: Prediction | Failure, z: int) -> None:
     assert isinstance(result, Prediction), result
     assert result.labels[20, 15 + z] == 1
-    assert np.count_nonzero(result.labels) == pytest.approx(np.pi * (6 + z) ** 2, rel=0.05)
+    assert np.count_nonzero(result.labels) == pytest.approx(np.pi * (6 + z) ** 2, rel=0.08)
     assert result.polygons.points.tolist() == [[20, 15 + z]]
     assert result.polygons.prob[0] == pytest.approx((206 + z) / 256)
     assert result.polygons.dist[0] == pytest.approx(6 + z)
@@ -105,13 +105,13 @@ def test_a_bad_slice_never_reaches_fiji(engine):
 
 
 def test_kill_9_in_the_midst_gives_the_same_result(engine):
-    slices = [seeded(z % 8) for z in range(24)]
+    slices = [seeded(z % 8, mark=254) for z in range(24)]
     whole = dict(engine.predict(slices, range(24)))
     killed = []
     results = {}
     for index, result in engine.predict(slices, range(24)):
         results[index] = result
-        if index == 7:
+        if index == 3:
             killed.append(engine._sessions[0].pid)
             os.kill(killed[0], signal.SIGKILL)
     assert engine._sessions[0].pid != killed[0]

@@ -1,9 +1,9 @@
 // Runs a Particlebridge command and makes sure that it left what it should.
 function runChecked(command, arguments, known, expected) {
 	List.setCommands;
-	installed = List.get(command) != "";
+	installed = lengthOf(List.get(command));
 	List.clear();
-	if (!installed)
+	if (installed == 0)
 		stop(command + " is not among Fiji's commands: install Particlebridge (see its README) and start Fiji again.");
 	if (arguments == "") {
 		run(command); // asks in its own dialog
@@ -27,7 +27,7 @@ function valueOf(arguments, key) {
 	rest = substring(arguments, start + lengthOf(key) + 1);
 	if (startsWith(rest, "[")) {
 		end = indexOf(rest, "]");
-		if (end < 0) stop("The value of " + key + " opens a [ and does not close it.");
+		if (end < 0) return "";
 		return substring(rest, 1, end);
 	}
 	end = indexOf(rest, " ");
@@ -47,8 +47,11 @@ function refuseUnknown(arguments, known) {
 		if (!found) stop("There is no setting " + key + "; there are: " + String.join(known, ", "));
 		rest = substring(rest, equal + 1);
 		end = indexOf(rest, " ");
-		if (startsWith(rest, "[")) end = indexOf(rest, "]") + 1;
-		if (end <= 0) end = lengthOf(rest);
+		if (startsWith(rest, "[")) {
+			end = indexOf(rest, "]") + 1;
+			if (end == 0) stop("The value of " + key + " opens a [ and does not close it.");
+		}
+		if (end < 0) end = lengthOf(rest);
 		rest = String.trim(substring(rest, minOf(end, lengthOf(rest))));
 	}
 }

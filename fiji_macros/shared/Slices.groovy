@@ -52,7 +52,7 @@ class Slices {
 				throw new Problem("${files[i]}: is $image.width x $image.height x $image.stackSize; the slices of one " +
 					"folder must be single images of one size, the first is $first.width x $first.height.")
 			}
-			checked(image.processor, files[i].path)
+			checked(image.getProcessor(), files[i].path)
 		}
 		return slices
 	}
