@@ -10,6 +10,9 @@ from .overlaps import grown, overlap_table, slot_of
 from .slice_linking import Objects2D
 from .views import View, from_view
 
+# Two objects for two bodies weigh more than one for both: a tie of two views parts them.
+_APART = 1.5
+
 
 class Spans(NamedTuple):
     """The bodies in each 2-D object of one view, sorted by object.
@@ -123,7 +126,7 @@ def _compare(
                 j += 1
             else:
                 voice = min(shared[i], shared[j])
-                weights[k] += voice if objects[i] == objects[j] else -voice
+                weights[k] += voice if objects[i] == objects[j] else -_APART * voice
                 i += 1
                 j += 1
     return weights

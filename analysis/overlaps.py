@@ -127,7 +127,7 @@ def slabs(shape: tuple[int, ...], voxels: int = 1 << 24) -> Iterator[slice]:
 
 
 def as_labels(labels: np.ndarray) -> np.ndarray:
-    """Copy labels to a contiguous int32 array (none is made if it is one), checking each value.
+    """Copy labels to a contiguous, writable int32 array, if they are not one, and check each value.
 
     Raises
     ------
@@ -140,4 +140,4 @@ def as_labels(labels: np.ndarray) -> np.ndarray:
         raise ValueError("Labels are 0 (background) or positive; there is a negative one.")
     if labels.size and labels.dtype.itemsize >= 4 and labels.max() > np.iinfo(np.int32).max:
         raise ValueError("A label is above 2147483647; renumber the labels first.")
-    return np.ascontiguousarray(labels, dtype=np.int32)
+    return np.require(labels, np.int32, ("C", "W"))

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-import fastremap
+import cc3d
 import numba
 import numpy as np
 
@@ -14,6 +14,10 @@ from .overlaps import Overlaps, as_labels, overlap_table
 _CLEAR_IOU = 0.6
 # A part of a split holds at least this share of the whole, and lies in it by more than half.
 _PART = 0.15
+# A body whose section has shrunk below this share of its widest has come to its end.
+TAPERED = 0.3
+# A track that narrows to less than this share and widens again may be two bodies that touch.
+NECK = 0.6
 
 
 class Objects2D(NamedTuple):
@@ -37,6 +41,8 @@ class Objects2D(NamedTuple):
 def number_objects(labels: np.ndarray) -> Objects2D:
     """Give every 2-D object of a stack a number that no other slice uses.
 
+    Pieces that lie apart are objects of their own.
+
     Parameters
     ----------
     labels
@@ -49,7 +55,7 @@ def number_objects(labels: np.ndarray) -> Objects2D:
     sizes = [np.zeros(1, np.int64)]
     first = 0
     for index, plane in enumerate(labels):
-        flat, _ = fastremap.renumber(as_labels(plane), preserve_zero=True)
+        flat = cc3d.connected_components(as_labels(plane), connectivity=8)
         count = np.bincount(flat.ravel())
         counts[index] = count.size - 1
         sizes.append(count[1:])
@@ -79,12 +85,13 @@ def link_objects(objects: Objects2D, min_iou: float = 0.3, max_gap: int = 3) -> 
 
     Notes
     -----
-    Neighbouring slices are linked first (gap 0), then ends to beginnings over one missing slice,
-    two, ...; each time by the assignment with the largest total IoU. Where an object lies over
-    two or more that are parts of it (a split, or read backwards a merge), nothing tells which one
-    it goes on as: it is not linked to any part unless that has a clear IoU of 0.6. Last, a piece
-    of one or two slices that lies on the free end of a longer track, mostly inside it, is the
-    pole of that body, where slices shrink too fast for any IoU.
+    Neighbouring slices are linked by the assignment with the largest total IoU. Where an object
+    lies over two or more that are parts of it (a split, or read backwards a merge), nothing tells
+    which one it goes on as: it is not linked to any part unless that has a clear IoU of 0.6. Then
+    a piece of one or two slices that lies on the free end of a longer track, mostly inside it, is
+    linked as the pole of that body, where slices shrink too fast for any IoU. Last, ends are
+    linked to beginnings over one missing slice, two, ..., unless either has tapered off to less
+    than 0.3 of its widest section.
     """
     next_of = np.full(objects.sizes.size, -1, np.int64)
     has_source = np.zeros(objects.sizes.size, bool)
@@ -102,10 +109,16 @@ def link_objects(objects: Objects2D, min_iou: float = 0.3, max_gap: int = 3) -> 
         split = _in_parts(below, shared, size_above, size_below)
         merge = _in_parts(above, shared, size_below, size_above)
         allowed = (iou >= min_iou) & (~(split | merge) | (iou >= _CLEAR_IOU))
+        if step > 1:
+            widest = _widest(next_of, objects.sizes)
+            allowed &= (size_below >= TAPERED * widest[below]) & (
+                size_above >= TAPERED * widest[above]
+            )
         here, there = sparse_assignment(below[allowed], above[allowed], -iou[allowed], missing=0.0)
         next_of[here] = there
         has_source[there] = True
-    _join_caps(next_of, has_source, objects.sizes, neighbours)
+        if step == 1:
+            _join_caps(next_of, has_source, objects.sizes, neighbours)
     return next_of
 
 
@@ -113,6 +126,50 @@ def tracks_of(next_of: np.ndarray) -> np.ndarray:
     """Give each object the number of its track, from 1; 0 for background: (n + 1,) int32."""
     # Background is the first chain, alone.
     return chains_of(next_of).astype(np.int32)
+
+
+def neck(next_of: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Section at each object's link over the narrower of the widest before and after it.
+
+    Parameters
+    ----------
+    next_of
+        Links, from `link_objects`.
+    sizes
+        Pixels of each object.
+
+    Returns
+    -------
+    ndarray of float64, shape (n + 1,)
+        1 where there is no link or no neck; small where a track narrows and widens again.
+    """
+    before, after = sizes.astype(float), sizes.astype(float)
+    _carry_widest(next_of, before, after)
+    ratio = np.ones(sizes.size)
+    linked = np.flatnonzero(next_of >= 0)
+    there = next_of[linked]
+    section = np.minimum(sizes[linked], sizes[there])
+    ratio[linked] = section / np.maximum(np.minimum(before[linked], after[there]), 1)
+    return ratio
+
+
+@numba.njit(cache=True, nogil=True)
+def _carry_widest(next_of: np.ndarray, before: np.ndarray, after: np.ndarray) -> None:
+    """Make `before` the widest up to each object along its track, `after` the widest from it."""
+    for i in range(next_of.size):
+        if next_of[i] >= 0:
+            before[next_of[i]] = max(before[next_of[i]], before[i])
+    for i in range(next_of.size - 1, -1, -1):
+        if next_of[i] >= 0:
+            after[i] = max(after[i], after[next_of[i]])
+
+
+def _widest(next_of: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Largest section of the track of each object."""
+    chain = chains_of(next_of)
+    widest = np.zeros(chain.max() + 1, np.int64)
+    np.maximum.at(widest, chain, sizes)
+    return widest[chain]
 
 
 def _join_caps(
@@ -125,9 +182,13 @@ def _join_caps(
         below, above, shared = table
         smaller = np.minimum(sizes[below], sizes[above])
         longer = np.maximum(length[below], length[above])
-        cap = np.where(sizes[below] < sizes[above], length[below], length[above])
+        is_cap = sizes[below] < sizes[above]
+        cap = np.where(is_cap, length[below], length[above])
         fits = (below > 0) & (above > 0) & (next_of[below] < 0) & ~has_source[above]
         fits &= (cap <= 2) & (longer > cap) & (2 * shared > smaller)
+        # What has bodies on both sides is no pole but a piece of one that goes on there.
+        top, bottom = above[fits & ~is_cap], below[fits & is_cap]
+        fits &= ~np.isin(np.where(is_cap, below, above), np.intersect1d(top, bottom))
         here, there = sparse_assignment(below[fits], above[fits], -shared[fits], missing=0.0)
         next_of[here] = there
         has_source[there] = True

@@ -12,7 +12,7 @@ import numba
 import numpy as np
 
 from .overlaps import grown, pair_counts, slot_of
-from .slice_linking import Objects2D
+from .slice_linking import NECK, Objects2D
 from .views import VIEWS, View, from_view
 
 
@@ -73,8 +73,9 @@ def track_graph(views: Mapping[View, Tracks]) -> TrackGraph:
     what lies on the lines that both views could see: positive for a Dice index above one half.
     Pieces of a track that broke, a half of a cut object and a body seen whole all agree by it.
     Two tracks of one view speak against each other by the smaller of their sections in every
-    slice that shows both. Such evidence against is added for every two tracks that both agree
-    with a third, since that may have merged them.
+    slice that shows both, and by the smaller track if one begins where the other has ended and
+    both taper to a neck between them. Such evidence against is added for every two tracks that
+    both agree with a third, since that may have merged them.
     """
     sections = cross_sections(views)
     n = len(sections.lows)
@@ -184,6 +185,7 @@ def _weigh(
         p, q = first[k], second[k]
         if axis_of[p] == axis_of[q]:
             axis = axis_of[p]
+            weights[k] -= _bottleneck(p, q, axis, counts, offsets, lows, highs)
             low, high = max(lows[p, axis], lows[q, axis]), min(highs[p, axis], highs[q, axis])
             for i in range(low, high + 1):
                 here = counts[offsets[p, axis] + i - lows[p, axis]]
@@ -200,6 +202,33 @@ def _weigh(
                     visible += counts[offsets[own, axis] + i - lows[own, axis]]
         weights[k] = 2 * shared[k] - visible / 2
     return weights
+
+
+@numba.njit(cache=True, nogil=True)
+def _bottleneck(
+    p: int,
+    q: int,
+    axis: int,
+    counts: np.ndarray,
+    offsets: np.ndarray,
+    lows: np.ndarray,
+    highs: np.ndarray,
+) -> float:
+    """Volume of the smaller of two tracks, one above the other, if both taper where they meet."""
+    if lows[p, axis] > lows[q, axis]:
+        p, q = q, p
+    if highs[p, axis] >= lows[q, axis]:
+        return 0.0
+    volumes, widest = np.zeros(2), np.zeros(2)
+    for side, t in enumerate((p, q)):
+        for i in range(highs[t, axis] - lows[t, axis] + 1):
+            size = counts[offsets[t, axis] + i]
+            volumes[side] += size
+            widest[side] = max(widest[side], size)
+    end = counts[offsets[p, axis] + highs[p, axis] - lows[p, axis]]
+    begin = counts[offsets[q, axis]]
+    neck = max(end / widest[0], begin / widest[1])
+    return max(0.0, 1.0 - neck / NECK) * min(volumes[0], volumes[1])
 
 
 @numba.njit(cache=True, nogil=True)
