@@ -40,7 +40,7 @@ def importance_plate(explanation: Explanation) -> Plate:
     """Draw each feature's importance, grouped, the states side by side."""
     table, states = explanation.importance, explanation.states
     order = _by_group(table)
-    figure = sheet(SINGLE if len(states) == 1 else 120, 16 + 4.6 * len(order))
+    figure = sheet(SINGLE if len(states) == 1 else 108, 16 + 4.6 * len(order))
     (axes,) = axes_of(figure, 1, 1)
     height = 0.8 / len(states)
     for k, state in enumerate(states):
@@ -171,7 +171,7 @@ def _cluster_words(explanation: Explanation, state: str, cluster: dict[str, Any]
     if abs(first["direction"]) > 0.5:
         way = f"more where {'larger' if first['direction'] > 0 else 'smaller'}"
     alike = f"; too like {listing(o['feature'] for o in others)} to tell apart" if others else ""
-    return f"{first['feature']} ({way}, {number(100 * cluster['shap'])} points{alike})"
+    return f"{first['feature']} ({way}, {number(100 * cluster['shap'])} pp{alike})"
 
 
 def _set_figure(explanation: Explanation, table: pd.DataFrame, shadow: bool) -> Figure:

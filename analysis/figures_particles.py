@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import NullFormatter, ScalarFormatter
 from scipy import stats
 
 from .figures import (
@@ -243,6 +244,8 @@ def confidence_plate(fusion: pd.DataFrame) -> Plate:
     right.scatter(confidence, diameter, s=6, lw=0, alpha=0.4, color=STATE_COLOURS[0],
                   rasterized=len(known) > 3000)  # fmt: skip
     right.set_yscale("log")
+    right.yaxis.set_major_formatter(ScalarFormatter())
+    right.yaxis.set_minor_formatter(NullFormatter())
     right.set_xlabel("agreement, mean of the views (IoU)")
     right.set_ylabel("equivalent diameter (µm)")
     low = known.loc[known["confidence"] < 0.5].sort_values("confidence")

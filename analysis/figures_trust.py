@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from .feature_sets import rank_correlation
 from .feature_table import COLUMNS, CONSEQUENCES
@@ -218,6 +219,8 @@ def interaction_plate(explanation: Explanation, most: int = 8) -> Plate:
 def difference_plate(explanation: Explanation) -> Plate:
     """Draw the change of each importance between two states, absolute and as a share."""
     table = explanation.differences
+    runs = explanation.runs.loc[explanation.runs["kind"] == "subset", "run"].nunique()
+    reach = float(stats.t.ppf(0.975, runs - 1))
     steps = list(dict.fromkeys(zip(table["state_a"], table["state_b"], strict=True)))
     order = list(explanation.importance.groupby("feature")["mean"].mean().sort_values().index[::-1])
     figure = sheet(DOUBLE, (18 + 4.2 * len(order)) * len(steps))
@@ -237,7 +240,7 @@ def difference_plate(explanation: Explanation) -> Plate:
             axes.errorbar(
                 mean,
                 at,
-                xerr=196 * own["error"],
+                xerr=100 * reach * own["error"],
                 fmt="none",
                 ecolor=MUTED,
                 elinewidth=0.6,

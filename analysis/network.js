@@ -101,7 +101,10 @@ for (const host of document.querySelectorAll(".network")) {
         if (k & (1 << axis)) continue;
         const p = screen(project(corner(k))), q = screen(project(corner(k | (1 << axis))));
         context.beginPath(); context.moveTo(...p); context.lineTo(...q); context.stroke();
-        if (k === 0) context.fillText(`${"XYZ"[axis]} ${box[axis].toFixed(0)} µm`, q[0] + 4, q[1] - 4);
+        if (k > 0) continue;
+        const text = `${"XYZ"[axis]} ${box[axis].toFixed(0)} µm`;
+        const room = canvas.clientWidth - context.measureText(text).width - 4;
+        context.fillText(text, Math.max(4, Math.min(q[0] + 4, room)), q[1] - 4);
       }
   }
 

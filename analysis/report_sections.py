@@ -16,7 +16,6 @@ from .figures_slices import slices_plate
 from .network_figure import network_plate, scene
 from .state_comparison import spearman
 from .wording import (
-    capital,
     fixed,
     in_state,
     listing,
@@ -41,8 +40,8 @@ class Section:
 
     Attributes
     ----------
-    id, question, answer
-        Anchor, heading, and the sentences under it.
+    id, question, answers
+        Anchor, heading, and the sentences under it, one for each state where there are several.
     plates
         Figures.
     notes
@@ -55,7 +54,7 @@ class Section:
 
     id: str
     question: str
-    answer: str = ""
+    answers: list[str] = field(default_factory=list)
     plates: list[Plate] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     networks: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -85,7 +84,7 @@ def count_section(
                 "left out of everything else"
             )
         answers.append(f"{words}.")
-    section = Section("count", "How many particles?", capital(answers))
+    section = Section("count", "How many particles?", answers)
     if volume is not None and labels is not None:
         section.plates.append(slices_plate(volume, labels, solid, spacing))
     if _many(whole):
@@ -97,17 +96,17 @@ def sure_section(fusion: pd.DataFrame | None) -> Section:
     """Answer how far the particles can be trusted."""
     section = Section("sure", "How sure are we of them?")
     if fusion is None or "confidence" not in fusion or not fusion["confidence"].notna().any():
-        section.answer = (
+        section.answers = [
             "Not known: the particles were given to this run, not found by it in three views that "
             "could agree or disagree."
-        )
+        ]
         return section
     confidence = fusion["confidence"].dropna()
-    section.answer = (
+    section.answers = [
         f"The three views were segmented apart. Their agreement on a particle has a median of "
         f"{fixed(confidence.median())} (1: the same voxels), and reaches 0.5 for "
         f"{percent(float((confidence >= 0.5).mean()))} of the particles."
-    )
+    ]
     section.plates.append(figures_particles.confidence_plate(fusion))
     return section
 
@@ -117,7 +116,7 @@ def damage_section(tables: Tables) -> Section:
     known = {s: t.dropna(subset=["Damage"]) for s, t in whole_particles(tables).items()}
     section = Section("damage", "How damaged are they?")
     if not _many(known):
-        section.answer = "Too few particles with a known Damage to say."
+        section.answers = ["Too few particles with a known Damage to say."]
         return section
     answers = []
     for state, table in known.items():
@@ -128,7 +127,7 @@ def damage_section(tables: Tables) -> Section:
             f"intact (below 2\u202f%), and {percent(float((damage > 0.2).mean()))} have lost more "
             "than a fifth."
         )
-    section.answer = capital(answers)
+    section.answers = answers
     section.plates.append(figures_particles.damage_plate(known))
     return section
 
@@ -139,10 +138,10 @@ def place_section(tables: Tables, contacts: Tables) -> Section:
     known = {s: t.dropna(subset=["Damage", "Z"]) for s, t in whole.items()}
     section = Section("place", "Where is the damage?")
     if _many(known):
-        section.answer = capital(_trend_words(s, t, list(tables)) for s, t in known.items())
+        section.answers = [_trend_words(s, t, list(tables)) for s, t in known.items()]
         section.plates.append(figures_particles.depth_plate(known))
     else:
-        section.answer = "Too few particles with a known Damage to say."
+        section.answers = ["Too few particles with a known Damage to say."]
     for state, table in tables.items():
         shown, touching = _first_volume(table, contacts.get(state))
         if shown[["X", "Y", "Z", "Volume"]].dropna().empty:
@@ -166,9 +165,9 @@ def why_section(tables: Tables, explanation: Explanation | None, reason: str) ->
     """Answer what Damage depends on."""
     section, whole = Section("why", "Why?"), whole_particles(tables)
     if explanation is None:
-        section.answer = f"No forest was fitted. {reason}".strip()
+        section.answers = [f"No forest was fitted. {reason}".strip()]
     else:
-        section.answer = capital(figures_model.driver_words(explanation))
+        section.answers = figures_model.driver_words(explanation)
         section.plates += [
             figures_model.importance_plate(explanation),
             figures_model.cluster_plate(explanation),
@@ -209,7 +208,7 @@ def trust_section(explanation: Explanation) -> Section:
         "In every forest the SHAP values of each particle add up to its prediction (largest gap "
         f"{worst:.0e})."
     )
-    section = Section("trust", "Does it hold up?", capital(answers), notes=list(explanation.notes))
+    section = Section("trust", "Does it hold up?", answers, notes=list(explanation.notes))
     section.plates += [
         figures_trust.fit_plate(explanation),
         figures_trust.stability_plate(explanation),
@@ -226,7 +225,7 @@ def change_section(tables: Tables, explanation: Explanation | None) -> Section:
     if explanation is not None and len(explanation.states) > 1:
         answers += figures_trust.change_words(explanation)
         section.plates.append(figures_trust.difference_plate(explanation))
-    section.answer = capital(answers)
+    section.answers = answers
     return section
 
 
