@@ -279,7 +279,7 @@ def _step_words(own: pd.DataFrame, a: str, b: str, scale: str) -> str:
     sure = own[own["p_particles"] < 0.05].sort_values("mean", key=np.abs, ascending=False)
     only_seeds = int(((own["p_seeds"] < 0.05) & (own["p_particles"] >= 0.05)).sum())
     doubt = (
-        f" ({only_seeds} more differ between the seeds only, which other particles need not repeat)"
+        f" ({only_seeds} differ beyond the forests' chance, but not beyond that of the particles)"
         if only_seeds
         else ""
     )

@@ -13,8 +13,8 @@ from .shap_values import interactions_of, permutation_drops, shap_of
 
 SUBSET_SIZE = 500
 HELD_OUT = 0.05
-# Beyond this many rows a random sample of the training rows gives mean |SHAP|: its sampling error
-# is about 1 %, far below the spread over seeds, and TreeSHAP costs more than the fit.
+# Beyond this many rows mean |SHAP| is taken over a random sample of the training rows: TreeSHAP
+# costs as much as the fit, and the sample is off by a few per cent where seeds differ by ten.
 SHAP_ROWS = 5000
 INTERACTION_ROWS = 100
 INTERACTION_RUNS = 3

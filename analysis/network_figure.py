@@ -27,7 +27,9 @@ _VECTOR_UP_TO = 4000
 
 
 @styled
-def network_plate(table: pd.DataFrame, contacts: pd.DataFrame | None) -> Plate:
+def network_plate(
+    table: pd.DataFrame, contacts: pd.DataFrame | None, top: float | None = None
+) -> Plate:
     """Draw particles as balls coloured by Damage and their contacts as lines.
 
     Parameters
@@ -36,6 +38,8 @@ def network_plate(table: pd.DataFrame, contacts: pd.DataFrame | None) -> Plate:
         One state's table of `measure`.
     contacts
         source, target (labels) and area (um2); None: no lines.
+    top
+        Damage at the dark end of the colours, to compare states; None: `darkest` of the table.
 
     Returns
     -------
@@ -48,7 +52,7 @@ def network_plate(table: pd.DataFrame, contacts: pd.DataFrame | None) -> Plate:
     (axes,) = axes_of(figure, 1, 1)
     points, centre = nodes[["X", "Y", "Z"]].to_numpy(), _centre(nodes)
     seen = _project(points - centre)
-    top = _top(nodes)
+    top = darkest(table) if top is None else top
     depth = (seen[:, 2] - seen[:, 2].min()) / max(np.ptp(seen[:, 2]), 1e-9)
     raster = len(nodes) > _VECTOR_UP_TO
     if len(edges):
@@ -111,12 +115,14 @@ def network_plate(table: pd.DataFrame, contacts: pd.DataFrame | None) -> Plate:
     return Plate("network", "The particle network", says + ".", nodes, figure)
 
 
-def scene(table: pd.DataFrame, contacts: pd.DataFrame | None) -> dict[str, Any]:
+def scene(
+    table: pd.DataFrame, contacts: pd.DataFrame | None, top: float | None = None
+) -> dict[str, Any]:
     """Give the network as plain lists for the report's viewer.
 
     Parameters
     ----------
-    table, contacts
+    table, contacts, top
         As for `network_plate`.
 
     Returns
@@ -139,7 +145,7 @@ def scene(table: pd.DataFrame, contacts: pd.DataFrame | None) -> dict[str, Any]:
             )
         ],
         "edges": edges.tolist(),
-        "top": round(_top(nodes), 4),
+        "top": round(darkest(table) if top is None else top, 4),
         "unknown": UNKNOWN,
         "colours": ["#{:02x}{:02x}{:02x}".format(*c) for c in steps],
         "box": [round(float(v), 3) for v in np.ptp(nodes[["X", "Y", "Z"]].to_numpy(), axis=0)],
@@ -153,9 +159,9 @@ def _nodes(table: pd.DataFrame) -> pd.DataFrame:
     return nodes
 
 
-def _top(nodes: pd.DataFrame) -> float:
+def darkest(table: pd.DataFrame) -> float:
     """Give the Damage at the dark end of the colours: a few broken particles shall not set it."""
-    known = nodes["Damage"].dropna()
+    known = table["Damage"].dropna()
     return max(float(known.quantile(0.98)), 0.01) if len(known) else 1.0
 
 

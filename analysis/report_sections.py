@@ -13,7 +13,7 @@ from . import figures_model, figures_particles, figures_shap, figures_trust
 from .feature_table import COLUMNS
 from .figures import Plate, records, unit_of
 from .figures_slices import slices_plate
-from .network_figure import network_plate, scene
+from .network_figure import darkest, network_plate, scene
 from .state_comparison import spearman
 from .wording import (
     fixed,
@@ -142,11 +142,12 @@ def place_section(tables: Tables, contacts: Tables) -> Section:
         section.plates.append(figures_particles.depth_plate(known))
     else:
         section.answers = ["Too few particles with a known Damage to say."]
+    top = max(darkest(t) for t in tables.values())
     for state, table in tables.items():
         shown, touching = _first_volume(table, contacts.get(state))
         if shown[["X", "Y", "Z", "Volume"]].dropna().empty:
             continue
-        plate = network_plate(shown, touching)
+        plate = network_plate(shown, touching, top)
         if len(tables) > 1:
             plate = replace(
                 plate,
@@ -154,7 +155,7 @@ def place_section(tables: Tables, contacts: Tables) -> Section:
                 title=f"{plate.title}, {state_name(state)}",
             )
         section.plates.append(plate)
-        section.networks[plate.name] = scene(shown, touching)
+        section.networks[plate.name] = scene(shown, touching, top)
     angles = {"Yaw", "Pitch", "Elongation"}
     if _many(whole) and all(angles <= set(t.columns) for t in whole.values()):
         section.plates.append(figures_particles.orientation_plate(whole))
