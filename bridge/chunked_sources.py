@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from particlebridge.analysis.bad_files import check_declared_size, naming, shown
 
-from .bad_files import check_declared_size, naming
 from .missing_chunks import check_chunks
 from .voxel_size import Spacing, to_micrometres
 
@@ -96,8 +96,10 @@ def _read_zarr(path: Path) -> Read:
     _check_kind(node.dtype, node.shape, axes, path)
     foreign = sorted(set(_codecs(node.metadata.to_dict())) - _CODECS)
     if foreign:
-        raise ValueError(f"{path}: its chunks are coded by {foreign[0]}, which is not accepted; "
-                         "write it again with zstd, gzip or blosc")  # fmt: skip
+        raise ValueError(
+            f"{path}: its chunks are coded by '{shown(foreign[0])}', which is not accepted; "
+            "write it again with zstd, gzip or blosc"
+        )
     cell = node.shards or node.chunks
     folder = path / node.path
     sizes = {
@@ -139,12 +141,12 @@ def _best_level(group: "zarr.Group", path: Path) -> "tuple[zarr.Array[Any], str,
     level = image["datasets"][0]
     name = level["path"]
     if not isinstance(name, str) or ".." in PurePosixPath(name).parts or name.startswith("/"):
-        raise ValueError(f"its multiscales name the level {str(name)[:50]!r}")
+        raise ValueError(f"its multiscales name the level '{shown(str(name))}'")
     if name not in group:
-        raise ValueError(f"its finest level {name!r} is missing")
+        raise ValueError(f"its finest level '{shown(name)}' is missing")
     array = group[name]
     if not isinstance(array, zarr.Array):
-        raise ValueError(f"its finest level {name!r} is no array")
+        raise ValueError(f"its finest level '{shown(name)}' is no array")
     entries = [a if isinstance(a, dict) else {"name": a} for a in image.get("axes") or []]
     axes = "".join(str(entry.get("name")).upper() for entry in entries)
     if len(axes) != array.ndim or len(set(axes)) < len(axes) or set(axes) - set("TCZYX"):
@@ -300,5 +302,5 @@ def _check_grid(
 
 
 def _some(names: Iterable[str]) -> str:
-    shown = [repr(name)[1:-1][:60] for name in names]
-    return ", ".join(shown[:5]) + (", ..." if len(shown) > 5 else "") if shown else "nothing"
+    listed = [shown(name) for name in names]
+    return ", ".join(listed[:5]) + (", ..." if len(listed) > 5 else "") if listed else "nothing"

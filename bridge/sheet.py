@@ -1,13 +1,15 @@
 """A CSV sheet that lists many volumes: path, and if wanted voxel_size, state and group."""
 
-import math
 import os
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
+from particlebridge.analysis.bad_files import naming, shown
 
+from .chunked_sources import split_dataset
 from .voxel_size import Spacing, parse_voxel_size
 
 
@@ -59,43 +61,46 @@ def list_items(
 def _read_sheet(sheet: Path, voxel_size: Spacing | None) -> list[Item]:
     if not sheet.exists():
         raise FileNotFoundError(f"{sheet}: no such sheet")
-    try:
+    with naming(sheet, "cannot be read as CSV", "save it again"):
         table = pd.read_csv(sheet, dtype=str, keep_default_na=False)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise ValueError(f"{sheet}: cannot be read as CSV ({error})") from error
     if "path" not in table or table.empty:
         raise ValueError(f"{sheet}: needs a column 'path' and at least one row")
     items = []
     for number, row in enumerate(table.to_dict("records"), start=2):
-        if not row["path"].strip():
-            raise ValueError(f"{sheet}: line {number} names no path")
-        size = row.get("voxel_size", "")
-        path = sheet.parent / row["path"].strip()
-        items.append(
-            Item(
-                path,
-                _stem(path),
-                parse_voxel_size(size) if size else voxel_size,
-                row.get("state", "").strip(),
-                row.get("group", "").strip(),
-            )
-        )
+        cells = {str(key): str(value).strip() for key, value in row.items()}
+        path = sheet.parent / cells["path"]
+        if not cells["path"] or not cells["path"].isprintable():
+            raise ValueError(f"{sheet}: line {number} names no path; write the volume's file there")
+        size = voxel_size
+        if cells.get("voxel_size"):
+            try:
+                size = parse_voxel_size(cells["voxel_size"])
+            except ValueError as error:
+                raise ValueError(f"{sheet}: line {number}: {shown(str(error), 200)}") from None
+        items.append(Item(path, _stem(path), size, cells.get("state", ""), cells.get("group", "")))
     return items
 
 
 def _stem(path: Path) -> str:
-    name = path.name.removesuffix(".gz")
+    """Name a volume's folder of results: it must never lie outside the run's own."""
+    file, dataset = split_dataset(path)
+    name = file.name.removesuffix(".gz")
     for suffix in (".ome.tiff", ".ome.tif", ".ome.zarr"):
         name = name.removesuffix(suffix)
-    return Path(name).stem or "volume"
+    stem = Path(name).stem.strip(". ")
+    return "_".join(filter(None, [stem, dataset.rpartition("/")[2].strip(". ")])) or "volume"
 
 
 def _distinct(items: list[Item]) -> list[Item]:
-    width = math.ceil(math.log10(len(items) + 1))
-    names = [item.name for item in items]
-    return [
-        item
-        if names.count(item.name) == 1
-        else Item(item.path, f"{item.name}_{i:0{width}d}", item.voxel_size, item.state, item.group)
-        for i, item in enumerate(items, start=1)
-    ]
+    """Give each item a name of its own; case does not tell folders apart everywhere."""
+    width = len(str(len(items)))
+    held = Counter(item.name.casefold() for item in items)
+    taken = set(held)
+    found = []
+    for i, item in enumerate(items, start=1):
+        name = item.name
+        while held[item.name.casefold()] > 1 and (name == item.name or name.casefold() in taken):
+            name = f"{name}_{i:0{width}d}"
+        taken.add(name.casefold())
+        found.append(replace(item, name=name))
+    return found

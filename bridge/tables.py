@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 from particlebridge.analysis import atomic_path
+from particlebridge.analysis.bad_files import naming, shown
 
 
 def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
@@ -31,10 +32,8 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such table")
-    try:
+    with naming(path, "cannot be read as CSV", "save it again"):
         table = pd.read_csv(path)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: cannot be read as CSV ({error})") from error
     if "label" not in table:
         raise ValueError(f"{path}: has no column 'label'; give a features.csv of measure or run")
     words = [
@@ -44,5 +43,5 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
         and not pd.api.types.is_bool_dtype(table[c])
     ]  # fmt: skip
     if words:
-        raise ValueError(f"{path}: column '{words[0]}' holds words where numbers are needed")
+        raise ValueError(f"{path}: column '{shown(words[0])}' holds words where numbers are needed")
     return table

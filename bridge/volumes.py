@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 import tifffile
+from particlebridge.analysis.bad_files import check_declared_size, naming
 
-from .bad_files import check_declared_size, naming
 from .chunked_sources import is_chunked, read_chunked, split_dataset
 from .tiff_metadata import spacing_of
 from .voxel_size import Spacing, check_spacing
@@ -135,8 +135,9 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
         If the file cannot be read, or holds fractions or numbers that do not fit.
     """
     path = _existing(path)
-    data, _, _ = _read_array(path)
-    data = data.reshape([n for n in data.shape if n > 1] or [1])
+    data, axes, _ = _read_array(path)
+    check_numbers(data, path)
+    data = data.reshape([n for n, a in zip(data.shape, axes, strict=True) if n > 1 or a in "ZYX"])
     if data.ndim not in (2, 3):
         raise ValueError(f"{path}: labels must be 2-D or 3-D, found shape {data.shape}")
     if data.dtype.kind == "f":
@@ -146,9 +147,7 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
                 f"{path}: holds fractions or NaN, so it is not a label image; "
                 "save labels as 16-bit or 32-bit whole numbers"
             )
-    elif data.dtype.kind not in "iub":
-        raise ValueError(f"{path}: labels of type {data.dtype} cannot be used; save 16-bit TIFF")
-    if data.size and (data.max() > np.iinfo(np.int32).max or data.min() < 0):
+    if data.max() > np.iinfo(np.int32).max or data.min() < 0:
         raise ValueError(f"{path}: labels must lie between 0 and 2147483647")
     return data.astype(np.int32)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from particlebridge.analysis.bad_files import reason, shown
 
 from .geojson import regions_of_geojson, regions_of_labelme
 from .imagej_rois import read_rois
@@ -82,16 +83,17 @@ def read_annotations(
         present = np.flatnonzero(sizes[1:]) + 1
         return Annotations(labels, pd.DataFrame({"label": present, "area": sizes[present]}), ())
     by_image = read_regions(path)
+    names = ", ".join(shown(name) for name in list(by_image)[:5])
+    if not by_image:
+        raise ValueError(f"{path} annotates no image; save the annotations again")
     if image is None and len(by_image) > 1:
-        names = ", ".join(list(by_image)[:5])
         raise ValueError(f"{path} annotates {len(by_image)} images ({names}); say which")
     name = next(iter(by_image)) if image is None else find_image(by_image, image)
     if name is None:
-        names = ", ".join(list(by_image)[:5])
         raise ValueError(f"{path} does not annotate {image}; it knows {names}")
     if shape is None:
         raise ValueError(f"{path} does not tell how large the image is; give its shape")
-    return annotate(by_image[name], shape, f"{path}, image {name}" if name else str(path))
+    return annotate(by_image[name], shape, f"{path}, image {shown(name)}" if name else str(path))
 
 
 def read_regions(path: str | os.PathLike[str]) -> dict[str, list[Region]]:
@@ -130,7 +132,7 @@ def read_regions(path: str | os.PathLike[str]) -> dict[str, list[Region]]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not JSON ({error}); save it again") from error
+        raise ValueError(f"{path} is not JSON ({reason(error)}); save it again") from error
     if not entries or not isinstance(entries, dict | list):
         raise ValueError(f"{path} holds no annotations; save the VIA project or GeoJSON again")
     if isinstance(entries, dict) and "shapes" in entries:

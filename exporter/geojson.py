@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from particlebridge.analysis.bad_files import reason, shown
 
 from .rasterize import Region
 
@@ -44,7 +45,7 @@ def regions_of_geojson(entries: Any, path: Path) -> list[Region]:
         kind = geometry["type"]
         attributes = _attributes(feature.get("properties"))
         if kind not in _AREAS:
-            problem = f"is a {kind[:20]}, which has no area"
+            problem = f"is a {shown(kind, 20)}, which has no area"
             regions.append(Region(number, kind.lower(), attributes=attributes, problem=problem))
             continue
         coordinates: Any = geometry.get("coordinates")
@@ -52,7 +53,7 @@ def regions_of_geojson(entries: Any, path: Path) -> list[Region]:
         try:
             rings = tuple(_ring(points) for part in parts for points in part)
         except (TypeError, ValueError, KeyError, IndexError) as error:
-            raise ValueError(f"{where}: its coordinates are damaged ({error})") from error
+            raise ValueError(f"{where}: its coordinates are damaged ({reason(error)})") from error
         regions.append(Region(number, kind.lower(), rings=rings, attributes=attributes))
     return regions
 
@@ -99,8 +100,10 @@ def regions_of_labelme(entries: dict[str, Any], path: Path) -> list[Region]:
                 (top, left), (bottom, right) = ring
                 ring = np.array([(top, left), (top, right), (bottom, right), (bottom, left)])
         except (TypeError, ValueError, KeyError, IndexError) as error:
-            raise ValueError(f"{where}: its points are damaged ({error})") from error
-        problem = "" if kind in ("polygon", "rectangle") else f"is a {kind[:20]}, not an outline"
+            raise ValueError(f"{where}: its points are damaged ({reason(error)})") from error
+        problem = (
+            "" if kind in ("polygon", "rectangle") else f"is a {shown(kind, 20)}, not an outline"
+        )
         regions.append(Region(number, kind, rings=(ring,), attributes=attributes, problem=problem))
     return regions
 

@@ -4,12 +4,12 @@ import os
 import shutil
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 
 from particlebridge.analysis import atomic_path
+from particlebridge.analysis.bad_files import naming
 
 MAX_BYTES = 2 << 30
 """A frozen model cannot be larger: protobuf ends at 2 GiB."""
@@ -87,14 +87,12 @@ def opened(
     zip_path = Path(zip_path)
     if not zip_path.is_file():
         raise FileNotFoundError(f"{zip_path}: no such file; give the path of a model's .zip")
-    try:
-        with zipfile.ZipFile(zip_path) as archive:
-            _check(archive, zip_path, max_files)
-            yield archive
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise ValueError(
-            f"{zip_path} is not a whole zip file ({error}); copy or download it again"
-        ) from error
+    with (
+        naming(zip_path, "is not a whole zip file", "copy or download it again"),
+        zipfile.ZipFile(zip_path) as archive,
+    ):
+        _check(archive, zip_path, max_files)
+        yield archive
 
 
 def _check(archive: zipfile.ZipFile, zip_path: Path, max_files: int) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import tifffile
+from particlebridge.analysis.bad_files import check_declared_size, naming
 from PIL import Image
 
 if TYPE_CHECKING:
@@ -42,20 +43,19 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; check the path")
-    try:
+    with naming(path, "cannot be read as an image", "save it again"):
         if path.suffix.lower() in (".tif", ".tiff"):
-            image = np.asarray(tifffile.imread(path))
-            if image.size == 0:  # tifffile only logs a broken first page
-                raise ValueError("it has no pixels")
-            return image
+            with tifffile.TiffFile(path) as tif:
+                # tifffile only logs a broken first page.
+                if not tif.series or not tif.series[0].size:
+                    raise ValueError("it has no pixels")
+                check_declared_size(tif.series[0].nbytes, path.stat().st_size)
+                return np.asarray(tif.series[0].asarray())
         with Image.open(path) as picture:
             if picture.mode in ("1", "L", "I", "F", "RGB") or picture.mode.startswith("I;16"):
                 return np.asarray(picture)
             # A label image saved with a palette: the indices are the labels.
             return np.asarray(picture if picture.mode == "P" else picture.convert("RGB"))
-    except Exception as error:  # tifffile, imagecodecs and Pillow raise of any kind
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"{path} cannot be read as an image ({reason}); save it again") from error
 
 
 def gather_examples(

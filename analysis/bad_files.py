@@ -11,14 +11,18 @@ _MOST_PACKED = 1000
 _LONGEST = 200
 
 
+def shown(text: str, longest: int = 60) -> str:
+    """Show text of a stranger's file in a sentence: printable, in one line, not too long."""
+    line = "".join(c if c.isprintable() else " " for c in text[: 2 * longest])
+    line = " ".join(line.split())
+    return line if len(line) <= longest and len(text) <= 2 * longest else line[:longest] + "..."
+
+
 def reason(error: BaseException) -> str:
     """Say in one line what an error means."""
     if isinstance(error, MemoryError):
         return "it does not fit into memory"
-    text = "".join(c if c.isprintable() else " " for c in str(error))
-    text = " ".join(text.split())
-    if len(text) > _LONGEST:
-        text = text[:_LONGEST] + "..."
+    text = shown(str(error), _LONGEST)
     # The text of a KeyError is the key alone.
     named = isinstance(error, (ValueError, OSError, RuntimeError)) and text
     return text if named else f"{type(error).__name__} {text}".strip()
@@ -49,7 +53,7 @@ def naming(path: Path, what: str, mend: str) -> Iterator[None]:
         yield
     except Exception as error:
         own = isinstance(error, OSError) and error.filename is not None
-        if own or str(error).startswith(f"{path}: "):
+        if own or str(error).startswith(str(path)):
             raise
         raise ValueError(f"{path}: {what} ({reason(error)}); {mend}") from error
 
