@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 from particlebridge.analysis import atomic_path
+from particlebridge.analysis.bad_files import reason
 
 _PACKAGES = ("particlebridge", "numpy", "scikit-image", "scikit-learn", "shap", "stardist", "keras",
              "tensorflow")  # fmt: skip
@@ -132,13 +133,16 @@ class RunFolder:
         if not file.exists():
             return {}
         try:
-            record = json.loads(file.read_text("utf-8"))
-            stages = record.get("stages", {})
+            record: dict[str, Any] = json.loads(file.read_text("utf-8"))
+            stages, claims = record.get("stages", {}), record.get("claims", {})
+            entries = [*stages.values(), *claims.values(), record.get("estimated_diameter", {})]
+            if not all(isinstance(entry, dict) for entry in entries):
+                raise ValueError("an entry is no object")
             if not all("key" in entry for entry in stages.values()):
                 raise ValueError("stages without a key")
         except (ValueError, AttributeError, RecursionError) as error:
             raise ValueError(
-                f"{file}: is damaged ({error}); delete it to begin the run anew"
+                f"{file}: is damaged ({reason(error)}); delete it to begin the run anew"
             ) from error
         return record
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import tifffile
 from particlebridge.analysis.bad_files import check_declared_size, naming
+from particlebridge.analysis.tiff_pages import check_page_chain
 
 from .chunked_sources import is_chunked, read_chunked, split_dataset
 from .tiff_metadata import spacing_of
@@ -249,6 +250,7 @@ def _read_array(path: Path) -> tuple[np.ndarray, str, Spacing | None]:
 
 def _opened_tiff(path: Path) -> tifffile.TiffFile:
     with naming(path, "cannot be read as TIFF", "export it again"):
+        check_page_chain(path)
         tif = tifffile.TiffFile(path)
         if not tif.series:
             raise ValueError("no image inside")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tifffile
 from particlebridge.analysis.bad_files import check_declared_size, naming
+from particlebridge.analysis.tiff_pages import check_page_chain
 from PIL import Image
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
         raise FileNotFoundError(f"{path}: no such file; check the path")
     with naming(path, "cannot be read as an image", "save it again"):
         if path.suffix.lower() in (".tif", ".tiff"):
+            check_page_chain(path)
             with tifffile.TiffFile(path) as tif:
                 # tifffile only logs a broken first page.
                 if not tif.series or not tif.series[0].size:

@@ -1,0 +1,478 @@
+"""Every reader against damaged files: a valid result, or one sentence that names the file.
+
+Each case starts from a small valid file and changes bytes, fields or text of it. No other
+exception, no endless loop and no memory beyond ``MOST_MEMORY`` may come of it. In CI each case
+runs a few fixed examples; ``PARTICLEBRIDGE_FUZZ=long pytest tests/test_hostile_input.py`` runs
+many random ones.
+"""
+
+import contextlib
+import copy
+import csv
+import io
+import json
+import os
+import signal
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from particlebridge.bridge.run_folder import RunFolder
+from particlebridge.bridge.sheet import list_items
+from particlebridge.bridge.tables import read_table
+from particlebridge.bridge.volumes import is_image_stack, read_image, read_labels, read_volume
+from particlebridge.exporter import read_annotations, safe_zip, write_rois
+from particlebridge.exporter.model_record import ModelRecord, read_record
+from PIL import Image
+
+MOST_MEMORY = 512 << 20
+"""Bytes by which the process may grow while it reads a file of some kilobytes."""
+
+MOST_SECONDS = 20
+LONG = os.environ.get("PARTICLEBRIDGE_FUZZ") == "long"
+FUZZ = settings(
+    max_examples=int(os.environ.get("PARTICLEBRIDGE_FUZZ_EXAMPLES", "2000")) if LONG else 25,
+    derandomize=not LONG,
+    deadline=None,
+    database=None,
+    phases=list(Phase) if LONG else [Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+STACK = np.arange(3 * 4 * 5, dtype=np.uint16).reshape(3, 4, 5)
+LABELS = np.kron(np.array([[1, 0], [0, 2]], np.int32), np.ones((5, 5), np.int32))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A reader: the name of its file, how to write a valid one, how to read it whole."""
+
+    file: str
+    write: Callable[[Path], object]
+    read: Callable[[Path], object]
+
+
+# Reading whole, and what a valid result is
+
+
+def _volume(path: Path) -> None:
+    is_image_stack(path)
+    volume = read_volume(path)
+    assert volume.data.ndim == 3
+    assert volume.data.size > 0
+    assert volume.data.dtype.kind in "iufb"
+    assert all(np.isfinite(v) and v > 0 for v in volume.spacing)
+    np.asarray(volume.data).copy()
+
+
+def _labels(path: Path) -> None:
+    labels = read_labels(path)
+    assert labels.dtype == np.int32
+    assert labels.min() >= 0
+
+
+def _image(path: Path) -> None:
+    assert read_image(path).data.ndim in (2, 3)
+
+
+def _table(path: Path) -> None:
+    assert "label" in read_table(path)
+
+
+def _sheet(path: Path) -> None:
+    items = list_items([path])
+    names = [item.name for item in items]
+    assert len(set(names)) == len(names) > 0
+    assert all(Path(name).name == name and name not in ("", ".", "..") for name in names)
+
+
+def _run(path: Path) -> None:
+    run = RunFolder(path.parent)
+    run.is_done("fuse", {"a": 1}, [])
+    run.claim("views/xy", {"model": "nmc"})
+    with run.stage("fuse", {"a": 1}):
+        pass
+
+
+def _zip(path: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        inner = safe_zip.extract(path, Path(folder) / "inner")
+        assert all(inner in file.parents for file in inner.rglob("*"))
+
+
+def _annotations(path: Path) -> None:
+    found = read_annotations(path, (32, 32), image=None)
+    assert found.labels.shape == (32, 32)
+    assert set(np.unique(found.labels)) - {0} == set(found.table.get("label", []))
+
+
+def _label_image(path: Path) -> None:
+    assert read_annotations(path).labels.dtype == np.int32
+
+
+# Valid files
+
+
+def _imagej(path: Path) -> None:
+    details = {"axes": "ZYX", "spacing": 0.2, "unit": "um"}
+    tifffile.imwrite(path, STACK, imagej=True, resolution=(10, 10), metadata=details)
+
+
+def _ome(path: Path) -> None:
+    sizes = {f"PhysicalSize{a}": 70 for a in "XYZ"} | {f"PhysicalSize{a}Unit": "nm" for a in "XYZ"}
+    tifffile.imwrite(path, STACK, ome=True, metadata={"axes": "ZYX", **sizes})
+
+
+def _deflated(path: Path) -> None:
+    tifffile.imwrite(path, STACK, compression="zlib", photometric="minisblack")
+
+
+def _hdf5(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        dataset = file.create_dataset("grey", data=STACK, chunks=(2, 2, 5), compression="gzip")
+        dataset.attrs["element_size_um"] = (0.3, 0.2, 0.1)
+
+
+def _run_json(path: Path) -> None:
+    with RunFolder(path.parent).stage("fuse", {"a": 1}) as notes:
+        notes["particles"] = 3
+    RunFolder(path.parent).claim("views/xy", {"model": "nmc", "thresholds": [0.5, 0.4]})
+
+
+def _zipped(path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("saved_model.pb", bytes(range(256)) * 4)
+        archive.writestr("variables/variables.index", b"index")
+
+
+def _rois(path: Path) -> None:
+    write_rois(LABELS, path)
+
+
+def _write_json(document: Any) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        path.write_text(json.dumps(document))
+
+    return write
+
+
+POLYGON = {"name": "polygon", "all_points_x": [1, 9, 9, 1], "all_points_y": [1, 1, 8, 8]}
+CIRCLE = {"name": "circle", "cx": 20, "cy": 20, "r": 4}
+VIA = {
+    "_via_img_metadata": {
+        "a.png9": {
+            "filename": "a.png",
+            "size": 9,
+            "regions": [
+                {"shape_attributes": POLYGON, "region_attributes": {"type": "particle"}},
+                {"shape_attributes": CIRCLE, "region_attributes": {"ok": {"a": True}}},
+            ],
+            "file_attributes": {},
+        }
+    }
+}
+GEOJSON = {
+    "type": "FeatureCollection",
+    "features": [
+        {
+            "type": "Feature",
+            "geometry": {"type": "Polygon", "coordinates": [[[1, 1], [9, 1], [9, 9], [1, 1]]]},
+            "properties": {"classification": {"name": "particle"}},
+        }
+    ],
+}
+LABELME = {
+    "shapes": [
+        {"label": "a", "points": [[1, 1], [9, 1], [9, 9]], "shape_type": "polygon"},
+        {"label": "b", "points": [[20, 20], [24, 20]], "shape_type": "circle"},
+    ]
+}
+RUN = {
+    "settings": {"model": "nmc"},
+    "claims": {"views/xy": {"model": "nmc", "thresholds": [0.5, 0.4]}},
+    "stages": {"fuse": {"key": "0123456789abcdef", "seconds": 1.5, "particles": 3}},
+}
+RECORD = json.loads(json.dumps(asdict(ModelRecord(grid=(2, 2), rays=32))))
+VIA_TABLE = [
+    ["filename", "file_size", "region_shape_attributes", "region_attributes"],
+    ["a.png", "9", json.dumps(POLYGON), "{}"],
+    ["a.png", "9", json.dumps(CIRCLE), json.dumps({"a": "b"})],
+]
+SHEET = [
+    ["path", "voxel_size", "state", "group"],
+    ["a.tif", "0.1,0.07,0.07", "10", "x"],
+    ["b.tif", "0.07", "50", "y"],
+]
+FEATURES = [["label", "Volume", "Damage", "state"], ["1", "2.5", "0.1", "a"], ["2", "3", "", "b"]]
+
+BYTES = {
+    "imagej tiff": Case("a.tif", _imagej, _volume),
+    "ome tiff": Case("a.ome.tif", _ome, _volume),
+    "deflated tiff": Case("a.tif", _deflated, _labels),
+    "tiff of labels to train on": Case("a.tif", _deflated, _label_image),
+    "npy": Case("a.npy", lambda path: np.save(path, STACK), _volume),
+    "png": Case("a.png", lambda p: Image.fromarray(LABELS.astype(np.uint8)).save(p), _image),
+    "png of labels to train on": Case(
+        "a.png", lambda p: Image.fromarray(LABELS.astype(np.uint8)).save(p), _label_image
+    ),
+    "hdf5": Case("a.h5", _hdf5, _volume),
+    "zip": Case("a.zip", _zipped, _zip),
+    "roi set": Case("a.zip", _rois, _annotations),
+    "via json": Case("a.json", _write_json(VIA), _annotations),
+    "run.json": Case("run.json", _run_json, _run),
+    "csv sheet": Case("a.csv", lambda p: _write_rows(p, SHEET), _sheet),
+    "csv table": Case("a.csv", lambda p: _write_rows(p, FEATURES), _table),
+}
+FIELDS = {
+    "via json": (VIA, Case("a.json", _write_json(VIA), _annotations)),
+    "geojson": (GEOJSON, Case("a.geojson", _write_json(GEOJSON), _annotations)),
+    "labelme": (LABELME, Case("a.json", _write_json(LABELME), _annotations)),
+    "run.json": (RUN, Case("run.json", _write_json(RUN), _run)),
+    "model record": (RECORD, Case("particlebridge.json", _write_json(RECORD), read_record)),
+}
+TABLES = {
+    "sheet": (SHEET, Case("a.csv", lambda p: None, _sheet)),
+    "features": (FEATURES, Case("a.csv", lambda p: None, _table)),
+    "via csv": (VIA_TABLE, Case("a.csv", lambda p: None, _annotations)),
+}
+
+# Damage
+
+JUNK = st.sampled_from(
+    [None, True, "", "x" * 3000, "\x00\n", "..", "nan", "1e999", 0, -1, 1, 3, 2**31, 2**63, 10**30,
+     1e308, 1e-320, float("nan"), float("inf"), [], {}, [[]], [None], {"a": {}}, [0] * 300,
+     [2**40] * 3]
+).map(copy.deepcopy)  # fmt: skip
+EDGES = st.sampled_from(
+    [b"\x00" * 4, b"\xff" * 4, b"\xff" * 8, b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f", b"\x00\x00",
+     b"\x01\x00\x00\x00", b"\x00\x00\x00\x80", b"\n", b'"', b",", b"\xc3"]
+)  # fmt: skip
+PLACE = st.integers(0, 1 << 20)
+EDITS = st.lists(
+    st.one_of(
+        st.tuples(st.just("flip"), PLACE, st.integers(0, 7)),
+        st.tuples(st.just("set"), PLACE, EDGES),
+        st.tuples(st.just("cut"), PLACE, st.none()),
+        st.tuples(st.just("insert"), PLACE, st.binary(min_size=1, max_size=9)),
+        st.tuples(st.just("drop"), PLACE, st.integers(1, 40)),
+        st.tuples(st.just("repeat"), PLACE, st.integers(1, 2000)),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def _damaged(data: bytes, edits: list[tuple[str, int, Any]]) -> bytes:
+    for kind, anywhere, what in edits:
+        at = anywhere % max(len(data), 1)
+        head, tail = data[:at], data[at:]
+        if kind == "flip" and tail:
+            data = head + bytes([tail[0] ^ (1 << what)]) + tail[1:]
+        elif kind == "set":
+            data = head + what + tail[len(what) :]
+        elif kind == "cut":
+            data = head
+        elif kind == "insert":
+            data = head + what + tail
+        elif kind == "drop":
+            data = head + tail[what:]
+        else:
+            data = head + tail[:8] * what + tail
+    return data
+
+
+def _places(document: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Walk all places of a JSON document."""
+    yield here
+    if isinstance(document, (dict, list)):
+        entries = document.items() if isinstance(document, dict) else enumerate(document)
+        for key, value in entries:
+            yield from _places(value, (*here, key))
+
+
+@st.composite
+def _broken(draw: st.DrawFn, document: Any) -> Any:
+    """Replace, remove or double one to three places of a JSON document."""
+    document = copy.deepcopy(document)
+    for _ in range(draw(st.integers(1, 3))):
+        *way, last = draw(st.sampled_from(list(_places(document)))) or (None,)
+        if last is None:
+            if draw(st.integers(0, 9)) == 0:
+                return draw(JUNK)
+            continue
+        holder = document
+        for key in way:
+            holder = holder[key]
+        match draw(st.sampled_from(["set", "remove", "double"])):
+            case "set":
+                holder[last] = draw(JUNK)
+            case "remove":
+                del holder[last]
+            case "double" if isinstance(holder, list):
+                holder.append(holder[last])
+            case _:
+                holder[str(draw(JUNK))[:50]] = holder[last] if isinstance(holder, dict) else 0
+    return document
+
+
+def _write_rows(path: Path, rows: list[list[Any]]) -> None:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    path.write_text(text.getvalue(), errors="replace")
+
+
+# The property
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _little_memory() -> Iterator[None]:
+    """Let an absurd allocation fail instead of taking the machine's memory."""
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (held + (4 << 30), before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+class _Endless(BaseException):
+    """No reader may take this for one of its own errors."""
+
+
+@contextlib.contextmanager
+def _limits() -> Iterator[None]:
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    def stop(*_: Any) -> None:
+        raise _Endless(f"still reading after {MOST_SECONDS} s")
+
+    usual = signal.signal(signal.SIGALRM, stop)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    signal.alarm(MOST_SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, usual)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) << 10
+    assert grown < MOST_MEMORY, f"grew by {grown:,} bytes"
+
+
+def _endure(read: Callable[[Path], object], path: Path) -> None:
+    """Read a damaged file: it must work, or fail by one sentence that names it."""
+    with _limits():
+        try:
+            read(path)
+        except (ValueError, OSError) as error:
+            text = str(error)
+            assert "\n" not in text, text
+            assert path.name in text or path.parent.name in text, f"names no file: {text}"
+            assert len(text) < 1500, f"too long: {text[:300]}"
+            cause = error.__cause__
+            assert not isinstance(error, UnicodeError), "a decoder's own error"
+            assert not isinstance(cause, MemoryError), repr(cause)
+
+
+@pytest.mark.parametrize("name", BYTES)
+@FUZZ
+@given(edits=EDITS)
+def test_changed_bytes(name: str, edits: list[tuple[str, int, Any]]) -> None:
+    case = BYTES[name]
+    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+        path = Path(folder) / case.file
+        case.write(path)
+        case.read(path)
+        case.write(path)
+        path.write_bytes(_damaged(path.read_bytes(), edits))
+        _endure(case.read, path)
+
+
+@pytest.mark.parametrize("name", FIELDS)
+@FUZZ
+@given(data=st.data())
+def test_changed_json_fields(name: str, data: st.DataObject) -> None:
+    document, case = FIELDS[name]
+    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+        path = Path(folder) / case.file
+        case.write(path)
+        path.write_text(json.dumps(data.draw(_broken(document))))
+        _endure(case.read, path)
+
+
+@pytest.mark.parametrize("name", TABLES)
+@FUZZ
+@given(data=st.data())
+def test_changed_cells(name: str, data: st.DataObject) -> None:
+    rows, case = TABLES[name]
+    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+        path = Path(folder) / case.file
+        _write_rows(path, rows)
+        case.read(path)
+        broken = data.draw(_broken(rows))
+        broken = broken if isinstance(broken, list) else [[broken]]
+        _write_rows(path, [row if isinstance(row, list) else [row] for row in broken])
+        _endure(case.read, path)
+
+
+@FUZZ
+@given(data=st.data())
+def test_changed_ome_xml(data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+        path = Path(folder) / "a.ome.tif"
+        _ome(path)
+        with tifffile.TiffFile(path) as tif:
+            xml = str(tif.ome_metadata)
+        words = xml.split('"')
+        for _ in range(data.draw(st.integers(1, 3))):
+            at = data.draw(st.integers(0, len(words) - 1))
+            junk = str(data.draw(JUNK))
+            words[at] = junk if data.draw(st.booleans()) else words[at] + junk
+        changed = '"'.join(words).replace("\x00", "?").encode("ascii", "replace")
+        tifffile.imwrite(path, STACK, description=changed, metadata=None, photometric=1)
+        _endure(_volume, path)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@FUZZ
+@given(data=st.data())
+def test_changed_zarr(version: Any, data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+        path = Path(folder) / "a.zarr"
+        group = zarr.open_group(path, mode="w", zarr_format=version)
+        group.create_array("0", data=STACK, chunks=(2, 4, 5))
+        axes = [{"name": a, "type": "space", "unit": "nanometer"} for a in "zyx"]
+        scale = [{"type": "scale", "scale": [70, 70, 70]}]
+        image = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": scale}]}
+        group.attrs.update(
+            {"multiscales": [image]} if version == 2 else {"ome": {"multiscales": [image]}}
+        )
+        _volume(path)
+        files = sorted(f for f in path.rglob("*") if f.is_file())
+        file = data.draw(st.sampled_from(files))
+        described = file.name.startswith((".z", "zarr"))
+        if described and data.draw(st.booleans()):
+            document = json.loads(file.read_text())
+            file.write_text(json.dumps(data.draw(_broken(document))))
+        elif data.draw(st.integers(0, 4)) == 0:
+            file.unlink()
+        else:
+            file.write_bytes(_damaged(file.read_bytes(), data.draw(EDITS)))
+        _endure(_volume, path)
