@@ -71,16 +71,15 @@ def segment(
         return
     settings = Settings(prob_thresh, nms_thresh, percentiles, diameter, numerics=numerics)
     options = SegmentOptions(model, tuple(views or VIEWS), engine, fiji, settings)
-    if source.is_dir() and not views:
-        _segment_files(list_images(source), RunFolder(out), options)
-    elif views or is_image_stack(source):
+    if views or is_image_stack(source):
         volume = read_volume(source, voxel_size)
         seen = field_of_view(volume.data, source)
         run = RunFolder(out)
         with run.locked():
             segment_volume(volume, seen, run, options)
     else:
-        _segment_files([source], RunFolder(out), options)
+        files = list_images(source) if source.is_dir() else [source]
+        _segment_files(files, RunFolder(out), options)
 
 
 def segment_volume(
