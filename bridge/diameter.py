@@ -27,13 +27,13 @@ class Trial(NamedTuple):
     """What the network found when particles were supposed to have a certain size.
 
     `certain` is the share of the area that is outlined, weighted by probability; `size` the
-    typical diameter of the outlines (0 if there are none); `count` how many lie in an image.
+    typical diameter of the outlines (0 if there are none); `per_image` how many an image holds.
     """
 
     supposed: float
     certain: float
     size: float
-    count: float
+    per_image: float
 
 
 def estimate_diameter(
@@ -105,7 +105,7 @@ def _fixed_point(trials: list[Trial]) -> float:
         above, below = np.log(low.size / low.supposed), np.log(high.size / high.supposed)
         if above > 0 >= below:
             share = above / (above - below)
-            several = max(low.count, high.count) >= _SEVERAL
+            several = max(low.per_image, high.per_image) >= _SEVERAL
             place = float(low.supposed * (high.supposed / low.supposed) ** share)
             crossings.append((several, low.certain + high.certain, place))
     if crossings:

@@ -172,7 +172,7 @@ def _analyse(
     if not run.is_done("fuse", key, files):
         notice("fusing the views")
         with run.stage("fuse", key) as notes:
-            stacks = {view: folder.stacks() for view, folder in views.items()}
+            stacks = {str(view): folder.stacks() for view, folder in views.items()}
             grey = fill_outside(volume.data, seen)
             fusion = analysis.fuse(stacks, grey, volume.spacing, method=road.method)
             write_fusion(fusion, run.path / "labels.tif", volume.spacing)
