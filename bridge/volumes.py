@@ -224,7 +224,12 @@ def _as_volume(data: np.ndarray, axes: str, path: Path) -> np.ndarray:
         found = f"axes {axes} of shape {data.shape}"
         raise ValueError(f"{path}: a 3-D volume (Z, Y, X) is needed, found {found}")
     shape = [sizes[a] for a in axes if a in kept or (a in "IQ" and sizes[a] > 1)]
-    return data.reshape(shape if len(shape) == 3 else [1, *shape])
+    if len(shape) < 3 or 1 in shape:
+        raise ValueError(
+            f"{path}: is one voxel thin (shape {tuple(shape)}); a volume needs two along each "
+            "axis, a single slice is an image to segment"
+        )
+    return data.reshape(shape)
 
 
 def _read_array(path: Path) -> tuple[np.ndarray, str, Spacing | None]:

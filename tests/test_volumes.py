@@ -136,10 +136,22 @@ def _absurd(path: Path) -> None:
     path.write_bytes(raw)
 
 
+def _circle(path: Path) -> None:
+    tifffile.imwrite(path, STACK, photometric="minisblack", metadata=None)
+    raw = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as tif:
+        first, last = tif.pages[0], tif.pages[3]
+        tags = len(last.tags)
+    end = last.offset + 2 + 12 * tags
+    raw[end : end + 4] = first.offset.to_bytes(4, "little")
+    path.write_bytes(raw)
+
+
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
         (lambda p: None, "no such file"),
+        (_circle, "refer to each other in a circle"),
         (lambda p: p.write_bytes(b"not a tiff"), "cannot be read as TIFF"),
         (_truncated, "TIFF"),
         (_absurd, "far too small"),
@@ -158,6 +170,13 @@ def test_bad_volume_gets_one_sentence(tmp_path: Path, make, sentence: str) -> No
         read_volume(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 9), (5, 1, 9), (5, 9, 1)])
+def test_a_volume_one_voxel_thin_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    np.save(tmp_path / "a.npy", np.ones(shape, np.uint8))
+    with pytest.raises(ValueError, match=r"a\.npy: is one voxel thin"):
+        read_volume(tmp_path / "a.npy")
 
 
 def test_slices_that_differ_are_named(tmp_path: Path) -> None:
