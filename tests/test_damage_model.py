@@ -10,7 +10,7 @@ from particlebridge.analysis.feature_table import COLUMNS
 from particlebridge.analysis.forest_runs import damage_forest
 
 
-def known_table(seed: int, rows: int = 250, depth: float = -0.08, contact: float = 0.06):
+def known_table(seed: int, rows: int = 160, depth: float = -0.08, contact: float = 0.06):
     """Damage follows Z and Contact by a stated rule; every other column is noise."""
     rng = np.random.default_rng(seed)
     table = pd.DataFrame({n: rng.normal(size=rows) for n, c in COLUMNS.items() if c.group != "key"})
@@ -27,7 +27,7 @@ def known_table(seed: int, rows: int = 250, depth: float = -0.08, contact: float
 def few_interactions():
     """Interactions cost most of a small run: few rows are enough here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(forest_runs, "INTERACTION_ROWS", 8)
+        patch.setattr(forest_runs, "INTERACTION_ROWS", 3)
         yield
 
 
@@ -36,7 +36,7 @@ def two_states(few_interactions):
     """Depth decides early, contact late."""
     early = known_table(0, depth=-0.08, contact=0.01)
     late = known_table(1, depth=-0.01, contact=0.08)
-    return explain({"10": early, "50": late}, runs=4)
+    return explain({"10": early, "50": late}, runs=3)
 
 
 def test_true_drivers_lead_with_the_right_sign_and_noise_stays_below_the_controls(two_states):
@@ -55,7 +55,7 @@ def test_true_drivers_lead_with_the_right_sign_and_noise_stays_below_the_control
 def test_drivers_rank_first_in_nine_of_ten_seeds():
     hits = 0
     for seed in range(10):
-        table = known_table(100 + seed, rows=120)
+        table = known_table(100 + seed, rows=100)
         found = explain(table, runs=2, seed=seed).importance
         hits += set(found["feature"][:2]) == {"Z", "Contact"}
     assert hits >= 9

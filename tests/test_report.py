@@ -1,16 +1,26 @@
 """The report says what the data say, escapes what it is given, and stands alone."""
 
+import functools
 import json
 import re
 
 import numpy as np
 import pandas as pd
 import pytest
-from particlebridge.analysis import explain, forest_runs, write_report
+from particlebridge.analysis import explain, forest_runs, report, write_report
 from particlebridge.analysis.feature_table import COLUMNS
+from particlebridge.analysis.figures import save
 from particlebridge.analysis.network_figure import scene
 
 HOSTILE = "</script><script>alert('x')</script>&\"<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def coarse_pictures():
+    """What is tested does not need fine pixels."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "save", functools.partial(save, dpi=40))
+        yield
 
 
 def table_of(seed: int, rows: int = 90) -> pd.DataFrame:
@@ -38,7 +48,7 @@ def explanations():
 
 
 @pytest.fixture(scope="module")
-def whole_report(tmp_path_factory, contacts, explanations):
+def whole_report(tmp_path_factory, contacts, explanations, coarse_pictures):
     """Two states, one of them with a hostile name, and everything a run has."""
     rng = np.random.default_rng(0)
     labels = np.zeros((20, 40, 50), np.int32)
