@@ -285,7 +285,7 @@ def _read_tiff(path: Path) -> tuple[np.ndarray, str, Spacing | None]:
 
 def _load_npy(path: Path) -> np.ndarray:
     with naming(path, "cannot be read as .npy", "save it again"):
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        return np.lib.format.open_memmap(path, mode="r")
 
 
 def _load_picture(path: Path) -> np.ndarray:
