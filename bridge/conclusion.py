@@ -45,7 +45,7 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
         The report.html.
     """
     tables = {a.item.name: read_table(a.folder / "features.csv") for a in analysed}
-    if len(analysed) > 1:
+    if any(a.folder != run.path for a in analysed):
         collected = [
             tables[a.item.name].assign(volume=a.item.name, state=a.item.state, group=a.item.group)
             for a in analysed
