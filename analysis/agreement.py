@@ -22,16 +22,20 @@ class Backing(NamedTuple):
         Share of the object's pixels in any body that lie in that one.
     agreement : ndarray of float64, shape (n_bodies + 1,)
         IoU of each body with those of the view's objects that lie mostly in it.
+    lowest, highest : ndarray of int64, shape (n_bodies + 1,)
+        First and last slice of those objects.
     """
 
     body: np.ndarray
     share: np.ndarray
     agreement: np.ndarray
+    lowest: np.ndarray
+    highest: np.ndarray
 
 
 def backing(spans: Spans, object_sizes: np.ndarray, body_sizes: np.ndarray) -> Backing:
     """Compare a view's 2-D objects with the bodies."""
-    objects, bodies, shared, _ = spans
+    objects, bodies, shared, slices = spans
     n = object_sizes.size
     order = np.argsort(shared, kind="stable")
     body, most = np.zeros(n, np.int64), np.zeros(n)
@@ -41,8 +45,16 @@ def backing(spans: Spans, object_sizes: np.ndarray, body_sizes: np.ndarray) -> B
     holder, held, whole = bodies[mostly], shared[mostly], object_sizes[objects[mostly]]
     inside = np.bincount(holder, weights=held, minlength=body_sizes.size)
     own = np.bincount(holder, weights=whole, minlength=body_sizes.size)
+    lowest = np.full(body_sizes.size, np.iinfo(np.int64).max)
+    highest = np.full(body_sizes.size, -1)
+    np.minimum.at(lowest, holder, slices[mostly])
+    np.maximum.at(highest, holder, slices[mostly])
     return Backing(
-        body, most / np.maximum(covered, 1), inside / np.maximum(body_sizes + own - inside, 1)
+        body,
+        most / np.maximum(covered, 1),
+        inside / np.maximum(body_sizes + own - inside, 1),
+        np.minimum(lowest, highest + 1),
+        highest,
     )
 
 

@@ -5,18 +5,26 @@ from collections.abc import Mapping
 import numpy as np
 
 from .agglomeration import agglomerate
-from .agreement import backing
+from .agreement import Backing, backing
 from .alignment import align_objects
 from .body_graph import body_graph, find_spans, join_spans
 from .fragments import drop_fragments
+from .grey_levels import grey_levels
 from .link_evidence import cut_false_links
+from .overlaps import slabs
 from .slice_linking import link_objects, link_slices, number_objects, tracks_of
 from .track_graph import Tracks, track_graph
 from .views import View, from_view
-from .voting import Ballot, count_votes, settle
+from .voting import Ballot, add_grey_votes, count_votes, settle
 
 # A body must agree this far with two views at least: what one view alone sees is not believed.
 _BACKING = 0.2
+# Only where the volume's face cuts off a slice of a body, thinner than this share of its width,
+# one view is enough, if it agrees this far.
+_THIN = 0.5
+_ALONE = 0.5
+# ...and its grey value is this far from that of background towards that of bodies.
+_BRIGHT = 2 / 3
 # An object speaks for a body if this share of it lies there; else it may have merged two.
 _LOYAL = 0.7
 # How far objects may be moved onto their bodies, pixels, in each of the rounds.
@@ -33,6 +41,7 @@ def consensus(
     min_iou: float = 0.3,
     max_gap: int = 3,
     prob: Mapping[View, np.ndarray] | None = None,
+    volume: np.ndarray | None = None,
 ) -> np.ndarray:
     """Give the bodies on which the views' 2-D objects agree.
 
@@ -48,6 +57,9 @@ def consensus(
         As in `link_slices`.
     prob
         Object probabilities of the views that have them; they weight the votes.
+    volume
+        (Z, Y, X) grey values, bodies bright: they have a vote on the edges, and say whether what
+        only one view sees at the volume's face is a body.
 
     Returns
     -------
@@ -75,11 +87,15 @@ def consensus(
     n = max(int(ballot.body_of.max()) for ballot in ballots.values())
     bodies = settle(*count_votes(ballots, n), _CENTRES[0])
     for reach, centre in zip(_REACHES, _CENTRES[1:], strict=True):
-        ballots = _next_ballots(ballots, bodies)
+        ballots = _next_ballots(ballots, bodies, volume)
         for view, ballot in ballots.items():
             align_objects(ballot.objects, ballot.body_of, bodies, view, reach)
+        levels = None if volume is None else grey_levels(volume, bodies)
         del bodies
-        bodies = settle(*count_votes(ballots, n), centre)
+        bodies, ayes = count_votes(ballots, n)
+        if volume is not None and levels is not None:
+            add_grey_votes(bodies, ayes, volume, levels)
+        bodies = settle(bodies, ayes, centre)
     return drop_fragments(bodies, spacing, min_diameter)
 
 
@@ -111,7 +127,9 @@ def _first_ballots(
     }
 
 
-def _next_ballots(ballots: Mapping[View, Ballot], bodies: np.ndarray) -> dict[View, Ballot]:
+def _next_ballots(
+    ballots: Mapping[View, Ballot], bodies: np.ndarray, volume: np.ndarray | None
+) -> dict[View, Ballot]:
     """Decide anew which body each object votes for; pieces of one body are joined in place."""
     spans = {view: find_spans(ballot.objects, bodies, view) for view, ballot in ballots.items()}
     sizes = np.bincount(bodies.ravel(), minlength=1)
@@ -125,6 +143,10 @@ def _next_ballots(ballots: Mapping[View, Ballot], bodies: np.ndarray) -> dict[Vi
     }
     believed = np.sort([b.agreement for b in found.values()], axis=0)[-2] >= _BACKING
     believed[0] = False
+    if volume is not None:
+        bright = _bright(volume, bodies, believed)
+        for view, own in found.items():
+            believed |= bright & _sliced_off(own, sizes, len(ballots[view].objects.numbers))
     return {
         view: ballot._replace(
             body_of=np.where(believed[own.body] & (own.share >= _LOYAL), own.body, -1).astype(
@@ -133,3 +155,30 @@ def _next_ballots(ballots: Mapping[View, Ballot], bodies: np.ndarray) -> dict[Vi
         )
         for (view, ballot), own in zip(ballots.items(), found.values(), strict=True)
     }
+
+
+def _sliced_off(view: Backing, sizes: np.ndarray, depth: int) -> np.ndarray:
+    """Mark thin slices of bodies at the first or last slice of a view, well seen by it.
+
+    In the other views they are slivers along the edge of the image, where a network is blind.
+    """
+    thickness = view.highest - view.lowest + 1
+    at_end = (view.lowest == 0) | (view.highest == depth - 1)
+    section = sizes / np.maximum(thickness, 1)
+    return at_end & (view.agreement >= _ALONE) & (thickness <= _THIN * np.sqrt(section))
+
+
+def _bright(volume: np.ndarray, bodies: np.ndarray, believed: np.ndarray) -> np.ndarray:
+    """Mark the bodies whose mean grey is that of bodies rather than of background."""
+    count, total = np.zeros(believed.size), np.zeros(believed.size)
+    for slab in slabs(bodies.shape):
+        names = bodies[slab].ravel()
+        count += np.bincount(names, minlength=count.size)
+        total += np.bincount(names, weights=volume[slab].ravel(), minlength=count.size)
+    if not believed.any() or count[0] == 0:
+        return np.zeros(believed.size, bool)
+    grey = total / np.maximum(count, 1)
+    usual = total[believed].sum() / count[believed].sum()
+    bright = grey >= grey[0] + _BRIGHT * (usual - grey[0])
+    bright[0] = False
+    return bright

@@ -108,6 +108,7 @@ def fuse(
             min_iou,
             max_gap,
             {view: stack.prob for view, stack in stacks.items() if stack.prob is not None},
+            volume,
         )
     elif method == "flow":
         labels = flow_fusion(labels_of, spacing, min_diameter)

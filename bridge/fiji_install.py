@@ -115,7 +115,9 @@ def installed_files() -> dict[str, str]:
 
 
 def installed_version(home: Path) -> tuple[str, list[str]]:
-    """Tell which version a Fiji has, and which of its files are missing or were edited.
+    """Tell which version a Fiji has, and which of its files differ from what was installed.
+
+    Where the version is this one, they are compared with what this program would install.
 
     Parameters
     ----------
@@ -131,7 +133,10 @@ def installed_version(home: Path) -> tuple[str, list[str]]:
     """
     manifest = _read_manifest(home)
     changed = []
-    for name, digest in manifest.get("files", {}).items():
+    expected = manifest.get("files", {})
+    if manifest.get("version") == version():
+        expected = {name: _digest(text.encode()) for name, text in installed_files().items()}
+    for name, digest in expected.items():
         path = home / name
         if not path.is_file() or _digest(path.read_bytes()) != digest:
             changed.append(name)

@@ -1,14 +1,17 @@
-#@ String (visibility=MESSAGE, required=false, value="<html><b>Correct labels by hand</b><br>1. Load: the labels become regions in the ROI Manager: delete, draw, Add [t], Update.<br>2. Save: the regions become labels again, and images with labels to train on.</html>") about
 #@ String (label="What", choices={"Load labels as regions", "Save regions as labels"}, style="radioButtonVertical") what
 #@ File (label="Image or stack", style="open", persist=false) image
-#@ File (label="Labels (to load)", style="open", required=false, persist=false) labels
-#@ File (label="Regions, RoiSet.zip (empty: the ROI Manager's)", style="open", required=false, persist=false) rois
-#@ File (label="Save into folder", style="directory", required=false, persist=false, description="Gets labels.tif, rois.zip, and images/ and labels/ to train on") out
+#@ File (label="Labels (to load)", style="open", required=false, value="", persist=false) labels
+#@ File (label="Regions, RoiSet.zip (empty: the ROI Manager's)", style="open", required=false, value="", persist=false) rois
+#@ File (label="Save into folder", style="directory", required=false, value="", persist=false, description="Gets labels.tif, rois.zip, and images/ and labels/ to train on") out
 #@ UIService ui
 // shared: Problem Report FieldOfView Slices Outlines WholeFile RoiZip LabelRois Corrections
 
 def report = new Report('Correct Labels', ui)
 report.guard {
+	// An empty field of a recorded macro is a file without a name.
+	labels = WholeFile.orNull(labels)
+	rois = WholeFile.orNull(rois)
+	out = WholeFile.orNull(out)
 	def corrections = new Corrections(Slices.openImage(image), image.name, report)
 	if (what.startsWith('Load')) {
 		if (labels == null) throw new Problem('Choose the labels to load.')

@@ -1,4 +1,3 @@
-#@ String (visibility=MESSAGE, required=false, value="<html><b>Find the particles of all images in a folder</b><br>Each image gets a folder of its own. Started again, it goes on where it stopped.<br>Empty fields take the model's own values.</html>") about
 #@ File (label="Folder of images", style="directory", persist=false) folder
 #@ File (label="Model (.zip)", style="open", description="A bundle made with: particlebridge export MODEL") model
 #@ File (label="Save into folder", style="directory", persist=false, description="Gets one folder per image, and segment_folder.log") out

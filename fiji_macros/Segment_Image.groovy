@@ -1,7 +1,6 @@
-#@ String (visibility=MESSAGE, required=false, value="<html><b>Find the particles of one image</b><br>with a StarDist model. Empty fields take the model's own values.</html>") about
-#@ File (label="Image (empty: the active one)", style="open", required=false, persist=false, description="A file; if empty, the image in front") image
+#@ File (label="Image (empty: the active one)", style="open", required=false, value="", persist=false, description="A file; if empty, the image in front") image
 #@ File (label="Model (.zip)", style="open", description="A bundle made with: particlebridge export MODEL") model
-#@ File (label="Save into folder (empty: do not save)", style="directory", required=false, persist=false, description="Gets labels.tif, prob.tif, dist.tif, rois.zip, overlay.png, objects.csv") out
+#@ File (label="Save into folder (empty: do not save)", style="directory", required=false, value="", persist=false, description="Gets labels.tif, prob.tif, dist.tif, rois.zip, overlay.png, objects.csv") out
 #@ String (label="Probability threshold", required=false, persist=false, value="", description="0 to 1; higher: fewer, surer particles") prob
 #@ String (label="Overlap threshold", required=false, persist=false, value="", description="0 to 1; how much of a particle another one may cover") nms
 #@ String (label="Percentiles", required=false, persist=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
@@ -13,6 +12,9 @@
 
 def report = new Report('Segment Image', ui)
 report.guard {
+	// An empty field of a recorded macro is a file without a name.
+	image = WholeFile.orNull(image)
+	out = WholeFile.orNull(out)
 	def bundle = Bundle.open(model)
 	def settings = Settings.of(bundle, prob, nms, percentiles, diameter)
 	def starDist = new StarDist(commands, datasets, bundle, settings)

@@ -1,4 +1,3 @@
-#@ String (visibility=MESSAGE, required=false, value="<html><b>Find the particles in every slice of a stack</b><br>or of a folder of slices. Started again, it goes on where it stopped.<br>Empty fields take the model's own values.</html>") about
 #@ File (label="Stack, or folder of slices", style="open", persist=false, description="A TIFF stack, or a folder: type or drop its path") image
 #@ File (label="Model (.zip)", style="open", description="A bundle made with: particlebridge export MODEL") model
 #@ File (label="Save into folder", style="directory", persist=false, description="Gets labels.tif, prob.tif and dist.tif") out
@@ -7,8 +6,8 @@
 #@ String (label="Percentiles", required=false, persist=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
 #@ String (label="Particle diameter (pixels)", required=false, persist=false, value="", description="How wide particles are in this image; slices are rescaled to the size the model was trained at") diameter
 #@ String (label="Pixel size (um)", required=false, persist=false, value="", description="If the image does not say; one number for all directions") pixel
-#@ String (visibility=INVISIBLE, required=false, persist=false, value="") slices
-#@ String (visibility=INVISIBLE, required=false, persist=false, value="") scale
+#@ String (label="Only these slices", required=false, persist=false, value="", description="For programs, such as 0-9,12: they are left in .parts, and no stacks are written; empty: all") slices
+#@ String (label="Scale of rows, columns", required=false, persist=false, value="", description="For programs, such as 0.5,0.5, in place of diameter and pixel size; empty: from these") scale
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui

@@ -1,7 +1,6 @@
-#@ String (visibility=MESSAGE, required=false, value="<html><b>Find the particles of a volume in its three views</b><br>xy, xz and yz. Started again, it goes on where it stopped.<br>Empty fields take the model's own values.</html>") about
 #@ File (label="Volume, or folder of slices", style="open", persist=false, description="A TIFF stack of xy slices, or a folder: type or drop its path") image
 #@ File (label="Model (.zip)", style="open", description="A bundle made with: particlebridge export MODEL") model
-#@ File (label="Model for xz and yz (empty: the same)", style="open", required=false, persist=false) sideModel
+#@ File (label="Model for xz and yz (empty: the same)", style="open", required=false, value="", persist=false) sideModel
 #@ File (label="Save into folder", style="directory", persist=false, description="Gets views/xy, views/xz and views/yz; go on with: particlebridge fuse FOLDER") out
 #@ String (label="Views", required=false, persist=false, value="xy,xz,yz") views
 #@ String (label="Probability threshold", required=false, persist=false, value="", description="0 to 1; higher: fewer, surer particles") prob
@@ -16,6 +15,8 @@
 
 def report = new Report('Segment Views', ui)
 report.guard {
+	// An empty field of a recorded macro is a file without a name.
+	sideModel = WholeFile.orNull(sideModel)
 	def names = (views?.trim() ?: 'xy,xz,yz').split(/[,;\s]+/).findAll { it }
 	def unknown = names.find { !(it in ['xy', 'xz', 'yz']) }
 	if (unknown) throw new Problem("There is no view $unknown; the views are xy, xz and yz.")

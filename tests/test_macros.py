@@ -85,7 +85,9 @@ def test_a_macro_hands_its_arguments_to_its_command(run, tmp_path, name):
     result = run(name, arguments)
     ((command, options),) = result["calls"]
     assert command == name.replace("_", " ")
-    assert options.strip() == arguments
+    assert options.startswith(arguments)
+    # With a window Fiji would ask for whatever is left out, and wait.
+    assert "percentiles=[]" in options
     assert "ERROR" not in result["said"]
 
 
@@ -142,7 +144,7 @@ def test_every_setting_of_a_command_is_known_to_its_macro():
     for name in MACROS:
         header = [line for line in compose(name).splitlines() if line.startswith("#@ File")]
         header += [line for line in compose(name).splitlines() if line.startswith("#@ String")]
-        settings = {line.rsplit(" ", 1)[1] for line in header} - {"about"}
+        settings = {line.rsplit(" ", 1)[1] for line in header}
         known = macro(name).split("newArray(")
         named = {word.strip(' "\n\t') for part in known for word in part.split(")")[0].split(",")}
         assert settings <= named, name

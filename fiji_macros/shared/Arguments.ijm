@@ -11,6 +11,9 @@ function runChecked(command, arguments, known, expected) {
 	}
 	refuseUnknown(arguments, known);
 	out = valueOf(arguments, "out");
+	// With a window Fiji asks for each setting that a macro leaves out, and waits.
+	for (i = 0; i < known.length; i++)
+		if (indexOf(" " + arguments, " " + known[i] + "=") < 0) arguments = arguments + " " + known[i] + "=[]";
 	run(command, arguments);
 	if (out == "") return;
 	for (i = 0; i < expected.length; i++) {

@@ -102,7 +102,8 @@ class StarDist {
 			if (module == null) throw new Problem("$what: the command $command was cancelled.")
 			return module
 		} catch (java.util.concurrent.ExecutionException failed) {
-			def cause = failed.cause ?: failed
+			Throwable cause = failed
+			while (cause.cause != null && !cause.cause.is(cause)) cause = cause.cause
 			if (cause instanceof OutOfMemoryError) throw cause
 			throw new Problem("$what: ${noResult()} Java said: $cause", cause)
 		}
