@@ -70,12 +70,12 @@ class SegmentOptions:
             "numerics": self.settings.numerics,
         }
 
-    def start(self, network: Network, settings: Settings) -> Engine:
+    def start(self, view: str, network: Network, settings: Settings) -> Engine:
         """Start the engine that was asked for; it never changes silently."""
         if self.engine == "fiji":
             from .fiji_engine import FijiEngine
 
-            return FijiEngine(network, settings, fiji=self.fiji)
+            return FijiEngine(self.model_of(view), settings, fiji=self.fiji)
         from .python_engine import PythonEngine
 
         return PythonEngine(network, settings)

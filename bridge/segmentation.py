@@ -131,7 +131,7 @@ def segment_volume(
         missing = len(folder.missing())
         with run.stage(f"segment {view}", key) as notes:
             if not folder.is_whole:
-                engine = options.start(network, settings)
+                engine = options.start(view, network, settings)
                 with progress(f"{view} slices", total, total - missing) as advance:
                     segment_view(stack, folder, engine, advance)
                 notes.update(engine.versions())
@@ -162,7 +162,9 @@ def _segment_files(files: Sequence[Path], run: RunFolder, options: SegmentOption
         def engine_for(image: Image) -> Engine:
             size = _squareness(image)
             if size not in engines:
-                engines[size] = options.start(network, replace(settings, pixel_size=size))
+                engines[size] = options.start(
+                    options.views[0], network, replace(settings, pixel_size=size)
+                )
             return engines[size]
 
         with run.stage("segment images", key) as notes, progress("images", len(files)) as advance:
