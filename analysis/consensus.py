@@ -40,7 +40,6 @@ def consensus(
     min_diameter: float | None = None,
     min_iou: float = 0.3,
     max_gap: int = 3,
-    prob: Mapping[View, np.ndarray] | None = None,
     volume: np.ndarray | None = None,
 ) -> np.ndarray:
     """Give the bodies on which the views' 2-D objects agree.
@@ -55,8 +54,6 @@ def consensus(
         Smaller bodies are dropped (`drop_fragments`).
     min_iou, max_gap
         As in `link_slices`.
-    prob
-        Object probabilities of the views that have them; they weight the votes.
     volume
         (Z, Y, X) grey values, bodies bright: they have a vote on the edges, and say whether what
         only one view sees at the volume's face is a body.
@@ -83,7 +80,7 @@ def consensus(
         view, stack = next(iter(stacks.items()))
         linked = np.ascontiguousarray(from_view(link_slices(stack, min_iou, max_gap), view))
         return drop_fragments(linked, spacing, min_diameter)
-    ballots = _first_ballots(stacks, min_iou, max_gap, prob or {})
+    ballots = _first_ballots(stacks, min_iou, max_gap)
     n = max(int(ballot.body_of.max()) for ballot in ballots.values())
     bodies = settle(*count_votes(ballots, n), _CENTRES[0])
     for reach, centre in zip(_REACHES, _CENTRES[1:], strict=True):
@@ -103,7 +100,6 @@ def _first_ballots(
     stacks: Mapping[View, np.ndarray],
     min_iou: float,
     max_gap: int,
-    prob: Mapping[View, np.ndarray],
 ) -> dict[View, Ballot]:
     """Each object votes for the cluster of its track."""
     objects = {view: number_objects(stack) for view, stack in stacks.items()}

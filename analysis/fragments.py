@@ -18,7 +18,7 @@ def drop_fragments(
     spacing
         Voxel size (z, y, x), um.
     min_diameter
-        A body smaller than a ball of this diameter, um, is dropped. By default a quarter of the
+        A body smaller than a ball of this diameter, um, is dropped. By default a sixth of the
         typical body's diameter: that of the body in which the median labelled voxel lies.
 
     Returns
@@ -39,7 +39,7 @@ def drop_fragments(
     if min_diameter is None:
         ranked = np.sort(sizes[kept])
         typical = ranked[np.searchsorted(np.cumsum(ranked), ranked.sum() / 2)]
-        least = typical / 4**3
+        least = typical / 6**3
     else:
         least = np.pi / 6 * min_diameter**3 / float(np.prod(spacing))
     kept = np.sort(kept[sizes[kept] >= least])

@@ -27,7 +27,8 @@ class ViewStack:
         Integer labels, 0 background; xy (Z, Y, X), xz (Y, Z, X), yz (X, Z, Y). They may start
         again in every slice. An array or a memory map.
     prob
-        Object probability, 0..1, same shape; None if there is none.
+        Object probability, 0..1, same shape; None if there is none. No method uses it yet: weighing
+        the votes with it gained as often as it lost.
     dist
         Mean distance to the object's edge, pixels, same shape; needed by method ``"paper"``.
     """
@@ -82,7 +83,7 @@ def fuse(
         ``"consensus"``: see `consensus`. ``"paper"``, ``"flow"``: as FEATURES.md tells of Li et
         al., Science 376 (2022).
     min_diameter
-        Bodies smaller than a ball of this diameter, um, are dropped; by default a quarter of the
+        Bodies smaller than a ball of this diameter, um, are dropped; by default a sixth of the
         typical body's (consensus and flow).
     min_iou, max_gap
         How slices are linked (`link_slices`); consensus only.
@@ -107,7 +108,6 @@ def fuse(
             min_diameter,
             min_iou,
             max_gap,
-            {view: stack.prob for view, stack in stacks.items() if stack.prob is not None},
             volume,
         )
     elif method == "flow":
