@@ -16,7 +16,7 @@ from .console import notice
 from .engine import Settings
 from .field_of_view import field_of_view, fill_outside
 from .folder_fusion import write_fusion
-from .run_folder import RunFolder, array_digest
+from .run_folder import RunFolder
 from .segment_options import ModelSpec, SegmentOptions
 from .segmentation import segment_volume
 from .sheet import Item, list_items
@@ -160,7 +160,7 @@ def _analyse(
             "path": item.path,
             "shape": volume.data.shape,
             "dtype": str(volume.data.dtype),
-            "digest": array_digest(volume.data),
+            "digest": volume.digest,
             "voxel_size_um": volume.spacing,
             "voxel_size_from": volume.spacing_from,
             "round_field_of_view": seen is not None,

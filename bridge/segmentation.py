@@ -15,7 +15,7 @@ from .diameter import estimate_diameter
 from .engine import Engine, Settings
 from .field_of_view import field_of_view, fill_outside
 from .images import segment_images
-from .run_folder import RunFolder, array_digest
+from .run_folder import RunFolder
 from .segment_options import ModelSpec, SegmentOptions, effective_settings
 from .stardist3d import segment_3d
 from .view_segmentation import ViewFolder, segment_view
@@ -111,7 +111,6 @@ def segment_volume(
         If slices failed; the others are kept.
     """
     data = fill_outside(volume.data, seen)
-    content = array_digest(volume.data)
     networks = {name: load_model(name) for name in {options.model_of(v) for v in options.views}}
     finest = min(volume.spacing)
     folders: dict[View, ViewFolder] = {}
@@ -124,7 +123,7 @@ def segment_volume(
             pixel_size=(spacing[1] / finest, spacing[2] / finest),
             diameter=_diameter(options, network, data, volume.spacing, run),
         )
-        key = {"volume": content, **effective_settings(network, settings, options.engine)}
+        key = {"volume": volume.digest, **effective_settings(network, settings, options.engine)}
         folder = ViewFolder(run.path / "views" / view, stack.shape, spacing)
         run.claim(f"views/{view}", key)
         total = stack.shape[0]

@@ -9,7 +9,7 @@ from particlebridge.analysis import find_solid, normalize
 from particlebridge.exporter import load_stardist3d
 
 from .field_of_view import fill_outside
-from .run_folder import RunFolder, array_digest
+from .run_folder import RunFolder
 from .tables import write_table
 from .volumes import Volume
 from .writing import write_labels, write_mask
@@ -58,7 +58,7 @@ def segment_3d(
     """
     limits = percentiles or (1.0, 99.8)
     key = {
-        "volume": array_digest(volume.data),
+        "volume": volume.digest,
         "model": os.fspath(model),
         "prob_thresh": prob_thresh,
         "nms_thresh": nms_thresh,

@@ -3,6 +3,7 @@
 import os
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from particlebridge.analysis.bad_files import check_declared_size, naming
 from particlebridge.analysis.tiff_pages import check_page_chain
 
 from .chunked_sources import is_chunked, read_chunked, split_dataset
+from .run_folder import array_digest
 from .tiff_metadata import spacing_of
 from .voxel_size import Spacing, check_spacing
 
@@ -40,6 +42,11 @@ class Volume:
     spacing: Spacing
     spacing_from: Literal["given", "metadata", "unknown"]
     source: Path
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells these voxels from others; computed once, since it reads them all."""
+        return array_digest(self.data)
 
 
 @dataclass(frozen=True)
