@@ -2,9 +2,10 @@
 
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from particlebridge.analysis.bad_files import check_declared_size, naming, shown
@@ -28,8 +29,27 @@ _CODECS = {
     "quantize", "sharding_indexed", "shuffle", "transpose", "zlib", "zstd",
 }  # fmt: skip
 
-Read = tuple[np.ndarray, str, Spacing | None]
-"""Values, their axes such as "ZYX", and the voxel size (z, y, x) in micrometres."""
+
+class ChunkedSource(NamedTuple):
+    """An array in chunks that was looked at, not read.
+
+    Attributes
+    ----------
+    opener
+        Opens it: something with ``shape``, ``dtype`` and slices; can be sent to other processes.
+    shape, chunks
+        Of the array and of its chunks.
+    axes
+        One letter of TCZYX for each axis.
+    spacing
+        Voxel size (z, y, x) in micrometres; None if none is recorded, or without a unit of length.
+    """
+
+    opener: Callable[[], Any]
+    shape: tuple[int, ...]
+    chunks: tuple[int, ...]
+    axes: str
+    spacing: Spacing | None
 
 
 def is_chunked(path: str | os.PathLike[str]) -> bool:
@@ -48,25 +68,21 @@ def split_dataset(path: Path) -> tuple[Path, str]:
     return (Path(file), dataset.strip("/")) if separator else (path, "")
 
 
-def read_chunked(path: str | os.PathLike[str]) -> Read:
-    """Read a Zarr array, the best resolution of an OME-Zarr image, or an HDF5 dataset, whole.
+def open_chunked(path: str | os.PathLike[str]) -> ChunkedSource:
+    """Open a Zarr array, the best resolution of an OME-Zarr image, or an HDF5 dataset.
 
     Parameters
     ----------
     path
-        A Zarr folder: an array, an OME-Zarr image (its first, finest level is read) or a group
+        A Zarr folder: an array, an OME-Zarr image (its first, finest level is taken) or a group
         of one image; or an HDF5 file, followed by ``::/path/to/dataset`` unless it holds just
         one 3-D dataset. The voxel size comes from OME-Zarr's scale and units, in HDF5 from the
         attribute ``element_size_um`` (z, y, x) that Fiji and ilastik write.
 
     Returns
     -------
-    data : ndarray
-        In memory; time and channel axes of length 1 are kept.
-    axes : str
-        One letter of TCZYX for each axis.
-    spacing : tuple or None
-        None if none is recorded, or without a unit of length.
+    ChunkedSource
+        Of its voxels only those beside missing chunks have been read.
 
     Raises
     ------
@@ -79,16 +95,15 @@ def read_chunked(path: str | os.PathLike[str]) -> Read:
     path = Path(path)
     if path.is_dir():
         with naming(path, "cannot be read as Zarr", _MEND):
-            return _read_zarr(path)
+            return _open_zarr(path)
     with naming(path, "cannot be read as HDF5", _MEND):
-        return _read_hdf5(path)
+        return _open_hdf5(path)
 
 
-def _read_zarr(path: Path) -> Read:
+def _open_zarr(path: Path) -> ChunkedSource:
     import zarr
-    from zarr.storage import LocalStore
 
-    node = zarr.open(store=LocalStore(path, read_only=True), mode="r", use_consolidated=False)
+    node = _zarr_node(path)
     if isinstance(node, zarr.Array):
         axes, spacing = _plain_axes(node.ndim, path), None
     else:
@@ -113,9 +128,18 @@ def _read_zarr(path: Path) -> Read:
     present = np.zeros(grid, bool)
     for place in np.ndindex(grid):
         present[place] = node.metadata.encode_chunk_key(place) in sizes
-    data = np.asarray(node[...])
-    check_chunks(data, present, cell, node.fill_value, path)
-    return data, axes, spacing
+    check_chunks(node, present, cell, node.fill_value, path)
+    return ChunkedSource(
+        partial(_zarr_node, path, node.path), node.shape, node.chunks, axes, spacing
+    )
+
+
+def _zarr_node(path: Path, name: str = "") -> Any:
+    import zarr
+    from zarr.storage import LocalStore
+
+    store = LocalStore(path, read_only=True)
+    return zarr.open(store=store, path=name, mode="r", use_consolidated=False)
 
 
 def _best_level(group: "zarr.Group", path: Path) -> "tuple[zarr.Array[Any], str, Spacing | None]":
@@ -203,7 +227,7 @@ def _codecs(metadata: Any) -> Iterator[str]:
                 yield from _codecs(known["configuration"])
 
 
-def _read_hdf5(path: Path) -> Read:
+def _open_hdf5(path: Path) -> ChunkedSource:
     import h5py
 
     file, name = split_dataset(path)
@@ -222,9 +246,10 @@ def _read_hdf5(path: Path) -> Read:
         size = file.stat().st_size
         if dataset.chunks is None:
             check_declared_size(dataset.nbytes, min(stored, size))
-            data = np.asarray(dataset[...])
+            # Without chunks there is nothing to spare: such a dataset is read plane by plane.
+            chunks = (*(1,) * (dataset.ndim - 2), *dataset.shape[-2:])
         else:
-            cell = dataset.chunks
+            cell = chunks = dataset.chunks
             _check_grid(dataset.nbytes, dataset.shape, cell, dataset.dtype.itemsize, size)
             present = np.zeros([math.ceil(n / c) for n, c in zip(dataset.shape, cell, strict=True)],
                                bool)  # fmt: skip
@@ -235,14 +260,29 @@ def _read_hdf5(path: Path) -> Read:
                     present[place] = True
 
             dataset.id.chunk_iter(note)
-            data = np.asarray(dataset[...])
-            check_chunks(data, present, cell, dataset.fillvalue, path)
+            check_chunks(dataset, present, cell, dataset.fillvalue, path)
         sizes = dataset.attrs.get("element_size_um")
+        opener = partial(_HDF5Dataset, file, dataset.name)
+        shape = dataset.shape
     spacing = None
     if sizes is not None and np.shape(sizes) == (3,):
         z, y, x = (to_micrometres(float(v), "um") for v in sizes)
         spacing = (z, y, x) if z and y and x else None
-    return data, axes, spacing
+    return ChunkedSource(opener, shape, chunks, axes, spacing)
+
+
+class _HDF5Dataset:
+    """A dataset that keeps its file open."""
+
+    def __init__(self, file: Path, name: str) -> None:
+        import h5py
+
+        self._file = h5py.File(file, "r")
+        self._dataset = self._file[name]
+        self.shape, self.dtype = self._dataset.shape, self._dataset.dtype
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        return np.asarray(self._dataset[key])
 
 
 def _dataset(file: "h5py.File", name: str, path: Path) -> "h5py.Dataset":

@@ -1,15 +1,18 @@
 """What of a volume was seen: reconstructions fill the rest with NaN or one constant."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from skimage.measure import label
+
+from .stored_arrays import AnyArray, StoredArray, planes
 
 # Fewer equal pixels in a corner are chance, not a filled outside.
 _LEAST_FILL = 64
 
 
-def field_of_view(volume: np.ndarray, source: Path | str = "volume") -> np.ndarray | None:
+def field_of_view(volume: AnyArray, source: Path | str = "volume") -> AnyArray | None:
     """Find the voxels that were really measured.
 
     Reconstructions are often round: outside the field of view they hold NaN (float) or one
@@ -24,25 +27,34 @@ def field_of_view(volume: np.ndarray, source: Path | str = "volume") -> np.ndarr
 
     Returns
     -------
-    ndarray of bool, (Z, Y, X), or None
-        True inside; None where everything was seen.
+    (Z, Y, X) bool, or None
+        True inside; None where everything was seen. An array in memory; of a volume that is not,
+        a `StoredArray` packed in memory.
 
     Raises
     ------
     ValueError
         If NaN or infinite values lie inside the field of view, or nothing is finite.
     """
-    seen = np.empty(volume.shape, bool)
-    is_float = np.asarray(volume[0]).dtype.kind == "f"
-    for z, plane in enumerate(volume):
-        seen[z] = _finite(np.asarray(plane), z, source) if is_float else True
-        seen[z] &= ~_constant_corners(np.asarray(plane))
+    stored = isinstance(volume, StoredArray)
+    seen = _packed_mask(volume.shape) if stored else np.empty(volume.shape, bool)
+    is_float = volume.dtype.kind == "f"
+    everything, present = True, np.zeros(len(volume), bool)
+    for z, plane in enumerate(planes(volume)):
+        mask = ~_constant_corners(plane)
+        if is_float:
+            mask &= _finite(plane, z, source)
+        everything &= bool(mask.all())
+        present[z] = mask.any()
+        seen[z] = mask
     if is_float:
-        _check_missing_slices(seen, source)
-    return None if seen.all() else seen
+        _check_missing_slices(present, source)
+    if everything:
+        return None
+    return StoredArray(lambda: seen, Path(source), (1, *volume.shape[1:])) if stored else seen
 
 
-def fill_outside(volume: np.ndarray, seen: np.ndarray | None) -> np.ndarray:
+def fill_outside(volume: np.ndarray, seen: AnyArray | None) -> np.ndarray:
     """Replace NaN outside the field of view by the median of what was seen.
 
     Parameters
@@ -57,13 +69,25 @@ def fill_outside(volume: np.ndarray, seen: np.ndarray | None) -> np.ndarray:
     ndarray
         The same array where it holds no NaN, else a filled copy.
     """
-    if seen is None or volume.dtype.kind != "f" or not np.isnan(volume.sum(dtype=np.float64)):
+    fill = fill_value(volume, seen)
+    if fill is None or not np.isnan(volume.sum(dtype=np.float64)):
         return volume
-    step = max(1, volume.shape[0] // 16)
-    sample = np.asarray(volume[::step])
     filled = np.array(volume, copy=True)
-    filled[np.isnan(filled)] = np.nanmedian(sample)
+    filled[np.isnan(filled)] = fill
     return filled
+
+
+def fill_value(volume: AnyArray, seen: AnyArray | None) -> float | None:
+    """Give the median of what was seen, from 16 slices; None if there can be no NaN to fill."""
+    if seen is None or volume.dtype.kind != "f":
+        return None
+    return float(np.nanmedian(np.asarray(volume[:: max(1, volume.shape[0] // 16)])))
+
+
+def _packed_mask(shape: tuple[int, ...]) -> Any:
+    import zarr
+
+    return zarr.create_array({}, shape=shape, dtype=bool, chunks=(1, *shape[1:]))
 
 
 def _finite(plane: np.ndarray, z: int, source: Path | str) -> np.ndarray:
@@ -81,8 +105,8 @@ def _finite(plane: np.ndarray, z: int, source: Path | str) -> np.ndarray:
     return finite
 
 
-def _check_missing_slices(seen: np.ndarray, source: Path | str) -> None:
-    present = np.flatnonzero(seen.any(axis=(1, 2)))
+def _check_missing_slices(measured: np.ndarray, source: Path | str) -> None:
+    present = np.flatnonzero(measured)
     if present.size == 0:
         raise ValueError(f"{source}: holds no finite value")
     gaps = np.setdiff1d(np.arange(present[0], present[-1] + 1), present)

@@ -11,7 +11,7 @@ _LEAST_EMPTY = 0.5
 
 
 def check_chunks(
-    data: np.ndarray, present: np.ndarray, cell: Sequence[int], fill: Any, path: Path
+    data: Any, present: np.ndarray, cell: Sequence[int], fill: Any, path: Path
 ) -> None:
     """Refuse an array with lost chunks, which libraries read as the fill value.
 
@@ -23,7 +23,7 @@ def check_chunks(
     Parameters
     ----------
     data
-        The array as it was read.
+        The array, in memory or on disk: only what lies beside missing chunks is read.
     present
         For each chunk of its grid, whether it is stored; as many axes as `data`.
     cell
@@ -59,7 +59,7 @@ def check_chunks(
 
 
 def _look_across(
-    data: np.ndarray,
+    data: Any,
     groups: np.ndarray,
     cell: Sequence[int],
     fill: Any,
@@ -79,7 +79,7 @@ def _look_across(
         extents = [n for a, n in enumerate(cell) if a != axis]
         window = [slice(c * n, (c + 1) * n) for c, n in zip(across, extents, strict=True)]
         window.insert(axis, slice(border, border + 1) if side == 1 else slice(border - 1, border))
-        voxels = data[tuple(window)]
+        voxels = np.asarray(data[tuple(window)])
         group = missing[tuple(place)]
         touching[group] += voxels.size
         empty[group] += np.count_nonzero(voxels == fill if fill == fill else voxels != voxels)

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from particlebridge import analysis
 from particlebridge.analysis.feature_table import Recipe
 from particlebridge.analysis.fusion import Method
@@ -20,6 +19,7 @@ from .run_folder import RunFolder
 from .segment_options import ModelSpec, SegmentOptions
 from .segmentation import segment_volume
 from .sheet import Item, list_items
+from .stored_arrays import AnyArray
 from .tables import write_table
 from .volumes import Volume, read_labels, read_volume
 from .voxel_size import Spacing
@@ -139,7 +139,7 @@ def _analyse_each(
     return analysed, failures
 
 
-def _read(item: Item) -> tuple[Volume, np.ndarray | None]:
+def _read(item: Item) -> tuple[Volume, AnyArray | None]:
     volume = read_volume(item.path, item.voxel_size)
     if volume.spacing_from == "unknown":
         notice(f"{item.path}: records no voxel size; lengths are in voxels (give --voxel-size)")
@@ -149,7 +149,7 @@ def _read(item: Item) -> tuple[Volume, np.ndarray | None]:
 def _analyse(
     item: Item,
     volume: Volume,
-    seen: np.ndarray | None,
+    seen: AnyArray | None,
     run: RunFolder,
     options: SegmentOptions,
     road: RoadOptions,

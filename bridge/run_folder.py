@@ -17,6 +17,8 @@ from filelock import FileLock, Timeout
 from particlebridge.analysis import atomic_path
 from particlebridge.analysis.bad_files import reason
 
+from .stored_arrays import AnyArray, planes
+
 _PACKAGES = ("particlebridge", "numpy", "scikit-image", "scikit-learn", "shap", "stardist", "keras",
              "tensorflow")  # fmt: skip
 
@@ -157,10 +159,10 @@ def digest(key: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def array_digest(array: np.ndarray) -> str:
-    """Digest an array's type, shape and values, plane by plane (memory maps are not loaded)."""
+def array_digest(array: AnyArray) -> str:
+    """Digest an array's type, shape and values, plane by plane: it is never loaded whole."""
     state = hashlib.blake2b(f"{array.dtype.str}{array.shape}".encode(), digest_size=8)
-    for plane in array:
+    for plane in planes(array):
         state.update(np.ascontiguousarray(plane).tobytes())
     return state.hexdigest()
 

@@ -18,6 +18,7 @@ from .images import segment_images
 from .run_folder import RunFolder
 from .segment_options import ModelSpec, SegmentOptions, effective_settings
 from .stardist3d import segment_3d
+from .stored_arrays import AnyArray
 from .view_segmentation import ViewFolder, segment_view
 from .volumes import Image, Volume, is_image_stack, list_images, read_image, read_volume
 from .voxel_size import Spacing
@@ -83,7 +84,7 @@ def segment(
 
 
 def segment_volume(
-    volume: Volume, seen: np.ndarray | None, run: RunFolder, options: SegmentOptions
+    volume: Volume, seen: AnyArray | None, run: RunFolder, options: SegmentOptions
 ) -> dict[View, ViewFolder]:
     """Segment the views of a volume into ``views/`` and ``rois/`` of a run folder.
 

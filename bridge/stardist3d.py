@@ -10,6 +10,7 @@ from particlebridge.exporter import load_stardist3d
 
 from .field_of_view import fill_outside
 from .run_folder import RunFolder
+from .stored_arrays import AnyArray
 from .tables import write_table
 from .volumes import Volume
 from .writing import write_labels, write_mask
@@ -20,7 +21,7 @@ _TILE = 192
 
 def segment_3d(
     volume: Volume,
-    seen: np.ndarray | None,
+    seen: AnyArray | None,
     run: RunFolder,
     model: str | os.PathLike[str],
     *,

@@ -2,33 +2,40 @@
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 import tifffile
 from particlebridge.analysis.bad_files import check_declared_size, naming
 from particlebridge.analysis.tiff_pages import check_page_chain
 
-from .chunked_sources import is_chunked, read_chunked, split_dataset
+from .chunked_sources import is_chunked, open_chunked, split_dataset
 from .run_folder import array_digest
+from .stored_arrays import AnyArray, StoredArray
 from .tiff_metadata import spacing_of
 from .voxel_size import Spacing, check_spacing
 
 TIFF_SUFFIXES = (".tif", ".tiff")
+_TIFF_DAMAGE = ("damaged or truncated TIFF", "copy or export it again")
 IMAGE_SUFFIXES = (*TIFF_SUFFIXES, ".png", ".jpg", ".jpeg", ".bmp")
 
 
+Voxels = TypeVar("Voxels", bound=AnyArray)
+
+
 @dataclass(frozen=True)
-class Volume:
-    """A volume as it was read.
+class Volume(Generic[Voxels]):
+    """A volume as it was read or opened.
 
     Attributes
     ----------
     data
-        (Z, Y, X) array, memory-mapped where the file allows it; any real number type.
+        (Z, Y, X) array, memory-mapped where the file allows it; any real number type. From
+        `open_volume`, what cannot be mapped is a `StoredArray`.
     spacing
         Voxel size (z, y, x) in micrometres.
     spacing_from
@@ -38,7 +45,7 @@ class Volume:
         The file or folder it was read from.
     """
 
-    data: np.ndarray
+    data: Voxels
     spacing: Spacing
     spacing_from: Literal["given", "metadata", "unknown"]
     source: Path
@@ -58,14 +65,31 @@ class Image:
     source: Path
 
 
-def read_volume(path: str | os.PathLike[str], voxel_size: Spacing | None = None) -> Volume:
-    """Read a 3-D volume of grey values.
+def read_volume(
+    path: str | os.PathLike[str], voxel_size: Spacing | None = None
+) -> Volume[np.ndarray]:
+    """Read a 3-D volume of grey values; parameters and errors as `open_volume`.
+
+    Returns
+    -------
+    Volume
+        Uncompressed TIFF and ``.npy`` are memory-mapped, not loaded; all else is in memory.
+    """
+    volume = open_volume(path, voxel_size)
+    data = volume.data if isinstance(volume.data, np.ndarray) else volume.data[:]
+    return Volume(data, volume.spacing, volume.spacing_from, volume.source)
+
+
+def open_volume(
+    path: str | os.PathLike[str], voxel_size: Spacing | None = None
+) -> Volume[AnyArray]:
+    """Open a 3-D volume of grey values, which may be larger than memory.
 
     Parameters
     ----------
     path
         A TIFF (plain, ImageJ or OME), a ``.npy`` file, an OME-Zarr or Zarr folder, an HDF5
-        dataset (``scan.h5::/path/to/dataset``; see `read_chunked`), or a folder of numbered
+        dataset (``scan.h5::/path/to/dataset``; see `open_chunked`), or a folder of numbered
         slices of one size, taken in the order of the numbers in their names.
     voxel_size
         (z, y, x) in micrometres; wins over what the file says.
@@ -73,7 +97,8 @@ def read_volume(path: str | os.PathLike[str], voxel_size: Spacing | None = None)
     Returns
     -------
     Volume
-        Uncompressed TIFF and ``.npy`` are memory-mapped, not loaded; all else is in memory.
+        Uncompressed TIFF and ``.npy`` are memory-mapped, all else is read as it is sliced: what
+        is wrong with a chunk shows when it is read.
 
     Raises
     ------
@@ -83,11 +108,7 @@ def read_volume(path: str | os.PathLike[str], voxel_size: Spacing | None = None)
         If it is not one readable 3-D volume of real numbers; the message names the mend.
     """
     path = _existing(path)
-    if path.is_dir() and not is_chunked(path):
-        data, axes, recorded = _read_slices(path)
-    else:
-        data, axes, recorded = _read_array(path)
-    data = _as_volume(data, axes, path)
+    data, recorded = _open_array(path)
     if voxel_size is not None:
         return Volume(data, check_spacing(voxel_size), "given", path)
     if recorded is not None:
@@ -211,9 +232,33 @@ def _existing(path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _as_volume(data: np.ndarray, axes: str, path: Path) -> np.ndarray:
+def _open_array(path: Path) -> tuple[AnyArray, Spacing | None]:
+    """Open a volume, and read what its file says of its voxel size."""
+    if is_chunked(path):
+        source = open_chunked(path)
+        kept = _volume_axes(source.shape, source.axes, path)
+        chunks = [source.chunks[axis] for axis in kept]
+        return StoredArray(source.opener, path, chunks, kept), source.spacing
+    if path.is_dir():
+        return _open_slices(path)
+    if path.suffix.lower() in TIFF_SUFFIXES:
+        with _opened_tiff(path) as tif:
+            series = tif.series[0]
+            if series.dataoffset is None and np.dtype(series.dtype).kind in "iufb":
+                with naming(path, *_TIFF_DAMAGE):
+                    check_declared_size(series.nbytes, path.stat().st_size)
+                kept = _volume_axes(series.shape, series.axes, path)
+                opener = partial(_tiff_pages, path)
+                return StoredArray(opener, path, (1, *series.shape[-2:]), kept), spacing_of(tif)
+    data, axes, recorded = _read_array(path)
     check_numbers(data, path)
-    sizes = dict(zip(axes, data.shape, strict=True))
+    kept = _volume_axes(data.shape, axes, path)
+    return data.reshape([data.shape[axis] for axis in kept]), recorded
+
+
+def _volume_axes(shape: Sequence[int], axes: str, path: Path) -> tuple[int, ...]:
+    """Tell which axes are Z, Y and X; the others must have length 1."""
+    sizes = dict(zip(axes, shape, strict=True))
     for axis in "CS":
         if sizes.get(axis, 1) > 1:
             raise ValueError(
@@ -227,21 +272,24 @@ def _as_volume(data: np.ndarray, axes: str, path: Path) -> np.ndarray:
             "slices (Image > Properties) and save again"
         )
     kept = kept.replace("I", "Z").replace("Q", "Z") if "Z" not in kept else kept
-    if kept not in ("ZYX", "YX") or data.ndim < 3:
-        found = f"axes {axes} of shape {data.shape}"
+    if kept not in ("ZYX", "YX") or len(shape) < 3:
+        found = f"axes {axes} of shape {tuple(shape)}"
         raise ValueError(f"{path}: a 3-D volume (Z, Y, X) is needed, found {found}")
-    shape = [sizes[a] for a in axes if a in kept or (a in "IQ" and sizes[a] > 1)]
-    if len(shape) < 3 or 1 in shape:
+    places = [i for i, a in enumerate(axes) if a in kept or (a in "IQ" and sizes[a] > 1)]
+    found_shape = tuple(int(shape[i]) for i in places)
+    if len(places) < 3 or 1 in found_shape:
         raise ValueError(
-            f"{path}: is one voxel thin (shape {tuple(shape)}); a volume needs two along each "
+            f"{path}: is one voxel thin (shape {found_shape}); a volume needs two along each "
             "axis, a single slice is an image to segment"
         )
-    return data.reshape(shape)
+    return tuple(places)
 
 
 def _read_array(path: Path) -> tuple[np.ndarray, str, Spacing | None]:
     if is_chunked(path):
-        return read_chunked(path)
+        source = open_chunked(path)
+        with naming(path, "damaged or truncated", "copy or export it again"):
+            return np.asarray(source.opener()[...]), source.axes, source.spacing
     suffix = path.suffix.lower()
     if suffix in TIFF_SUFFIXES:
         return _read_tiff(path)
@@ -272,7 +320,7 @@ def _opened_tiff(path: Path) -> tifffile.TiffFile:
 def _read_tiff(path: Path) -> tuple[np.ndarray, str, Spacing | None]:
     with (
         _opened_tiff(path) as tif,
-        naming(path, "damaged or truncated TIFF", "copy or export it again"),
+        naming(path, *_TIFF_DAMAGE),
     ):
         series = tif.series[0]
         size = path.stat().st_size
@@ -304,19 +352,44 @@ def _load_picture(path: Path) -> np.ndarray:
         return np.asarray(picture)
 
 
-def _read_slices(folder: Path) -> tuple[np.ndarray, str, Spacing | None]:
+def _tiff_pages(path: Path) -> Any:
+    import zarr
+
+    store = tifffile.imread(path, aszarr=True, series=0, chunkmode="page")
+    return zarr.open(store, mode="r")
+
+
+class _SliceFiles:
+    """Numbered slices of one size, one file each."""
+
+    def __init__(self, files: Sequence[Path], shape: tuple[int, int, int], dtype: np.dtype) -> None:
+        self.files, self.shape, self.dtype = files, shape, dtype
+
+    def __getitem__(self, key: tuple[Any, Any, Any]) -> np.ndarray:
+        z, y, x = key
+        if not isinstance(z, slice):
+            return self._slice(z)[y, x]
+        return np.stack([self._slice(i)[y, x] for i in range(*z.indices(len(self.files)))])
+
+    def _slice(self, index: int) -> np.ndarray:
+        file = self.files[index]
+        data = read_image(file).data
+        if data.shape != self.shape[1:] or data.dtype != self.dtype:
+            raise ValueError(
+                f"{file}: is {data.dtype} {data.shape}, but the first slice {self.files[0].name} "
+                f"is {self.dtype} {self.shape[1:]}; slices of a volume must be alike"
+            )
+        return data
+
+
+def _open_slices(folder: Path) -> tuple[StoredArray, Spacing | None]:
     files = list_images(folder)
     first = read_image(files[0])
     if first.data.ndim != 2:
         raise ValueError(f"{files[0]}: slices must be grey, found shape {first.data.shape}")
-    stack = np.empty((len(files), *first.data.shape), first.data.dtype)
-    for i, file in enumerate(files):
-        data = first.data if i == 0 else read_image(file).data
-        if data.shape != stack.shape[1:] or data.dtype != stack.dtype:
-            raise ValueError(
-                f"{file}: is {data.dtype} {data.shape}, but the first slice {files[0].name} is "
-                f"{stack.dtype} {stack.shape[1:]}; slices of a volume must be alike"
-            )
-        stack[i] = data
+    shape = (len(files), *first.data.shape)
+    kept = _volume_axes(shape, "ZYX", folder)
+    opener = partial(_SliceFiles, files, shape, first.data.dtype)
     size = first.pixel_size
-    return stack, "ZYX", (size[0], size[0], size[1]) if size else None
+    spacing = (size[0], size[0], size[1]) if size else None
+    return StoredArray(opener, folder, (1, *shape[1:]), kept), spacing
