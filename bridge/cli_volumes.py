@@ -57,6 +57,9 @@ def run(
     percentiles: Percentiles = None,
     numerics: NumericsOption = Numerics.plugin,
     method: MethodOption = Method.consensus,
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=1, max=2, help="2: segment the fused result once more.")
+    ] = 1,
     recipe: RecipeOption = Recipe.physical,
     features: FeaturesOption = Regressors.drivers,
 ) -> None:
@@ -80,6 +83,7 @@ def run(
         percentiles=percentiles,
         numerics=numerics.value,
         method=method.value,
+        rounds=rounds,
         recipe=recipe.value,
         features=features.value,
     )

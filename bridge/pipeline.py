@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from particlebridge import analysis
 from particlebridge.analysis.feature_table import Recipe
@@ -16,20 +17,23 @@ from .engine import Settings
 from .field_of_view import field_of_view, fill_outside
 from .folder_fusion import write_fusion
 from .run_folder import RunFolder
+from .second_round import segment_again, what_changed
 from .segment_options import ModelSpec, SegmentOptions
 from .segmentation import segment_volume
 from .sheet import Item, list_items
 from .stored_arrays import AnyArray
 from .tables import write_table
+from .view_segmentation import ViewFolder
 from .volumes import Volume, read_labels, read_volume
 from .voxel_size import Spacing
 
 
 @dataclass(frozen=True)
 class RoadOptions:
-    """What follows segmentation: fusion method, recipe of features, regressors of damage."""
+    """What follows segmentation: fusion method and rounds, features, regressors of damage."""
 
     method: Method = "consensus"
+    rounds: int = 1
     recipe: Recipe = "physical"
     features: Regressors = "drivers"
 
@@ -49,6 +53,7 @@ def run(
     percentiles: tuple[float, float] | None = None,
     numerics: str = "plugin",
     method: Method = "consensus",
+    rounds: int = 1,
     recipe: Recipe = "physical",
     features: Regressors = "drivers",
 ) -> Path:
@@ -81,6 +86,9 @@ def run(
         ``plugin``, the Fiji plugin's (both engines), or ``stardist``, the Python package's.
     method
         Fusion: ``consensus``, ``flow`` or ``paper``.
+    rounds
+        2: the views are segmented once more with all that is no body blanked out, and fused anew;
+        run.json says what that changed (`segment_again`, `what_changed`).
     recipe
         Features: ``physical`` or ``paper``.
     features
@@ -100,7 +108,9 @@ def run(
     items = list_items(volumes, voxel_size)
     settings = Settings(prob_thresh, nms_thresh, percentiles, diameter, numerics=numerics)
     options = SegmentOptions(model, tuple(views), engine, fiji, settings)
-    road = RoadOptions(method, recipe, features)
+    if rounds not in (1, 2):
+        raise ValueError(f"rounds of detection are 1 or 2, not {rounds!r}")
+    road = RoadOptions(method, rounds, recipe, features)
     failures: dict[str, str] = {}
     # A single volume is looked at before the folder is made: bad input leaves nothing behind.
     source = _read(items[0]) if len(items) == 1 else None
@@ -168,15 +178,13 @@ def _analyse(
     )
     views = segment_volume(volume, seen, run, options)
     key = {"views": run.record["claims"], "method": road.method, "spacing": volume.spacing}
-    files = [run.path / name for name in ("solid.tif", "fusion.csv", "labels.tif")]
-    if not run.is_done("fuse", key, files):
-        notice("fusing the views")
-        with run.stage("fuse", key) as notes:
-            stacks = {str(view): folder.stacks() for view, folder in views.items()}
-            grey = fill_outside(volume.data, seen)
-            fusion = analysis.fuse(stacks, grey, volume.spacing, method=road.method)
-            write_fusion(fusion, run.path / "labels.tif", volume.spacing)
-            notes["particles"] = len(fusion.table)
+    first = None
+    if road.rounds == 2:
+        first = run.path / "round1" / "labels.tif"
+        _fuse(volume, seen, views, run, "fuse round 1", key, first)
+        views = segment_again(volume, run, options, first)
+        key["rounds"] = 2
+    _fuse(volume, seen, views, run, "fuse", key, run.path / "labels.tif", first)
     key["recipe"] = road.recipe
     files = [run.path / "contacts.csv", run.path / "features.csv"]
     if not run.is_done("measure", key, files):
@@ -195,3 +203,29 @@ def _analyse(
             write_table(analysis.contacts(labels, volume.spacing), files[0])
             write_table(table, files[1])
     return Analysed(item, run.path, volume.spacing)
+
+
+def _fuse(
+    volume: Volume,
+    seen: np.ndarray | None,
+    views: Mapping[View, ViewFolder],
+    run: RunFolder,
+    stage: str,
+    key: Mapping[str, Any],
+    target: Path,
+    before: Path | None = None,
+) -> None:
+    """Fuse views into a label file, with solid.tif and fusion.csv beside it."""
+    files = [target.with_name(name) for name in ("solid.tif", "fusion.csv", "labels.tif")]
+    if run.is_done(stage, key, files):
+        return
+    notice("fusing the views")
+    with run.stage(stage, key) as notes:
+        stacks = {str(view): folder.stacks() for view, folder in views.items()}
+        grey = fill_outside(volume.data, seen)
+        fusion = analysis.fuse(stacks, grey, volume.spacing, method=key["method"])
+        target.parent.mkdir(exist_ok=True)
+        write_fusion(fusion, target, volume.spacing)
+        notes["particles"] = len(fusion.table)
+        if before is not None:
+            notes["second_round"] = what_changed(before, fusion)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -87,6 +88,31 @@ def test_a_second_run_does_nothing_again(finished: Path, volume: Path) -> None:
     before = {p: p.stat().st_mtime_ns for p in files}
     run([volume], finished, diameter=22)
     assert {p: p.stat().st_mtime_ns for p in files} == before
+
+
+def test_a_second_round_looks_at_bodies_only_and_says_what_it_changed(
+    finished: Path, volume: Path, made, tmp_path: Path
+) -> None:
+    out = tmp_path / "twice"
+    shutil.copytree(finished / "views", out / "views")
+    shutil.copytree(finished / "rois", out / "rois")
+    shutil.copy(finished / "run.json", out)
+    run([volume], out, diameter=22, rounds=2)
+    first = read_labels(out / "round1" / "labels.tif")
+    assert np.array_equal(first, read_labels(finished / "labels.tif"))
+    masked = read_volume(out / "round2" / "volume.tif").data
+    assert np.array_equal(masked[first > 0], made.volume[first > 0])
+    assert np.unique(masked[first == 0]).size == 1
+    second = read_labels(out / "labels.tif")
+    assert np.mean(first[second > 0] > 0) > 0.9
+    assert score(first, second).f1[0.5] > 0.7
+    said = json.loads((out / "run.json").read_text())["stages"]["fuse"]["second_round"]
+    n_first, n_second = (len(np.unique(labels)) - 1 for labels in (first, second))
+    assert said["found_by_both"] + said["lost"] == n_first
+    assert said["found_by_both"] + said["gained"] == n_second
+    assert "second_round" in (out / "report.html").read_text("utf-8")
+    table = pd.read_csv(out / "fusion.csv")
+    assert said["confidence_after"] == pytest.approx(table["confidence"].mean(), abs=1e-3)
 
 
 def test_other_settings_in_the_same_folder_are_refused(finished: Path, volume: Path) -> None:

@@ -1,0 +1,109 @@
+"""A second look at a volume: its views segmented again where only the fused bodies are left."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from particlebridge import analysis
+from particlebridge.analysis import Fusion
+from particlebridge.analysis.views import View
+
+from .run_folder import RunFolder
+from .segment_options import SegmentOptions
+from .segmentation import segment_volume
+from .view_segmentation import ViewFolder
+from .volumes import Volume, read_labels, read_volume
+from .writing import write_stack
+
+# Slices from which the typical grey of the background is taken.
+_SAMPLE = 32
+
+
+def segment_again(
+    volume: Volume, run: RunFolder, options: SegmentOptions, first: Path
+) -> dict[View, ViewFolder]:
+    """Segment the views of a volume whose background is blanked out.
+
+    Li et al., Science 376 (2022), had models of their own for such masked volumes; here the same
+    model looks twice.
+
+    Parameters
+    ----------
+    volume
+        Grey values.
+    run
+        The folder, held by the caller; the second round lives in its folder ``round2``: the
+        masked volume.tif, views/ and rois/.
+    options
+        What to run; the particle diameter is that of the first round.
+    first
+        Fused bodies of the first round.
+
+    Returns
+    -------
+    dict
+        View name -> its folder, whole.
+
+    Raises
+    ------
+    ValueError, OSError, RuntimeError
+        As `segment_volume`.
+    """
+    second = RunFolder(run.path / "round2")
+    second.describe(estimated_diameter=run.record.get("estimated_diameter", {}))
+    masked = second.path / "volume.tif"
+    key = {"volume": volume.digest, "first": run.record["stages"]["fuse round 1"]["key"]}
+    if not second.is_done("mask", key, [masked]):
+        with second.stage("mask", key):
+            whole = volume.data.dtype in (np.uint8, np.uint16)
+            write_stack(
+                masked,
+                _masked_planes(volume.data, read_labels(first)),
+                volume.data.shape,
+                volume.data.dtype if whole else np.float32,
+                volume.spacing,
+            )
+    return segment_volume(read_volume(masked, volume.spacing), None, second, options)
+
+
+def _masked_planes(volume: np.ndarray, labels: np.ndarray) -> Iterator[np.ndarray]:
+    """Give the volume plane by plane, all that is no body at the typical grey of background."""
+    step = max(1, len(volume) // _SAMPLE)
+    grey = [volume[z][labels[z] == 0] for z in range(0, len(volume), step)]
+    background = np.concatenate([values[np.isfinite(values)] for values in grey])
+    level = np.median(background) if background.size else 0
+    for plane, bodies in zip(volume, labels, strict=True):
+        yield np.where(bodies > 0, plane, level)
+
+
+def what_changed(first: Path, fusion: Fusion) -> dict[str, float]:
+    """Compare the bodies of the second round with those of the first.
+
+    Parameters
+    ----------
+    first
+        Fused bodies of the first round; their fusion.csv lies beside them.
+    fusion
+        The second round's result.
+
+    Returns
+    -------
+    dict
+        How many bodies both rounds found (IoU of at least one half), only the first (``lost``),
+        only the second (``gained``); how many of the first round's bodies fell apart
+        (``split``), how many of the second's hold several of the first's (``joined``); and the
+        mean confidence before and after.
+    """
+    change = analysis.score(read_labels(first), fusion.labels, thresholds=(0.5,))
+    both = len(change.matches)
+    before = pd.read_csv(first.with_name("fusion.csv"))["confidence"].mean()
+    return {
+        "found_by_both": both,
+        "lost": change.n_truth - both,
+        "gained": change.n_labels - both,
+        "split": change.splits,
+        "joined": change.merges,
+        "confidence_before": round(float(before), 4),
+        "confidence_after": round(float(fusion.table["confidence"].mean()), 4),
+    }
