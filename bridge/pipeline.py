@@ -207,7 +207,7 @@ def _analyse(
 
 def _fuse(
     volume: Volume,
-    seen: np.ndarray | None,
+    seen: AnyArray | None,
     views: Mapping[View, ViewFolder],
     run: RunFolder,
     stage: str,

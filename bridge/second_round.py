@@ -12,6 +12,7 @@ from particlebridge.analysis.views import View
 from .run_folder import RunFolder
 from .segment_options import SegmentOptions
 from .segmentation import segment_volume
+from .stored_arrays import AnyArray
 from .view_segmentation import ViewFolder
 from .volumes import Volume, read_labels, read_volume
 from .writing import write_stack
@@ -67,7 +68,7 @@ def segment_again(
     return segment_volume(read_volume(masked, volume.spacing), None, second, options)
 
 
-def _masked_planes(volume: np.ndarray, labels: np.ndarray) -> Iterator[np.ndarray]:
+def _masked_planes(volume: AnyArray, labels: AnyArray) -> Iterator[np.ndarray]:
     """Give the volume plane by plane, all that is no body at the typical grey of background."""
     step = max(1, len(volume) // _SAMPLE)
     grey = [volume[z][labels[z] == 0] for z in range(0, len(volume), step)]
