@@ -1,6 +1,9 @@
 """Options that several commands share, and how their texts are read."""
 
+import inspect
+from collections.abc import Callable
 from enum import StrEnum
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -123,6 +126,58 @@ RecipeOption = Annotated[Recipe, typer.Option("--recipe", help="How features are
 FeaturesOption = Annotated[
     Regressors, typer.Option("--features", help="Which features explain damage.")
 ]
+
+
+def segmenting(
+    voxel_size: VoxelSize = None,
+    model: Model = "nmc",
+    views: Views = "xy,xz,yz",
+    engine: EngineOption = EngineName.python,
+    fiji: Fiji = None,
+    diameter: Diameter = None,
+    prob_thresh: ProbThresh = None,
+    nms_thresh: NmsThresh = None,
+    percentiles: Percentiles = None,
+    numerics: NumericsOption = Numerics.plugin,
+) -> None:
+    """Name the options of whatever segments; `takes` gives them to a command."""
+
+
+def takes(shared: Callable[..., Any], **defaults: Any) -> Callable[..., Any]:
+    """Let a command's ``**options`` be the parameters of another function.
+
+    Parameters
+    ----------
+    shared
+        Its parameters become options of the command; they arrive in ``**options``, words of a
+        choice as plain texts.
+    defaults
+        Where the command's own defaults differ.
+    """
+
+    added = [
+        p.replace(default=defaults.get(p.name, p.default), kind=p.KEYWORD_ONLY)
+        for p in inspect.signature(shared, eval_str=True).parameters.values()
+    ]
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def called(**given: Any) -> Any:
+            for name in {p.name for p in added if isinstance(given[p.name], StrEnum)}:
+                given[name] = given[name].value
+            return command(**given)
+
+        own = [
+            p.replace(kind=p.KEYWORD_ONLY)
+            for p in inspect.signature(command, eval_str=True).parameters.values()
+            if p.kind is not p.VAR_KEYWORD
+        ]
+        parameters = [*own, *added]
+        called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        called.__annotations__ = {p.name: p.annotation for p in parameters}
+        return called
+
+    return decorate
 
 
 def runtimes_of(text: str) -> tuple[str, ...]:

@@ -1,31 +1,22 @@
 """Commands on volumes, labels and tables."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from .cli_options import (
-    Diameter,
-    EngineName,
-    EngineOption,
     FeaturesOption,
-    Fiji,
     LabelsAre,
     Method,
     MethodOption,
-    Model,
-    NmsThresh,
-    Numerics,
-    NumericsOption,
     Out,
-    Percentiles,
-    ProbThresh,
     Recipe,
     RecipeOption,
     Regressors,
-    Views,
     VoxelSize,
+    segmenting,
+    takes,
 )
 
 app = typer.Typer()
@@ -43,25 +34,17 @@ def demo(
 
 
 @app.command()
+@takes(segmenting)
 def run(
     volumes: Annotated[list[Path], typer.Argument(help="Volumes, or one SHEET.csv.")],
     out: Out,
-    voxel_size: VoxelSize = None,
-    model: Model = "nmc",
-    views: Views = "xy,xz,yz",
-    engine: EngineOption = EngineName.python,
-    fiji: Fiji = None,
-    diameter: Diameter = None,
-    prob_thresh: ProbThresh = None,
-    nms_thresh: NmsThresh = None,
-    percentiles: Percentiles = None,
-    numerics: NumericsOption = Numerics.plugin,
     method: MethodOption = Method.consensus,
     rounds: Annotated[
         int, typer.Option("--rounds", min=1, max=2, help="2: segment the fused result once more.")
     ] = 1,
     recipe: RecipeOption = Recipe.physical,
     features: FeaturesOption = Regressors.drivers,
+    **options: Any,
 ) -> None:
     """Run the whole road on volumes: segment, fuse, measure, explain, report.
 
@@ -72,41 +55,24 @@ def run(
     report = function(
         volumes,
         out,
-        voxel_size=voxel_size,
-        model=model,
-        views=views,
-        engine=engine.value,
-        fiji=fiji,
-        diameter=diameter,
-        prob_thresh=prob_thresh,
-        nms_thresh=nms_thresh,
-        percentiles=percentiles,
-        numerics=numerics.value,
         method=method.value,
         rounds=rounds,
         recipe=recipe.value,
         features=features.value,
+        **options,
     )
     print(report)
 
 
 @app.command()
+@takes(segmenting, views=None)
 def segment(
     source: Annotated[Path, typer.Argument(help="An image, a folder of images, or a volume.")],
     out: Out,
-    voxel_size: VoxelSize = None,
-    model: Model = "nmc",
-    views: Views = None,
-    engine: EngineOption = EngineName.python,
-    fiji: Fiji = None,
-    diameter: Diameter = None,
-    prob_thresh: ProbThresh = None,
-    nms_thresh: NmsThresh = None,
-    percentiles: Percentiles = None,
-    numerics: NumericsOption = Numerics.plugin,
     dims: Annotated[
         int, typer.Option("--dims", min=2, max=3, help="3: a StarDist 3D model, no views.")
     ] = 2,
+    **options: Any,
 ) -> None:
     """Find the particles of images, or of a volume's views.
 
@@ -115,21 +81,7 @@ def segment(
     """
     from . import segment as function
 
-    function(
-        source,
-        out,
-        voxel_size=voxel_size,
-        model=model,
-        views=views,
-        engine=engine.value,
-        fiji=fiji,
-        diameter=diameter,
-        prob_thresh=prob_thresh,
-        nms_thresh=nms_thresh,
-        percentiles=percentiles,
-        numerics=numerics.value,
-        dims=dims,
-    )
+    function(source, out, dims=dims, **options)
     print(out)
 
 
