@@ -6,22 +6,32 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from particlebridge.analysis import VIEWS, to_view
+from particlebridge.analysis import VIEWS
 from particlebridge.analysis.views import View, view_spacing
 from particlebridge.exporter import Network, load_model, write_rois
 
 from .console import notice, progress
 from .diameter import estimate_diameter
 from .engine import Engine, Settings
-from .field_of_view import field_of_view, fill_outside
+from .field_of_view import field_of_view, fill_value
 from .images import segment_images
 from .run_folder import RunFolder
 from .segment_options import ModelSpec, SegmentOptions, effective_settings
 from .stardist3d import segment_3d
-from .stored_arrays import AnyArray
-from .view_segmentation import ViewFolder, segment_view
-from .volumes import Image, Volume, is_image_stack, list_images, read_image, read_volume
+from .stored_arrays import AnyArray, SliceStack
+from .view_pieces import engine_of, engine_spec, release_engine, segment_view
+from .view_segmentation import SlicesFailed, ViewFolder
+from .volumes import (
+    Image,
+    Volume,
+    is_image_stack,
+    list_images,
+    on_disk,
+    read_image,
+    read_volume,
+)
 from .voxel_size import Spacing
+from .work_plan import Plan
 
 _ESTIMATED = "typical particle diameter: about {:.3g} {} (estimated; --diameter sets it)"
 _SAMPLE = 3
@@ -84,7 +94,11 @@ def segment(
 
 
 def segment_volume(
-    volume: Volume, seen: AnyArray | None, run: RunFolder, options: SegmentOptions
+    volume: Volume,
+    seen: AnyArray | None,
+    run: RunFolder,
+    options: SegmentOptions,
+    plan: Plan | None = None,
 ) -> dict[View, ViewFolder]:
     """Segment the views of a volume into ``views/`` and ``rois/`` of a run folder.
 
@@ -98,6 +112,8 @@ def segment_volume(
         The folder, held by the caller; what an earlier call has finished is kept.
     options
         What to run.
+    plan
+        Who does it, in pieces of what size, and the results' format; by default all here, TIFF.
 
     Returns
     -------
@@ -111,36 +127,50 @@ def segment_volume(
     RuntimeError
         If slices failed; the others are kept.
     """
-    data = fill_outside(volume.data, seen)
+    plan = plan or Plan()
+    fill = fill_value(volume.data, seen)
+    data = on_disk(volume) if plan.runner.remote else volume.data
     networks = {name: load_model(name) for name in {options.model_of(v) for v in options.views}}
     finest = min(volume.spacing)
     folders: dict[View, ViewFolder] = {}
+    failed: list[str] = []
     for view in options.views:
         network = networks[options.model_of(view)]
-        stack = to_view(data, view)
+        stack = SliceStack(data, view, fill)
         spacing = view_spacing(volume.spacing, view)
         settings = replace(
             options.settings,
             pixel_size=(spacing[1] / finest, spacing[2] / finest),
-            diameter=_diameter(options, network, data, volume.spacing, run),
+            diameter=_diameter(options, network, volume, fill, run),
         )
         key = {"volume": volume.digest, **effective_settings(network, settings, options.engine)}
-        folder = ViewFolder(run.path / "views" / view, stack.shape, spacing)
+        if plan.format == "zarr":
+            key["format"] = "zarr"
+        folder = plan.view_folder(run.path / "views" / view, stack.shape, spacing)
         run.claim(f"views/{view}", key)
         total = stack.shape[0]
         missing = len(folder.missing())
-        with run.stage(f"segment {view}", key) as notes:
-            if not folder.is_whole:
-                engine = options.start(view, network, settings)
-                with progress(f"{view} slices", total, total - missing) as advance:
-                    segment_view(stack, folder, engine, advance)
-                notes.update(engine.versions())
-            notes["resumed_slices"] = total - missing
+        try:
+            with run.stage(f"segment {view}", key) as notes:
+                if not folder.is_whole:
+                    spec = engine_spec(options, view, network, settings)
+                    if not plan.runner.remote:
+                        engine_of(spec, network)
+                    with progress(f"{view} slices", total, total - missing) as advance:
+                        notes.update(segment_view(stack, folder, spec, plan.runner, advance))
+                notes["resumed_slices"] = total - missing
+        except SlicesFailed as error:
+            failed.append(str(error))
+            continue
         rois = run.path / "rois" / f"{view}.zip"
-        if not run.is_done(f"rois {view}", key, [rois]):
+        # A volume larger than memory has more regions than ImageJ's ROI Manager can list.
+        if plan.format == "tiff" and not run.is_done(f"rois {view}", key, [rois]):
             with run.stage(f"rois {view}", key):
                 write_rois(folder.labels(), rois)
         folders[view] = folder
+    release_engine()
+    if failed:
+        raise RuntimeError("; ".join(failed))
     return folders
 
 
@@ -205,7 +235,7 @@ def _squareness(image: Image) -> tuple[float, float]:
 
 
 def _diameter(
-    options: SegmentOptions, network: Network, data: np.ndarray, spacing: Spacing, run: RunFolder
+    options: SegmentOptions, network: Network, volume: Volume, fill: float | None, run: RunFolder
 ) -> float | None:
     """Find one particle diameter for all slices of a volume, once for a run folder."""
     if options.settings.diameter is not None or network.diameter is None:
@@ -213,8 +243,9 @@ def _diameter(
     held = run.record.get("estimated_diameter", {}).get(network.digest)
     if held is None:
         view = options.views[0]
-        stack = to_view(data, view)
-        chosen = np.linspace(0, stack.shape[0] - 1, _SAMPLE + 2).astype(int)[1:-1]
+        stack = SliceStack(volume.data, view, fill)
+        spacing = volume.spacing
+        chosen = np.linspace(0, len(stack) - 1, _SAMPLE + 2).astype(int)[1:-1]
         sides = view_spacing(spacing, view)[1:]
         held = estimate_diameter(
             [np.asarray(stack[i]) for i in np.unique(chosen)],

@@ -109,7 +109,7 @@ def planes(array: AnyArray) -> Iterator[np.ndarray]:
         yield from array[low : low + depth]
 
 
-class SliceStack:
+class SliceStack(Sequence[np.ndarray]):
     """The slices of one view of a volume; of a stored one, whole chunks are read, each once.
 
     Parameters
@@ -133,10 +133,13 @@ class SliceStack:
         self._low = -1
         self._slab = np.empty(0)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_low": -1, "_slab": np.empty(0)}
+
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, index: int) -> np.ndarray:
+    def __getitem__(self, index: Any) -> Any:
         if not 0 <= index < len(self):
             raise IndexError(index)
         if not isinstance(self._volume, StoredArray):

@@ -2,18 +2,23 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from particlebridge.analysis import Prediction, ViewStack, atomic_path
 
 from .engine import Engine, Failure
+from .stored_arrays import SliceStack
 from .volumes import read_volume
 from .voxel_size import Spacing
 from .writing import write_stack
 
-VIEW_FILES = ("prob.tif", "dist.tif", "labels.tif")
+VIEW_FILES = ("prob", "dist", "labels")
+
+
+class SlicesFailed(RuntimeError):
+    """Some slices of a view could not be segmented; the others are kept."""
 
 
 class ViewFolder:
@@ -29,6 +34,8 @@ class ViewFolder:
         (step, height, width) in micrometres, in the order of the stack's axes.
     """
 
+    suffix = ".tif"
+
     def __init__(
         self, path: str | os.PathLike[str], shape: tuple[int, int, int], spacing: Spacing
     ) -> None:
@@ -40,7 +47,17 @@ class ViewFolder:
     @property
     def is_whole(self) -> bool:
         """Whether the three stacks are there; labels.tif is written last."""
-        return all((self.path / name).exists() for name in VIEW_FILES)
+        return all(self.file(name).exists() for name in VIEW_FILES)
+
+    def file(self, name: str) -> Path:
+        """Name the file of a stack: ``labels``, ``prob`` or ``dist``."""
+        return self.path / f"{name}{self.suffix}"
+
+    def prepare(self) -> None:
+        """Get ready for slices to be kept."""
+
+    def settle(self) -> None:
+        """Use the slices that were kept so far, where they can be used before all are there."""
 
     def missing(self) -> list[int]:
         """List the slices that are still to be segmented."""
@@ -68,9 +85,7 @@ class ViewFolder:
             fits = most <= np.iinfo(np.uint16).max
             kinds = {"prob": np.float32, "dist": np.float32}
             for name, dtype in {**kinds, "labels": np.uint16 if fits else np.int32}.items():
-                write_stack(
-                    self.path / f"{name}.tif", self._planes(name), self.shape, dtype, self.spacing
-                )
+                write_stack(self.file(name), self._planes(name), self.shape, dtype, self.spacing)
         shutil.rmtree(self._parts, ignore_errors=True)
 
     def labels(self) -> np.ndarray:
@@ -82,7 +97,7 @@ class ViewFolder:
         return ViewStack(self._mapped("labels"), self._mapped("prob"), self._mapped("dist"))
 
     def _mapped(self, name: str) -> np.ndarray:
-        return read_volume(self.path / f"{name}.tif").data
+        return read_volume(self.file(name)).data
 
     def _planes(self, name: str) -> Iterator[np.ndarray]:
         for i in range(self.shape[0]):
@@ -93,47 +108,57 @@ class ViewFolder:
         return self._parts / f"{index:05d}.npz"
 
 
-def segment_view(
-    stack: np.ndarray, folder: ViewFolder, engine: Engine, advance: Callable[[int], None]
-) -> int:
-    """Segment the slices of one view that are not finished yet.
+def segment_slices(
+    stack: SliceStack,
+    folder: ViewFolder,
+    engine: Engine,
+    indices: Sequence[int],
+    advance: Callable[[int], None],
+) -> list[Failure]:
+    """Segment slices of one view.
 
     Parameters
     ----------
     stack
-        (N, H, W) slices.
+        The view's slices.
     folder
         Where they are kept.
     engine
         What segments them.
+    indices
+        Which slices.
     advance
         Called with 1 after each slice.
 
     Returns
     -------
-    int
-        How many slices an earlier run had finished.
-
-    Raises
-    ------
-    RuntimeError
-        If slices failed; names them, and the others are kept.
+    list of Failure
+        The slices that could not be segmented; the others are kept.
     """
-    missing = folder.missing()
     failures: list[Failure] = []
-    for index, result in engine.predict(stack, missing):
+    for index, result in engine.predict(stack, indices):
         if isinstance(result, Failure):
             failures.append(result)
         else:
             folder.keep(index, result)
         advance(1)
+    folder.settle()
+    return failures
+
+
+def check_failures(folder: ViewFolder, failures: Sequence[Failure]) -> None:
+    """Name the slices of a view that failed.
+
+    Raises
+    ------
+    SlicesFailed
+        If there are any.
+    """
     if failures:
         first = failures[0]
         named = ", ".join(str(f.index) for f in failures[:10])
-        raise RuntimeError(
-            f"{folder.path}: {len(failures)} of {len(stack)} slices failed ({named}); slice "
+        raise SlicesFailed(
+            f"{folder.path}: {len(failures)} of {folder.shape[0]} slices failed ({named}); slice "
             f"{first.index}: {first.reason}. The others are kept: mend it and run the same "
             "command again"
         )
-    folder.join()
-    return folder.shape[0] - len(missing)

@@ -15,7 +15,7 @@ from particlebridge.analysis.tiff_pages import check_page_chain
 
 from .chunked_sources import is_chunked, open_chunked, split_dataset
 from .run_folder import array_digest
-from .stored_arrays import AnyArray, StoredArray
+from .stored_arrays import AnyArray, StoredArray, chunks_of
 from .tiff_metadata import spacing_of
 from .voxel_size import Spacing, check_spacing
 
@@ -114,6 +114,18 @@ def open_volume(
     if recorded is not None:
         return Volume(data, recorded, "metadata", path)
     return Volume(data, (1.0, 1.0, 1.0), "unknown", path)
+
+
+def on_disk(volume: Volume) -> StoredArray:
+    """Give a volume's voxels as what other processes can open and read for themselves."""
+    data = open_volume(volume.source).data
+    if isinstance(data, StoredArray):
+        return data
+    return StoredArray(partial(_mapped, volume.source), volume.source, chunks_of(data))
+
+
+def _mapped(path: Path) -> np.ndarray:
+    return read_volume(path).data
 
 
 def read_image(path: str | os.PathLike[str]) -> Image:

@@ -1,0 +1,85 @@
+"""One view of a volume as three OME-Zarr stacks, written slab by slab while slices get ready."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from .ome_zarr import create_stack, open_stack
+from .stored_arrays import StoredArray
+from .view_segmentation import ViewFolder
+from .volumes import open_volume
+
+SLAB = 16
+"""Slices of a view that are written together: the depth of its chunks."""
+
+_CHUNKS = (SLAB, 256, 256)
+_DTYPES = {"prob": np.float32, "dist": np.float32, "labels": np.int32}
+
+
+class ChunkedViewFolder(ViewFolder):
+    """A view's folder whose stacks are Zarr, so that no stack is ever held or written whole.
+
+    Finished slices lie in ``.parts/`` until their slab of `SLAB` slices is there; then it is
+    written into ``.parts/labels.zarr`` and the others, and noted in ``.parts/slab-00000``. Workers
+    on different slabs do not meet. The stacks move up when all slabs are noted.
+    """
+
+    suffix = ".zarr"
+
+    def prepare(self) -> None:
+        """Make the empty stacks, if an earlier run has not."""
+        if self.is_whole:
+            return
+        self._parts.mkdir(parents=True, exist_ok=True)
+        ready = self._parts / "ready"
+        if not ready.exists():
+            for name, dtype in _DTYPES.items():
+                create_stack(self._parts / f"{name}.zarr", self.shape, dtype, self.spacing, _CHUNKS)
+            ready.touch()
+
+    def missing(self) -> list[int]:
+        """List the slices that are still to be segmented."""
+        written = {low // SLAB for low in self._slabs() if self._note(low).exists()}
+        return [i for i in super().missing() if i // SLAB not in written]
+
+    def settle(self) -> None:
+        """Write the slabs whose slices are all there."""
+        for low in self._slabs():
+            parts = [self._part(i) for i in range(low, min(low + SLAB, self.shape[0]))]
+            if self._note(low).exists() or not all(part.exists() for part in parts):
+                continue
+            for name, dtype in _DTYPES.items():
+                slab = np.empty((len(parts), *self.shape[1:]), dtype)
+                for plane, part in zip(slab, parts, strict=True):
+                    with np.load(part, allow_pickle=False) as held:
+                        plane[:] = held[name]
+                open_stack(self._parts / f"{name}.zarr")[low : low + len(parts)] = slab
+            self._note(low).touch()
+            for part in parts:
+                part.unlink()
+
+    def join(self) -> None:
+        """Move the whole stacks up, labels last, and drop what is left."""
+        if self.is_whole:
+            return
+        self.settle()
+        for name in _DTYPES:
+            stack = self._parts / f"{name}.zarr"
+            if stack.exists():
+                shutil.rmtree(self.file(name), ignore_errors=True)
+                stack.rename(self.file(name))
+        shutil.rmtree(self._parts, ignore_errors=True)
+
+    def open(self, name: str) -> StoredArray:
+        """Open a finished stack: ``labels``, ``prob`` or ``dist``."""
+        data = open_volume(self.file(name)).data
+        assert isinstance(data, StoredArray)
+        return data
+
+    def _slabs(self) -> Iterator[int]:
+        return iter(range(0, self.shape[0], SLAB))
+
+    def _note(self, low: int) -> Path:
+        return self._parts / f"slab-{low:05d}"

@@ -1,0 +1,86 @@
+"""Writing volumes and stacks as OME-Zarr 0.4 (Zarr v2), which napari and Fiji open."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import DTypeLike
+
+from .voxel_size import Spacing
+
+CHUNK = 64
+"""Side of a chunk of a volume, voxels."""
+
+
+def create_stack(
+    path: str | os.PathLike[str],
+    shape: Sequence[int],
+    dtype: DTypeLike,
+    spacing: Spacing,
+    chunks: Sequence[int] = (CHUNK, CHUNK, CHUNK),
+) -> Any:
+    """Make an OME-Zarr image of one level, to be filled chunk by chunk.
+
+    Parameters
+    ----------
+    path
+        Folder to make; what is there is replaced.
+    shape
+        Of the array, three axes.
+    dtype
+        Of the voxels.
+    spacing
+        Micrometres along each axis, in the array's own order.
+    chunks
+        Shape of a chunk; cut to that of the array.
+
+    Returns
+    -------
+    zarr.Array
+        Zeros. Writers of different chunks do not disturb each other, and a chunk on disk is
+        whole or not there.
+
+    Notes
+    -----
+    Version 0.4 of OME-NGFF, because fewer readers know 0.5. Chunks of zeros are written too: a
+    missing chunk is a lost one.
+    """
+    import zarr
+
+    group = zarr.open_group(path, mode="w", zarr_format=2)
+    name = Path(path).name.removesuffix(".zarr")
+    axes = [{"name": axis, "type": "space", "unit": "micrometer"} for axis in "zyx"]
+    scale = {"type": "scale", "scale": [float(s) for s in spacing]}
+    image: Any = [
+        {
+            "version": "0.4",
+            "name": name,
+            "axes": axes,
+            "datasets": [{"path": "0", "coordinateTransformations": [scale]}],
+        }
+    ]
+    group.attrs["multiscales"] = image
+    return group.create_array(
+        "0",
+        shape=tuple(shape),
+        dtype=dtype,
+        chunks=tuple(min(c, n) for c, n in zip(chunks, shape, strict=True)),
+        chunk_key_encoding={"name": "v2", "separator": "/"},
+        compressors=_zstd(),
+        fill_value=0,
+        config={"write_empty_chunks": True},
+    )
+
+
+def open_stack(path: str | os.PathLike[str]) -> Any:
+    """Open an array of `create_stack` to write to it."""
+    import zarr
+
+    return zarr.open_array(Path(path) / "0", mode="r+", config={"write_empty_chunks": True})
+
+
+def _zstd() -> Any:
+    import numcodecs
+
+    return numcodecs.Zstd(level=1)

@@ -1,0 +1,139 @@
+"""The slices of a view in pieces, each for a worker that has the network loaded."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from particlebridge.analysis.views import View
+from particlebridge.exporter import Network, load_model
+
+from .chunked_views import SLAB
+from .engine import Engine, Failure, Settings
+from .scheduling import LostPiece, Runner, report_progress
+from .segment_options import SegmentOptions
+from .stored_arrays import SliceStack
+from .view_segmentation import ViewFolder, check_failures, segment_slices
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """What a worker needs to start an engine of its own.
+
+    Attributes
+    ----------
+    options
+        The engine; its model is that of all its views.
+    settings
+        Thresholds, scale and numerics.
+    digest
+        The model's: a worker that outlives a run does not go on with what the file held then.
+    """
+
+    options: SegmentOptions
+    settings: Settings
+    digest: str
+
+    def start(self, network: Network | None = None) -> Engine:
+        """Start the engine; the model is loaded unless it is given."""
+        view = self.options.views[0]
+        return self.options.start(
+            view, network or load_model(self.options.model_of(view)), self.settings
+        )
+
+
+@dataclass(frozen=True)
+class ViewPiece:
+    """Some slices of a view."""
+
+    stack: SliceStack
+    folder: ViewFolder
+    indices: tuple[int, ...]
+
+
+_held: list[tuple[EngineSpec, Engine]] = []
+
+
+def segment_view(
+    stack: SliceStack,
+    folder: ViewFolder,
+    spec: EngineSpec,
+    runner: Runner,
+    advance: Callable[[int], None],
+) -> dict[str, Any]:
+    """Segment the slices of one view that are not finished yet.
+
+    Parameters
+    ----------
+    stack
+        The view's slices; where pieces go to other processes, of a volume on disk.
+    folder
+        Where they are kept; joined if none failed.
+    spec
+        What segments them.
+    runner
+        Who does it.
+    advance
+        Called with 1 after each slice.
+
+    Returns
+    -------
+    dict
+        What run.json says about the engine.
+
+    Raises
+    ------
+    SlicesFailed
+        If slices could not be segmented; the others are kept.
+    """
+    folder.prepare()
+    missing = folder.missing()
+    # Pieces of whole slabs: a chunk of the volume is read, and one of the results written, by one.
+    depth = -(-max(stack.depth, SLAB) // SLAB) * SLAB
+    pieces = {}
+    for low in range(0, len(stack), depth):
+        indices = tuple(i for i in missing if low <= i < low + depth)
+        if indices:
+            name = f"{folder.path.name} slices {low}-{min(low + depth, len(stack)) - 1}"
+            pieces[name] = ViewPiece(stack, folder, indices)
+    failures: list[Failure] = []
+    versions: dict[str, Any] = {}
+    for name, done in runner.run(partial(_segment_piece, spec), pieces, advance):
+        if isinstance(done, LostPiece):
+            failures += [Failure(index, done.reason) for index in pieces[name].indices]
+        else:
+            failures += done[0]
+            versions = done[1]
+    check_failures(folder, sorted(failures, key=lambda failure: failure.index))
+    folder.join()
+    return versions
+
+
+def _segment_piece(spec: EngineSpec, piece: ViewPiece) -> tuple[list[Failure], dict[str, Any]]:
+    engine = engine_of(spec)
+    failures = segment_slices(piece.stack, piece.folder, engine, piece.indices, report_progress)
+    return failures, dict(engine.versions())
+
+
+def engine_spec(
+    options: SegmentOptions, view: View, network: Network, settings: Settings
+) -> EngineSpec:
+    """Say what segments a view; views of one model and one pixel size share it."""
+    model = options.model_of(view)
+    return EngineSpec(replace(options, model=model, views=("xy",)), settings, network.digest)
+
+
+def engine_of(spec: EngineSpec, network: Network | None = None) -> Engine:
+    """Give this process's one engine; another one takes its place."""
+    if not _held or _held[0][0] != spec:
+        release_engine()
+        _held[:] = [(spec, spec.start(network))]
+    return _held[0][1]
+
+
+def release_engine() -> None:
+    """End this process's engine: memory and, for Fiji, its Java."""
+    while _held:
+        close = getattr(_held.pop()[1], "close", None)
+        if close is not None:
+            close()
