@@ -154,7 +154,6 @@ def takes(shared: Callable[..., Any], **defaults: Any) -> Callable[..., Any]:
     defaults
         Where the command's own defaults differ.
     """
-
     added = [
         p.replace(default=defaults.get(p.name, p.default), kind=p.KEYWORD_ONLY)
         for p in inspect.signature(shared, eval_str=True).parameters.values()

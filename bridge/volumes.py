@@ -10,19 +10,22 @@ from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 import tifffile
-from particlebridge.analysis.bad_files import check_declared_size, naming
-from particlebridge.analysis.tiff_pages import check_page_chain
+from particlebridge.analysis.bad_files import naming
+from particlebridge.analysis.image_files import (
+    IMAGE_SUFFIXES,
+    TIFF_SUFFIXES,
+    check_tiff_size,
+    opened_tiff,
+    read_npy,
+    read_picture,
+    tiff_pixels,
+)
 
 from .chunked_sources import is_chunked, open_chunked, split_dataset
 from .run_folder import array_digest
 from .stored_arrays import AnyArray, StoredArray, chunks_of
 from .tiff_metadata import spacing_of
 from .voxel_size import Spacing, check_spacing
-
-TIFF_SUFFIXES = (".tif", ".tiff")
-_TIFF_DAMAGE = ("damaged or truncated TIFF", "copy or export it again")
-IMAGE_SUFFIXES = (*TIFF_SUFFIXES, ".png", ".jpg", ".jpeg", ".bmp")
-
 
 Voxels = TypeVar("Voxels", bound=AnyArray)
 
@@ -176,7 +179,7 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
         If the file cannot be read, or holds fractions or numbers that do not fit.
     """
     path = _existing(path)
-    data, axes, _ = _read_array(path)
+    data, axes, _ = _read_array(path, palette="labels")
     check_numbers(data, path)
     data = data.reshape([n for n, a in zip(data.shape, axes, strict=True) if n > 1 or a in "ZYX"])
     if data.ndim not in (2, 3):
@@ -199,12 +202,12 @@ def is_image_stack(path: str | os.PathLike[str]) -> bool:
     if is_chunked(path):
         return True
     if path.suffix.lower() in TIFF_SUFFIXES:
-        with _opened_tiff(path) as tif:
+        with opened_tiff(path) as tif:
             series = tif.series[0]
             sizes = dict(zip(series.axes, series.shape, strict=True))
             return any(sizes.get(axis, 1) > 1 for axis in "ZIQT")
     if path.suffix.lower() == ".npy":
-        return _load_npy(path).ndim == 3
+        return read_npy(path).ndim == 3
     return False
 
 
@@ -254,11 +257,10 @@ def _open_array(path: Path) -> tuple[AnyArray, Spacing | None]:
     if path.is_dir():
         return _open_slices(path)
     if path.suffix.lower() in TIFF_SUFFIXES:
-        with _opened_tiff(path) as tif:
+        with opened_tiff(path) as tif:
             series = tif.series[0]
             if series.dataoffset is None and np.dtype(series.dtype).kind in "iufb":
-                with naming(path, *_TIFF_DAMAGE):
-                    check_declared_size(series.nbytes, path.stat().st_size)
+                check_tiff_size(tif, path)
                 kept = _volume_axes(series.shape, series.axes, path)
                 opener = partial(_tiff_pages, path)
                 return StoredArray(opener, path, (1, *series.shape[-2:]), kept), spacing_of(tif)
@@ -297,71 +299,28 @@ def _volume_axes(shape: Sequence[int], axes: str, path: Path) -> tuple[int, ...]
     return tuple(places)
 
 
-def _read_array(path: Path) -> tuple[np.ndarray, str, Spacing | None]:
+def _read_array(path: Path, palette: str = "grey") -> tuple[np.ndarray, str, Spacing | None]:
     if is_chunked(path):
         source = open_chunked(path)
         with naming(path, "damaged or truncated", "copy or export it again"):
             return np.asarray(source.opener()[...]), source.axes, source.spacing
     suffix = path.suffix.lower()
     if suffix in TIFF_SUFFIXES:
-        return _read_tiff(path)
+        with opened_tiff(path) as tif:
+            return tiff_pixels(tif, path), tif.series[0].axes, spacing_of(tif)
     if suffix == ".npy":
-        data = _load_npy(path)
+        data = read_npy(path)
         axes = {2: "YX", 3: "ZYX"}.get(data.ndim)
         if axes is None:
             raise ValueError(f"{path}: expected a 2-D or 3-D array, found shape {data.shape}")
         return data, axes, None
     if suffix in IMAGE_SUFFIXES:
-        data = _load_picture(path)
+        data = read_picture(path, palette=palette)
         return data, "YX" if data.ndim == 2 else "YXS", None
     raise ValueError(
         f"{path}: unknown kind of file '{path.suffix}'; use .tif, .npy, .zarr, .h5 or a folder "
         "of slices"
     )
-
-
-def _opened_tiff(path: Path) -> tifffile.TiffFile:
-    with naming(path, "cannot be read as TIFF", "export it again"):
-        check_page_chain(path)
-        tif = tifffile.TiffFile(path)
-        if not tif.series:
-            raise ValueError("no image inside")
-    return tif
-
-
-def _read_tiff(path: Path) -> tuple[np.ndarray, str, Spacing | None]:
-    with (
-        _opened_tiff(path) as tif,
-        naming(path, *_TIFF_DAMAGE),
-    ):
-        series = tif.series[0]
-        size = path.stat().st_size
-        if series.dataoffset is not None and series.dtype.isnative:
-            last = series.dataoffset + series.nbytes
-            if last > size:
-                raise ValueError(f"{last} bytes declared, {size} in the file")
-        check_declared_size(series.nbytes, size)
-        # ImageJ writes big-endian: mapping it is fine, compiled code wants native order later.
-        data: Any = (
-            tifffile.memmap(path, series=0, mode="r")
-            if series.dataoffset is not None
-            else series.asarray()
-        )
-        return data.reshape(series.shape), series.axes, spacing_of(tif)
-
-
-def _load_npy(path: Path) -> np.ndarray:
-    with naming(path, "cannot be read as .npy", "save it again"):
-        return np.lib.format.open_memmap(path, mode="r")
-
-
-def _load_picture(path: Path) -> np.ndarray:
-    from PIL import Image as Pillow
-
-    with naming(path, "cannot be read as an image", "save it again"), Pillow.open(path) as picture:
-        if picture.mode in ("P", "1", "LA"):
-            return np.asarray(picture.convert("L"))
-        return np.asarray(picture)
 
 
 def _tiff_pages(path: Path) -> Any:

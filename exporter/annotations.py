@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from particlebridge.analysis.bad_files import reason, shown
+from particlebridge.analysis.image_files import IMAGE_SUFFIXES
 
 from .geojson import regions_of_geojson, regions_of_labelme
 from .imagej_rois import read_rois
 from .rasterize import Region, rasterize
-from .training_images import IMAGE_SUFFIXES, read_image
+from .training_images import read_pixels
 from .via import regions_of_csv, regions_of_project
 
 ANNOTATION_SUFFIXES = (".json", ".geojson", ".csv", ".zip", ".roi")
@@ -198,7 +199,7 @@ def find_image(by_image: dict[str, list[Region]], image: str) -> str | None:
 
 
 def _label_image(path: Path) -> np.ndarray:
-    labels = read_image(path)
+    labels = read_pixels(path)
     if labels.dtype.kind == "f":
         if not np.array_equal(labels, np.round(labels)):
             raise ValueError(f"{path} is no label image: its values are not whole numbers")

@@ -7,22 +7,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import tifffile
-from particlebridge.analysis.bad_files import check_declared_size, naming
-from particlebridge.analysis.tiff_pages import check_page_chain
-from PIL import Image
+from particlebridge.analysis.image_files import (
+    IMAGE_SUFFIXES,
+    TIFF_SUFFIXES,
+    opened_tiff,
+    read_picture,
+    tiff_pixels,
+)
 
 if TYPE_CHECKING:
     from .training_data import Example
-
-IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
 
 Given = str | os.PathLike[str] | Sequence[np.ndarray] | Sequence[str | os.PathLike[str]]
 """A glob or a file, several files, or arrays."""
 
 
-def read_image(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read an image or a stack.
+def read_pixels(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read an image or a stack to train on.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     Returns
     -------
     ndarray
-        (H, W), (H, W, C) or a stack; of a palette image the indices; transparency is dropped.
+        (H, W), (H, W, C) or a stack; of a palette image the indices, which may be labels.
 
     Raises
     ------
@@ -44,20 +45,11 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; check the path")
-    with naming(path, "cannot be read as an image", "save it again"):
-        if path.suffix.lower() in (".tif", ".tiff"):
-            check_page_chain(path)
-            with tifffile.TiffFile(path) as tif:
-                # tifffile only logs a broken first page.
-                if not tif.series or not tif.series[0].size:
-                    raise ValueError("it has no pixels")
-                check_declared_size(tif.series[0].nbytes, path.stat().st_size)
-                return np.asarray(tif.series[0].asarray())
-        with Image.open(path) as picture:
-            if picture.mode in ("1", "L", "I", "F", "RGB") or picture.mode.startswith("I;16"):
-                return np.asarray(picture)
-            # A label image saved with a palette: the indices are the labels.
-            return np.asarray(picture if picture.mode == "P" else picture.convert("RGB"))
+    if path.suffix.lower() in TIFF_SUFFIXES:
+        with opened_tiff(path) as tif:
+            data = tiff_pixels(tif, path)
+            return np.array(data, data.dtype.newbyteorder("="))
+    return read_picture(path, palette="labels")
 
 
 def gather_examples(
@@ -107,7 +99,7 @@ def gather_examples(
     notes: list[str] = []
     examples = []
     for path, label_path in _pair(image_paths, label_paths):
-        image = read_image(path)
+        image = read_pixels(path)
         shape = None if label_path.suffix.lower() in IMAGE_SUFFIXES else _shape(image)
         drawn = read_annotations(label_path, shape, image=path.name)
         notes += drawn.problems
@@ -129,7 +121,7 @@ def _annotated_in_one_file(images: list[Path], source: Path) -> "tuple[list[Exam
         if not by_image.get(name or ""):
             notes.append(f"{path.name} is not annotated in {source.name} and was left out.")
             continue
-        image = read_image(path)
+        image = read_pixels(path)
         drawn = annotate(by_image[name or ""], _shape(image), f"{source.name}, image {path.name}")
         notes += drawn.problems
         examples.append(Example(path.name, image, drawn.labels))

@@ -13,7 +13,7 @@ from particlebridge.exporter.training_data import (
     split_examples,
     validation_patches,
 )
-from particlebridge.exporter.training_images import gather_examples, read_image
+from particlebridge.exporter.training_images import gather_examples, read_pixels
 
 
 def disk(size: int, radius: float) -> np.ndarray:
@@ -129,7 +129,7 @@ def test_files_are_paired_by_name(tmp_path: Path) -> None:
 def test_damaged_images_are_one_sentence(tmp_path: Path) -> None:
     for name in ("a.tif", "a.png"):
         (tmp_path / name).write_bytes(b"II*\0 this is no image")
-        with pytest.raises(ValueError, match="cannot be read as an image"):
-            read_image(tmp_path / name)
+        with pytest.raises(ValueError, match="cannot be read as"):
+            read_pixels(tmp_path / name)
     with pytest.raises(FileNotFoundError):
-        read_image(tmp_path / "none.tif")
+        read_pixels(tmp_path / "none.tif")

@@ -1,0 +1,128 @@
+"""Pixels of single files as they are stored: TIFF, numpy arrays, pictures."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from .bad_files import check_declared_size, naming
+from .tiff_pages import check_page_chain
+
+TIFF_SUFFIXES = (".tif", ".tiff")
+IMAGE_SUFFIXES = (*TIFF_SUFFIXES, ".png", ".jpg", ".jpeg", ".bmp")
+TIFF_DAMAGE = ("damaged or truncated TIFF", "copy or export it again")
+
+
+@contextmanager
+def opened_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
+    """Open a TIFF that holds an image.
+
+    Parameters
+    ----------
+    path
+        The file; nothing in it is trusted.
+
+    Yields
+    ------
+    tifffile.TiffFile
+        With at least one series; its chain of pages has an end.
+
+    Raises
+    ------
+    ValueError
+        If it is no TIFF or holds no pixels.
+    """
+    with naming(path, "cannot be read as TIFF", "export it again"):
+        check_page_chain(path)
+        tif = tifffile.TiffFile(path)
+    with tif:
+        with naming(path, "cannot be read as TIFF", "export it again"):
+            # tifffile only logs a broken first page.
+            if not tif.series or not tif.series[0].size:
+                raise ValueError("it has no pixels")
+        yield tif
+
+
+def check_tiff_size(tif: tifffile.TiffFile, path: Path) -> None:
+    """Refuse a first series that declares more than the file can hold, before it is read.
+
+    Raises
+    ------
+    ValueError
+        If the file is cut short or declares an absurd size.
+    """
+    with naming(path, *TIFF_DAMAGE):
+        series = tif.series[0]
+        size = path.stat().st_size
+        if series.dataoffset is not None:
+            last = series.dataoffset + series.nbytes
+            if last > size:
+                raise ValueError(f"{last} bytes declared, {size} in the file")
+        check_declared_size(series.nbytes, size)
+
+
+def tiff_pixels(tif: tifffile.TiffFile, path: Path) -> np.ndarray:
+    """Read the first series of an opened TIFF, or map it where it lies in one piece.
+
+    Raises
+    ------
+    ValueError
+        As `check_tiff_size`, or if a piece of it cannot be decoded.
+    """
+    check_tiff_size(tif, path)
+    with naming(path, *TIFF_DAMAGE):
+        series = tif.series[0]
+        # ImageJ writes big-endian: mapping it is fine, compiled code wants native order later.
+        data: Any = (
+            tifffile.memmap(path, series=0, mode="r")
+            if series.dataoffset is not None
+            else series.asarray()
+        )
+        return data.reshape(series.shape)
+
+
+def read_npy(path: Path) -> np.ndarray:
+    """Map a ``.npy`` file; a pickle in it is refused, not run.
+
+    Raises
+    ------
+    ValueError
+        If it is no such file.
+    """
+    with naming(path, "cannot be read as .npy", "save it again"):
+        return np.lib.format.open_memmap(path, mode="r")
+
+
+def read_picture(path: Path, *, palette: str = "grey") -> np.ndarray:
+    """Read PNG, JPEG or BMP.
+
+    Parameters
+    ----------
+    path
+        The file; nothing in it is trusted.
+    palette
+        What a picture with a palette holds: ``"grey"`` values, or ``"labels"``, its indices.
+
+    Returns
+    -------
+    ndarray
+        (H, W) or (H, W, 3); transparency is dropped.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be decoded.
+    """
+    from PIL import Image
+
+    with naming(path, "cannot be read as an image", "save it again"), Image.open(path) as picture:
+        kind = picture.mode
+        if kind == "P" and palette == "labels":
+            return np.asarray(picture)
+        if kind in ("P", "1", "LA", "La"):
+            return np.asarray(picture.convert("L"))
+        plain = kind in ("L", "I", "F", "RGB") or kind.startswith("I;16")
+        return np.asarray(picture if plain else picture.convert("RGB"))
