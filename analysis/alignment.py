@@ -4,6 +4,7 @@ import numba
 import numpy as np
 
 from .slice_linking import Objects2D
+from .threads import in_pieces
 from .views import View, to_view
 
 
@@ -30,8 +31,14 @@ def align_objects(
     """
     n = objects.sizes.size
     boxes, shifts = np.empty((n, 4), np.int64), np.zeros((n, 2), np.int64)
-    for plane, body in zip(objects.numbers, to_view(bodies, view), strict=True):
-        _align_plane(plane, np.ascontiguousarray(body), body_of, reach, boxes, shifts)
+    seen = to_view(bodies, view)
+
+    def work(start: int, stop: int) -> None:
+        for k in range(start, stop):
+            body = np.ascontiguousarray(seen[k])
+            _align_plane(objects.numbers[k], body, body_of, reach, boxes, shifts)
+
+    in_pieces(work, seen.shape)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -72,10 +79,10 @@ def _align_plane(
                     dx = (length - abs(dy)) * (2 * side - 1)
                     if abs(dx) > reach or (dx == 0 and side):
                         continue
-                    covered = 0
+                    covered, name = 0, body_of[k]
                     for y in range(max(boxes[k, 0], -dy), min(boxes[k, 1] + 1, height - dy)):
                         for x in range(max(boxes[k, 2], -dx), min(boxes[k, 3] + 1, width - dx)):
-                            covered += plane[y, x] == k and body[y + dy, x + dx] == body_of[k]
+                            covered += (plane[y, x] == k) & (body[y + dy, x + dx] == name)
                     if covered > most:
                         most = covered
                         shifts[k, 0], shifts[k, 1] = dy, dx

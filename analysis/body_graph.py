@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from .overlaps import grown, overlap_table, slot_of
+from .overlaps import overlap_table, pairs_within
 from .slice_linking import Objects2D
 from .views import View, from_view
 
@@ -64,8 +64,12 @@ def body_graph(views: Sequence[Spans]) -> tuple[np.ndarray, np.ndarray, np.ndarr
         compared with that of the other: the same object speaks for one body, two objects for
         two, by the smaller of the pixels that they hold.
     """
-    keys = [_spanned(spans.objects, spans.bodies) for spans in views]
-    pairs = np.unique(np.concatenate(keys))
+    spanned = [
+        pairs_within(np.append(np.unique(own.objects, return_index=True)[1], own.objects.size),
+                     own.bodies)
+        for own in views
+    ]  # fmt: skip
+    pairs = np.unique(np.concatenate(spanned))
     first, second = pairs >> 32, pairs & 0xFFFFFFFF
     weights = np.zeros(pairs.size)
     for spans in views:
@@ -80,28 +84,6 @@ def body_graph(views: Sequence[Spans]) -> tuple[np.ndarray, np.ndarray, np.ndarr
             first, second, starts, spans.slices[order], spans.objects[order], spans.shared[order]
         )
     return first, second, weights
-
-
-@numba.njit(cache=True, nogil=True)
-def _spanned(objects: np.ndarray, bodies: np.ndarray) -> np.ndarray:
-    """Pairs of bodies, lower << 32 | higher, that lie in one object."""
-    keys, values, used = np.full(1024, -1, np.int64), np.zeros(1024, np.int64), 0
-    start = 0
-    while start < objects.size:
-        end = start
-        while end < objects.size and objects[end] == objects[start]:
-            end += 1
-        for i in range(start, end):
-            for j in range(i + 1, end):
-                low, high = min(bodies[i], bodies[j]), max(bodies[i], bodies[j])
-                slot = slot_of(keys, (low << 32) | high)
-                if keys[slot] == -1:
-                    keys[slot] = (low << 32) | high
-                    used += 1
-                    if 2 * used > keys.size:
-                        keys, values = grown(keys, values)
-        start = end
-    return keys[keys != -1]
 
 
 @numba.njit(cache=True, nogil=True)

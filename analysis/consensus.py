@@ -8,6 +8,7 @@ from .agglomeration import agglomerate
 from .agreement import Backing, backing
 from .alignment import align_objects
 from .body_graph import body_graph, find_spans, join_spans
+from .edges import add_grey_votes, settle
 from .fragments import drop_fragments
 from .grey_levels import grey_levels
 from .link_evidence import cut_false_links
@@ -15,16 +16,17 @@ from .overlaps import slabs
 from .slice_linking import link_objects, link_slices, number_objects, tracks_of
 from .track_graph import Tracks, track_graph
 from .views import View, from_view
-from .voting import Ballot, add_grey_votes, count_votes, settle
+from .voting import Ballot, count_votes, object_weights
 
 # A body must agree this far with two views at least: what one view alone sees is not believed.
 _BACKING = 0.2
-# Only where the volume's face cuts off a slice of a body, thinner than this share of its width,
-# one view is enough, if it agrees this far.
-_THIN = 0.5
-_ALONE = 0.5
-# ...and its grey value is this far from that of background towards that of bodies.
+# Two views that agree this far need no other witness...
+_CLEAR = 0.5
+# ...else the body's grey must be this far from that of background towards that of bodies.
 _BRIGHT = 2 / 3
+# Where the volume's face cuts off a slice of a body, thinner than this share of its width, one view
+# that agrees clearly is enough, if the slice is bright.
+_THIN = 0.5
 # An object speaks for a body if this share of it lies there; else it may have merged two.
 _LOYAL = 0.7
 # How far objects may be moved onto their bodies, pixels, in each of the rounds.
@@ -41,6 +43,7 @@ def consensus(
     min_iou: float = 0.3,
     max_gap: int = 3,
     volume: np.ndarray | None = None,
+    prob: Mapping[View, np.ndarray] | None = None,
 ) -> np.ndarray:
     """Give the bodies on which the views' 2-D objects agree.
 
@@ -56,7 +59,10 @@ def consensus(
         As in `link_slices`.
     volume
         (Z, Y, X) grey values, bodies bright: they have a vote on the edges, and say whether what
-        only one view sees at the volume's face is a body.
+        the views hardly agree on, or only one of them sees at the volume's face, is a body.
+    prob
+        Each view's object probability in its own order, where there is one: objects that the
+        network was sure of weigh more in the first vote (`object_weights`).
 
     Returns
     -------
@@ -80,7 +86,7 @@ def consensus(
         view, stack = next(iter(stacks.items()))
         linked = np.ascontiguousarray(from_view(link_slices(stack, min_iou, max_gap), view))
         return drop_fragments(linked, spacing, min_diameter)
-    ballots = _first_ballots(stacks, min_iou, max_gap)
+    ballots = _first_ballots(stacks, prob or {}, min_iou, max_gap)
     n = max(int(ballot.body_of.max()) for ballot in ballots.values())
     bodies = settle(*count_votes(ballots, n), _CENTRES[0])
     for reach, centre in zip(_REACHES, _CENTRES[1:], strict=True):
@@ -91,13 +97,14 @@ def consensus(
         del bodies
         bodies, ayes = count_votes(ballots, n)
         if volume is not None and levels is not None:
-            add_grey_votes(bodies, ayes, volume, levels)
+            ayes = add_grey_votes(bodies, ayes, volume, levels)
         bodies = settle(bodies, ayes, centre)
     return drop_fragments(bodies, spacing, min_diameter)
 
 
 def _first_ballots(
     stacks: Mapping[View, np.ndarray],
+    prob: Mapping[View, np.ndarray],
     min_iou: float,
     max_gap: int,
 ) -> dict[View, Ballot]:
@@ -117,7 +124,7 @@ def _first_ballots(
         view: Ballot(
             tracks.objects,
             cluster[tracks.track_of].astype(np.int32),
-            np.ones(tracks.track_of.size, np.float32),
+            object_weights(tracks.objects, prob.get(view)),
         )
         for view, tracks in views.items()
     }
@@ -137,17 +144,20 @@ def _next_ballots(
         view: backing(join_spans(spans[view], whole), ballot.objects.sizes, sizes)
         for view, ballot in ballots.items()
     }
-    believed = np.sort([b.agreement for b in found.values()], axis=0)[-2] >= _BACKING
+    second = np.sort([b.agreement for b in found.values()], axis=0)[-2]
+    believed = second >= _BACKING
     believed[0] = False
     if volume is not None:
         bright = _bright(volume, bodies, believed)
+        believed &= bright | (second >= _CLEAR)
         for view, own in found.items():
             believed |= bright & _sliced_off(own, sizes, len(ballots[view].objects.numbers))
     return {
-        view: ballot._replace(
-            body_of=np.where(believed[own.body] & (own.share >= _LOYAL), own.body, -1).astype(
-                np.int32
-            )
+        view: Ballot(
+            ballot.objects,
+            np.where(believed[own.body] & (own.share >= _LOYAL), own.body, -1).astype(np.int32),
+            # Where an object lies says more than how sure the network was of it.
+            np.ones_like(ballot.weights),
         )
         for (view, ballot), own in zip(ballots.items(), found.values(), strict=True)
     }
@@ -161,7 +171,7 @@ def _sliced_off(view: Backing, sizes: np.ndarray, depth: int) -> np.ndarray:
     thickness = view.highest - view.lowest + 1
     at_end = (view.lowest == 0) | (view.highest == depth - 1)
     section = sizes / np.maximum(thickness, 1)
-    return at_end & (view.agreement >= _ALONE) & (thickness <= _THIN * np.sqrt(section))
+    return at_end & (view.agreement >= _CLEAR) & (thickness <= _THIN * np.sqrt(section))
 
 
 def _bright(volume: np.ndarray, bodies: np.ndarray, believed: np.ndarray) -> np.ndarray:

@@ -27,8 +27,8 @@ class ViewStack:
         Integer labels, 0 background; xy (Z, Y, X), xz (Y, Z, X), yz (X, Z, Y). They may start
         again in every slice. An array or a memory map.
     prob
-        Object probability, 0..1, same shape; None if there is none. No method uses it yet: weighing
-        the votes with it gained as often as it lost.
+        Object probability, 0..1, same shape, by which method ``"consensus"`` weighs the first
+        vote; None if there is none.
     dist
         Mean distance to the object's edge, pixels, same shape; needed by method ``"paper"``.
     """
@@ -109,6 +109,7 @@ def fuse(
             min_iou,
             max_gap,
             volume,
+            {view: stack.prob for view, stack in stacks.items() if stack.prob is not None},
         )
     elif method == "flow":
         labels = flow_fusion(labels_of, spacing, min_diameter)

@@ -21,7 +21,9 @@ def cut_false_links(
     Two bodies that touch pole to pole look like one in the slices across: the views along see
     the border. Each pixel that a link's two objects share asks each other view whether it has one
     object or two there; a link with more answers "two" than "one" is undone.
-    Where the track has a neck, three answers in four must be "one".
+    Where the track has a neck, three answers in four must be "one", and what a view shows on one
+    side only counts as half an answer "two": a thin slice of another body, which the volume's
+    face cuts off, is seen in the slices along that face alone.
 
     Parameters
     ----------
@@ -67,12 +69,12 @@ def _ask(
         for j in range(numbers.shape[1]):
             for k in range(numbers.shape[2]):
                 here, one = numbers[i, j, k], seen[i, j, k]
-                if here == 0 or one == 0 or next_of[here] < 0:
+                if here == 0 or next_of[here] < 0:
                     continue
                 for ahead in range(i + 1, min(i + max_gap + 2, numbers.shape[0])):
                     if numbers[ahead, j, k] == next_of[here]:
                         other = seen[ahead, j, k]
-                        if other:
+                        if one and other:
                             score[here] += 1 if one == other else -1
-                            asked[here] += 1
+                        asked[here] += one > 0 or other > 0
                         break

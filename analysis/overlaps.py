@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from .threads import in_pieces
+
 _EMPTY = np.int64(-1)
 
 
@@ -49,11 +51,30 @@ def grown(keys: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return more_keys, more_values
 
 
-@numba.njit(cache=True)
-def _count_pairs(
-    first: np.ndarray, second: np.ndarray, keys: np.ndarray, values: np.ndarray, used: int
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Add the pairs of two flat arrays to a table holding `used` entries."""
+@numba.njit(cache=True, nogil=True)
+def pairs_within(starts: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """Give every two different members that some group holds, as lower << 32 | higher, once.
+
+    Group g holds ``members[starts[g]:starts[g + 1]]``.
+    """
+    keys, values, used = np.full(1024, _EMPTY), np.zeros(1024, np.int64), 0
+    for group in range(starts.size - 1):
+        for i in range(starts[group], starts[group + 1]):
+            for j in range(i + 1, starts[group + 1]):
+                low, high = min(members[i], members[j]), max(members[i], members[j])
+                slot = slot_of(keys, (low << 32) | high)
+                if keys[slot] == _EMPTY:
+                    keys[slot] = (low << 32) | high
+                    used += 1
+                    if 2 * used > keys.size:
+                        keys, values = grown(keys, values)
+    return keys[keys != _EMPTY]
+
+
+@numba.njit(cache=True, nogil=True)
+def _count_pairs(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of values, as first << 32 | second, of two flat arrays, and how often each occurs."""
+    keys, values, used = np.full(1024, _EMPTY), np.zeros(1024, np.int64), 0
     at = 0
     while at < first.size:
         a, b = first[at], second[at]
@@ -70,7 +91,7 @@ def _count_pairs(
         values[slot] += at - start
         if 2 * used > keys.size:
             keys, values = grown(keys, values)
-    return keys, values, used
+    return keys[keys != _EMPTY], values[keys != _EMPTY]
 
 
 def overlap_table(first: np.ndarray, second: np.ndarray) -> Overlaps:
@@ -107,17 +128,20 @@ def pair_counts(
     second_names: np.ndarray | None = None,
 ) -> Overlaps:
     """Do the work of `overlap_table`, with labels renamed on the way by ``names[label]``."""
-    keys, values, used = np.full(1024, _EMPTY), np.zeros(1024, np.int64), 0
-    for slab in slabs(first.shape):
-        a, b = as_labels(first[slab]), as_labels(second[slab])
+
+    def work(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        a, b = as_labels(first[start:stop]), as_labels(second[start:stop])
         if first_names is not None:
             a = first_names[a]
         if second_names is not None:
             b = second_names[b]
-        keys, values, used = _count_pairs(a.ravel(), b.ravel(), keys, values, used)
-    order = np.flatnonzero(keys != _EMPTY)
-    order = order[np.argsort(keys[order])]
-    return Overlaps(keys[order] >> 32, keys[order] & 0xFFFFFFFF, values[order])
+        return _count_pairs(a.ravel(), b.ravel())
+
+    found = [(np.zeros(0, np.int64),) * 2, *in_pieces(work, first.shape)]
+    keys, where = np.unique(np.concatenate([part[0] for part in found]), return_inverse=True)
+    # Counts are added as float64, which is exact up to 2**53 voxels.
+    counts = np.bincount(where, np.concatenate([part[1] for part in found]), keys.size)
+    return Overlaps(keys >> 32, keys & 0xFFFFFFFF, counts.astype(np.int64))
 
 
 def slabs(shape: tuple[int, ...], voxels: int = 1 << 24) -> Iterator[slice]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from .overlaps import grown, pair_counts, slot_of
+from .overlaps import pair_counts, pairs_within
 from .slice_linking import NECK, Objects2D
 from .views import VIEWS, View, from_view
 
@@ -84,7 +84,7 @@ def track_graph(views: Mapping[View, Tracks]) -> TrackGraph:
         axis_of[tracks.track_of] = VIEWS.index(view)
     first, second, shared = _overlaps(views)
     weights = _weigh(first, second, shared, axis_of, *sections)
-    new = np.setdiff1d(_rivals(first, second, weights, n), (first << 32) | second)
+    new = np.setdiff1d(_rivals(first, second, weights), (first << 32) | second)
     a, b = new >> 32, new & 0xFFFFFFFF
     against = _weigh(a, b, np.zeros(a.size, np.int64), axis_of, *sections)
     return TrackGraph(
@@ -231,32 +231,11 @@ def _bottleneck(
     return max(0.0, 1.0 - neck / NECK) * min(volumes[0], volumes[1])
 
 
-@numba.njit(cache=True, nogil=True)
-def _rivals(first: np.ndarray, second: np.ndarray, weights: np.ndarray, n: int) -> np.ndarray:
+def _rivals(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Pairs of tracks, as lower << 32 | higher, that both agree with a third."""
-    start = np.zeros(n + 1, np.int64)
-    for k in range(first.size):
-        if weights[k] > 0:
-            start[first[k] + 1] += 1
-            start[second[k] + 1] += 1
-    start = np.cumsum(start)
-    at = start[:-1].copy()
-    near = np.empty(start[-1], np.int64)
-    for k in range(first.size):
-        if weights[k] > 0:
-            near[at[first[k]]] = second[k]
-            near[at[second[k]]] = first[k]
-            at[first[k]] += 1
-            at[second[k]] += 1
-    keys, values, used = np.full(1024, -1, np.int64), np.zeros(1024, np.int64), 0
-    for t in range(n):
-        for i in range(start[t], start[t + 1]):
-            for j in range(i + 1, start[t + 1]):
-                low, high = min(near[i], near[j]), max(near[i], near[j])
-                slot = slot_of(keys, (low << 32) | high)
-                if keys[slot] == -1:
-                    keys[slot] = (low << 32) | high
-                    used += 1
-                    if 2 * used > keys.size:
-                        keys, values = grown(keys, values)
-    return keys[keys != -1]
+    agree = weights > 0
+    one = np.concatenate([first[agree], second[agree]])
+    near = np.concatenate([second[agree], first[agree]])
+    order = np.argsort(one, kind="stable")
+    starts = np.unique(one[order], return_index=True)[1]
+    return pairs_within(np.append(starts, one.size), near[order])

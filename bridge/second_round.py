@@ -60,7 +60,7 @@ def segment_again(
             whole = volume.data.dtype in (np.uint8, np.uint16)
             write_stack(
                 masked,
-                _masked_planes(volume.data, read_labels(first)),
+                masked_planes(volume.data, read_labels(first)),
                 volume.data.shape,
                 volume.data.dtype if whole else np.float32,
                 volume.spacing,
@@ -68,7 +68,7 @@ def segment_again(
     return segment_volume(read_volume(masked, volume.spacing), None, second, options)
 
 
-def _masked_planes(volume: AnyArray, labels: AnyArray) -> Iterator[np.ndarray]:
+def masked_planes(volume: AnyArray, labels: AnyArray) -> Iterator[np.ndarray]:
     """Give the volume plane by plane, all that is no body at the typical grey of background."""
     step = max(1, len(volume) // _SAMPLE)
     grey = [volume[z][labels[z] == 0] for z in range(0, len(volume), step)]

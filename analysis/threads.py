@@ -1,0 +1,34 @@
+"""Work on a volume in pieces, on all processors, by compiled loops that need no Python lock."""
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import TypeVar
+
+import numpy as np
+
+from .particle_crops import thread_count
+
+# Pieces have no more voxels than this, so that copies of those under way stay small.
+_PIECE = 1 << 24
+
+Result = TypeVar("Result")
+
+
+def in_pieces(work: Callable[[int, int], Result], shape: tuple[int, ...]) -> list[Result]:
+    """Call ``work(start, stop)`` for pieces of an array's first axis; the results in order.
+
+    Parameters
+    ----------
+    work
+        Must only write to what belongs to its own piece.
+    shape
+        The array's shape.
+    """
+    workers = thread_count()
+    # A few pieces for each processor: they do not all take equally long.
+    pieces = min(shape[0], max(4 * workers, math.ceil(math.prod(shape) / _PIECE)))
+    edges = np.linspace(0, shape[0], pieces + 1).astype(int).tolist() if pieces else []
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(lambda piece: work(*piece), pairwise(edges)))

@@ -1,0 +1,129 @@
+"""Peers of consensus: single views, the paper's way, flow, a watershed, u-Segment3D."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+from particlebridge.analysis import (
+    VIEWS,
+    Score,
+    ViewStack,
+    flow_fusion,
+    from_view,
+    link_slices,
+    paper_fusion,
+    score,
+)
+from scipy import ndimage
+from skimage.feature import peak_local_max
+from skimage.filters import threshold_otsu
+from skimage.segmentation import watershed
+
+_WORKER = Path(__file__).with_name("usegment3d_worker.py")
+
+# The names of the rows, in the order of the tables.
+SINGLE = tuple(f"{view} alone, linked" for view in VIEWS)
+WATERSHED, PAPER, FLOW = "Otsu + watershed, 3-D", "paper", "flow"
+CONSENSUS, USEGMENT = "consensus", "u-Segment3D indirect"
+
+
+def single(views: Mapping[str, ViewStack]) -> dict[str, np.ndarray]:
+    """Each view alone, its slices linked by overlap."""
+    return {
+        row: np.ascontiguousarray(from_view(link_slices(views[view].labels), view))
+        for row, view in zip(SINGLE, VIEWS, strict=True)
+        if view in views
+    }
+
+
+def flow(views: Mapping[str, ViewStack]) -> np.ndarray:
+    return flow_fusion({view: views[view].labels for view in VIEWS})
+
+
+def best_paper(views: Mapping[str, ViewStack], truth: np.ndarray) -> np.ndarray:
+    """Fuse as the paper did, with the scale and the smallest size that suit this truth best."""
+    dist = {view: views[view].dist for view in VIEWS}
+    return _best(
+        truth,
+        (
+            paper_fusion(dist, downscale, round(least * downscale**3))
+            for downscale in (0.5, 1.0)
+            for least in (64, 256)
+        ),
+    )
+
+
+def best_watershed(volume: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Otsu's threshold, a distance map and its watershed, seeds as far apart as suits best."""
+    smooth = ndimage.gaussian_filter(volume.astype(np.float32), 1)
+    body = ndimage.binary_fill_holes(smooth > threshold_otsu(smooth))
+    depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(body).astype(np.float32), 1)
+
+    def flood(apart: int) -> np.ndarray:
+        seeds = np.zeros(body.shape, np.int32)
+        peaks = peak_local_max(depth, min_distance=apart, labels=body.astype(np.int32))
+        seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
+        return watershed(-depth, seeds, mask=body)
+
+    return _best(truth, (flood(apart) for apart in (4, 7)))
+
+
+def _best(truth: np.ndarray, found: Iterable[np.ndarray]) -> np.ndarray:
+    return max(found, key=lambda labels: _value(score(truth, labels)))
+
+
+def _value(result: Score) -> tuple[float, float]:
+    return result.f1[0.5], result.panoptic_quality
+
+
+class USegment3D:
+    """u-Segment3D in a Python of its own.
+
+    Parameters
+    ----------
+    python
+        Interpreter that imports segment3D; by default $USEGMENT3D_PYTHON, else this one.
+    """
+
+    def __init__(self, python: str | None = None) -> None:
+        self.python = python or os.environ.get("USEGMENT3D_PYTHON", sys.executable)
+        found = subprocess.run([self.python, "-c", "import segment3D.usegment3d"], check=False,
+                               capture_output=True)  # fmt: skip
+        self.is_there = found.returncode == 0
+
+    def __call__(
+        self, volumes: Mapping[str, Mapping[str, np.ndarray]], smallest: int
+    ) -> dict[str, tuple[np.ndarray, float]]:
+        """Fuse named sets of three stacks; gives labels and seconds for each."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            for key, stacks in volumes.items():
+                np.savez(folder / f"{key}.npz", **{view: stacks[view] for view in VIEWS})
+            command = [self.python, str(_WORKER), name, str(smallest)]
+            said = subprocess.run(
+                command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            ).stderr
+            seconds = {}
+            for line in said.splitlines():
+                words = line.split()
+                if len(words) == 2 and words[0] in volumes:
+                    seconds[words[0]] = float(words[1])
+            return {key: (np.load(folder / f"{key}.npy"), seconds[key]) for key in volumes}
+
+
+def quality(truth: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """The columns of every table."""
+    result = score(truth, labels)
+    return {
+        "F1@0.5": result.f1[0.5],
+        "F1@0.75": result.f1[0.75],
+        "PQ": result.panoptic_quality,
+        "splits": result.splits,
+        "merges": result.merges,
+        "missed": result.missed,
+        "false": result.false,
+    }
