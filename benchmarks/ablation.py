@@ -34,16 +34,17 @@ _RECIPE = NmcRecipe(epochs=4, slices=240, filters=24)
 
 
 def rich(scale: tuple[float, float] = (0.7, 1.4), seed: int = 42) -> list[Example]:
-    return normalized(training_slices(_RECIPE.slices, seed=seed, scale=scale))
+    made = training_slices(_RECIPE.slices, seed=seed, diameter=TRAINING_DIAMETER, scale=scale)
+    return normalized(made)
 
 
 def plain(seed: int = 42) -> list[Example]:
     """Slices of electrodes with even binder and white noise: no bands, streaks, rings, specks."""
-    look = Look(TRAINING_DIAMETER, mottling=0, streaks=0, rings=0, specks=0, edge=0)
+    look = Look(1.25 * TRAINING_DIAMETER, mottling=0, streaks=0, rings=0, specks=0, edge=0)
     slices = []
     for k in range(_RECIPE.slices // 24):
         made = electrode(
-            (73, 288, 288), seed=seed + k, radius=(9, 32), band=0, view=1.5, look=look,
+            (73, 288, 288), seed=seed + k, radius=(11, 38), band=0, view=1.5, look=look,
             cycles=(10, 50)[k % 2],
         )  # fmt: skip
         slices += [(made.volume[z], made.labels[z]) for z in range(1, 73, 3)]

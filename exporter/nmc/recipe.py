@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stardist.models import StarDist2D
 
 TRAINING_DIAMETER = 48.0
-"""Typical diameter of the larger particles in the generated slices, pixels."""
+"""Typical diameter of the particles in the generated slices, pixels."""
 
 _PERCENTILES = (1.0, 99.8)
 _PATCH, _GRID, _RAYS = 256, 2, 32
