@@ -80,9 +80,8 @@ def read_annotations(
         labels = _label_image(path)
         if shape is not None and labels.shape != tuple(shape):
             raise ValueError(f"{path} has shape {labels.shape} and its image {tuple(shape)}")
-        sizes = np.bincount(np.maximum(labels, 0).ravel())
-        present = np.flatnonzero(sizes[1:]) + 1
-        return Annotations(labels, pd.DataFrame({"label": present, "area": sizes[present]}), ())
+        present, areas = np.unique(labels[labels > 0], return_counts=True)
+        return Annotations(labels, pd.DataFrame({"label": present, "area": areas}), ())
     by_image = read_regions(path)
     names = ", ".join(shown(name) for name in list(by_image)[:5])
     if not by_image:

@@ -33,7 +33,7 @@ class Recipe:
     patience
         Epochs without a better validation loss after which training ends; None: never.
     diameter
-        Images are rescaled so that their median particle is this many pixels across, and the
+        Images are rescaled so that their typical particle is this many pixels across, and the
         model says so to whoever runs it. None: images keep their scale.
 
     Raises

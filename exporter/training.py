@@ -23,7 +23,7 @@ from .training_data import (
     Example,
     Split,
     check_examples,
-    median_diameter,
+    labelled_diameter,
     rescale_examples,
     split_examples,
 )
@@ -49,7 +49,7 @@ class TrainingResult:
     thresholds
         Tuned on the held-out images.
     diameter
-        Median particle diameter in the training images as the network saw them, pixels.
+        Typical particle diameter in the training images as the network saw them, pixels.
     history
         One row per epoch: loss, val_loss, learning_rate and StarDist's metrics.
     f1
@@ -221,7 +221,7 @@ def _train(
     result = TrainingResult(
         path=out,
         thresholds=thresholds,
-        diameter=median_diameter([example.labels for example in split.train]),
+        diameter=labelled_diameter([example.labels for example in split.train]),
         history=pd.DataFrame(checkpoint.history),
         f1=after.f1,
         before=None if before is None else before.f1,

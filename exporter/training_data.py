@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from particlebridge.analysis import normalize
+from particlebridge.analysis import normalize, typical_diameter
 from particlebridge.analysis.resampling import resize, resized_shape
 from scipy import ndimage
 
@@ -109,7 +109,7 @@ def check_examples(examples: Sequence[Example], dims: int) -> tuple[list[Example
             _reject_mask(item)
             channels.add(item.image.shape[-1] if item.image.ndim > dims else None)
             if (item.labels > 0).any():
-                checked.append(Example(item.name, item.image, item.labels.astype(np.int32)))
+                checked.append(Example(item.name, item.image, _consecutive(item.labels)))
             else:
                 without += 1
     if not checked:
@@ -126,6 +126,16 @@ def _whole_numbers(labels: np.ndarray) -> bool:
     return labels.dtype.kind in "iub"
 
 
+def _consecutive(labels: np.ndarray) -> np.ndarray:
+    """Renumber objects 1, 2, ...: a label image may hold any numbers, however large.
+
+    What is negative, not annotated, becomes -1.
+    """
+    values, place = np.unique(labels, return_inverse=True)
+    numbers = np.where(values < 0, -1, np.cumsum(values > 0)).astype(np.int32)
+    return numbers[place].reshape(labels.shape)
+
+
 def _reject_mask(example: Example) -> None:
     values = np.unique(example.labels[example.labels > 0])
     if values.size == 1:
@@ -138,38 +148,16 @@ def _reject_mask(example: Example) -> None:
             )
 
 
-def median_diameter(labels: Sequence[np.ndarray]) -> float:
-    """Return the median diameter of the disk (or ball) as large as each object, pixels.
-
-    Parameters
-    ----------
-    labels
-        Integer images or volumes. Objects cut by an image's border count only if there are no
-        others.
-    """
-    whole: list[np.ndarray] = []
-    cut: list[np.ndarray] = []
-    dims = labels[0].ndim
-    for image in labels:
-        sizes = np.bincount(np.maximum(image, 0).ravel())
-        at_border = np.zeros(sizes.size, bool)
-        for axis in range(dims):
-            for end in (0, -1):
-                at_border[np.unique(np.maximum(np.take(image, end, axis), 0))] = True
-        at_border[0] = False
-        present = sizes > 0
-        present[0] = False
-        whole.append(sizes[present & ~at_border])
-        cut.append(sizes[present & at_border])
-    sizes = np.concatenate(whole if sum(map(len, whole)) else cut)
-    unit = np.pi / 4 if dims == 2 else np.pi / 6
-    return float(np.median((sizes / unit) ** (1 / dims)))
+def labelled_diameter(labels: Sequence[np.ndarray]) -> float:
+    """Return the typical diameter of all objects of label images or volumes, pixels."""
+    sizes = [np.bincount(np.maximum(image, 0).ravel())[1:] for image in labels]
+    return typical_diameter(np.concatenate(sizes), labels[0].ndim)
 
 
 def rescale_examples(
     examples: Sequence[Example], diameter: float | None
 ) -> tuple[list[Example], list[str]]:
-    """Bring the median particle of 2-D images to a diameter in pixels.
+    """Bring the typical particle of 2-D images to a diameter in pixels.
 
     Parameters
     ----------
@@ -194,7 +182,7 @@ def rescale_examples(
         return list(examples), []
     if examples[0].labels.ndim != 2:
         raise ValueError("volumes are not rescaled; leave out the recipe's diameter")
-    scale = diameter / median_diameter([example.labels for example in examples])
+    scale = diameter / labelled_diameter([example.labels for example in examples])
     if abs(scale - 1) < _SAME_SCALE:
         return list(examples), []
     rescaled = []

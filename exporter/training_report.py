@@ -36,7 +36,7 @@ td:first-child,th:first-child{text-align:left}img{max-width:100%}figure{margin:0
 {%- if resumed %}, the first {{ resumed }} of them before an interruption{% endif %};
 best validation loss {{ best }} in epoch {{ best_epoch }}.
 Object threshold {{ prob }}, overlap threshold {{ nms }}.
-Median particle diameter {{ diameter }} pixels.</p>
+Typical particle diameter {{ diameter }} pixels.</p>
 {% for note in notes %}<p class="note">{{ note }}</p>{% endfor %}
 <h2>Loss</h2><img alt="Loss over epochs" src="data:image/png;base64,{{ loss }}">
 <h2>Held-out images</h2><img alt="F1 over IoU" src="data:image/png;base64,{{ f1 }}">

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from particlebridge.analysis import electrode, training_slices
+from particlebridge.analysis import electrode, training_slices, typical_diameter
 from particlebridge.analysis.phantom_rule import damage_rule
 from scipy import ndimage
 from scipy.stats import spearmanr
@@ -159,6 +159,12 @@ def test_the_rule_explains_most_of_the_damage(made):
     assert 0.1 < rest < 0.4
     assert fit[0] < 0 < fit[1]
     assert fit[2] > 0
+
+
+def test_the_typical_section_is_as_wide_as_asked():
+    slices = training_slices(40, (256, 256), seed=11, diameter=30, scale=(1, 1))
+    areas = np.concatenate([np.bincount(np.maximum(labels, 0).ravel())[1:] for _, labels in slices])
+    assert typical_diameter(areas) == pytest.approx(30, rel=0.06)
 
 
 def test_training_slices():

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from particlebridge.analysis import typical_diameter
 from particlebridge.exporter.training_data import (
     Example,
     check_examples,
-    median_diameter,
+    labelled_diameter,
     rescale_examples,
     split_examples,
     validation_patches,
@@ -56,23 +57,35 @@ def test_stacks_are_cut_into_annotated_slices() -> None:
         check_examples([Example("c", colour, labels[1]), Example("g", labels[1], labels[1])], 2)
 
 
-def test_median_diameter_is_that_of_whole_disks() -> None:
-    labels = row_of_disks(3)
-    labels = np.concatenate([labels, 9 * disk(24, 9)[:, :12]], axis=1)  # one cut by the border
-    assert median_diameter([labels]) == pytest.approx(18, abs=0.3)
+def test_labels_may_bear_any_number() -> None:
+    labels = row_of_disks(3).astype(np.int64)
+    labels[labels == 2] = 4_000_000_000
+    labels[0, :] = -7
+    (found,), _ = check_examples([Example("a.tif", np.ones(labels.shape), labels)], 2)
+    assert found.labels.dtype == np.int32
+    assert np.unique(found.labels).tolist() == [-1, 0, 1, 2, 3]
+    np.testing.assert_array_equal(found.labels == 3, labels == 4_000_000_000)
+
+
+def test_one_diameter_for_training_and_for_segmenting() -> None:
+    labels = [row_of_disks(3), np.concatenate([row_of_disks(2), -row_of_disks(1)], axis=1)]
+    assert labelled_diameter(labels) == pytest.approx(18, abs=0.3)
+    # Caps of particles cut off-centre hardly count, however many they are.
+    caps = np.kron(np.arange(1, 37).reshape(6, 6), np.pad(np.ones((2, 2), int), 2))
+    assert labelled_diameter([row_of_disks(3), caps]) == pytest.approx(18, abs=0.3)
+    areas = np.concatenate([np.bincount(image.ravel())[1:] for image in (labels[0], caps)])
+    assert labelled_diameter([labels[0], caps]) == typical_diameter(areas)
     ball = np.zeros((24, 24, 24), np.int32)
     z, y, x = np.mgrid[:24, :24, :24] - 11.5
     ball[z**2 + y**2 + x**2 < 81] = 1
-    assert median_diameter([ball]) == pytest.approx(18, abs=0.2)
-    # Only cut ones: better than nothing.
-    assert median_diameter([disk(8, 20)]) > 0
+    assert labelled_diameter([ball]) == pytest.approx(18, abs=0.2)
 
 
-def test_rescaling_brings_the_median_particle_to_the_wanted_size() -> None:
+def test_rescaling_brings_the_typical_particle_to_the_wanted_size() -> None:
     whole = [example(row_of_disks(4))]
     rescaled, notes = rescale_examples(whole, 27)
     assert rescaled[0].labels.shape == rescaled[0].image.shape == (36, 144)
-    assert median_diameter([rescaled[0].labels]) == pytest.approx(27, abs=0.5)
+    assert labelled_diameter([rescaled[0].labels]) == pytest.approx(27, abs=0.5)
     assert np.unique(rescaled[0].labels).tolist() == [0, 1, 2, 3, 4]
     assert "rescaled by 1.5" in notes[0]
     assert rescale_examples(whole, None) == (whole, [])
