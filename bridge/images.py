@@ -1,6 +1,7 @@
 """Single images and folders of them: labels, maps, overlay, ROIs and a table for each."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -56,10 +57,10 @@ def segment_images(
     RuntimeError
         If some failed; names them, after the others are done.
     """
-    folders = [Path(out)] if len(files) == 1 else _folders(files, Path(out))
+    folders = result_folders(files, out)
     failures, resumed = [], 0
     for file, folder in zip(files, folders, strict=True):
-        if (folder / _LAST).exists():
+        if is_finished(folder):
             resumed += 1
         else:
             try:
@@ -75,6 +76,19 @@ def segment_images(
             + "; ".join(failures[:5])
         )
     return resumed
+
+
+def result_folders(files: Sequence[Path], out: str | os.PathLike[str]) -> list[Path]:
+    """Return the folder of each image's results, as `segment_images` chooses it."""
+    if len(files) == 1:
+        return [Path(out)]
+    stems = Counter(file.stem for file in files)
+    return [Path(out) / (f.stem if stems[f.stem] == 1 else f.name) for f in files]
+
+
+def is_finished(folder: Path) -> bool:
+    """Tell whether an image's results are whole."""
+    return (folder / _LAST).exists()
 
 
 def object_table(
@@ -151,11 +165,6 @@ def _segment_one(file: Path, folder: Path, engine_for: Callable[[Image], Engine]
     # Last: this file says that the image is done.
     with atomic_path(folder / _LAST) as beside:
         object_table(result, image.pixel_size).to_csv(beside, index=False, float_format="%.6g")
-
-
-def _folders(files: Sequence[Path], out: Path) -> list[Path]:
-    stems = [f.stem for f in files]
-    return [out / (f.stem if stems.count(f.stem) == 1 else f.name) for f in files]
 
 
 def _colours(count: int) -> np.ndarray:

@@ -75,7 +75,7 @@ class RunFolder:
         }
         self._save()
 
-    def claim(self, part: str, key: Mapping[str, Any]) -> None:
+    def claim(self, part: str, key: Mapping[str, Any], results: Path | None = None) -> None:
         """Take a part of the folder for results of these settings, or find it taken by others.
 
         Pieces of a part are not told apart by their settings, so they must never mix.
@@ -86,6 +86,8 @@ class RunFolder:
             Such as ``"views/xy"``.
         key
             Settings and inputs that the part's results depend on.
+        results
+            What exists once the part has results; by default the folder named as the part.
 
         Raises
         ------
@@ -95,10 +97,11 @@ class RunFolder:
         claims = self.record.setdefault("claims", {})
         wanted = json.loads(json.dumps(key, default=_plain))
         held = claims.get(part)
-        if held is not None and held != wanted and (self.path / part).exists():
+        results = results or self.path / part
+        if held is not None and held != wanted and results.exists():
             name = next(k for k in {**held, **wanted} if held.get(k) != wanted.get(k))
             raise ValueError(
-                f"{self.path / part} holds results with {name} = {held.get(name)}, not "
+                f"{results} holds results with {name} = {held.get(name)}, not "
                 f"{wanted.get(name)}; choose another --out, or delete that folder to do it anew"
             )
         claims[part] = wanted

@@ -14,7 +14,7 @@ from .console import notice, progress
 from .diameter import estimate_diameter
 from .engine import Engine, Settings
 from .field_of_view import field_of_view, fill_value
-from .images import segment_images
+from .images import is_finished, result_folders, segment_images
 from .run_folder import RunFolder
 from .segment_options import ModelSpec, SegmentOptions, effective_settings
 from .stardist3d import segment_3d
@@ -179,14 +179,11 @@ def _segment_files(files: Sequence[Path], run: RunFolder, options: SegmentOption
     with run.locked():
         diameter = options.settings.diameter
         if diameter is None and network.diameter is not None:
-            # One scale for all: the images of a folder come from one instrument.
-            chosen = np.unique(np.linspace(0, len(files) - 1, _SAMPLE).astype(int))
-            sample = [read_image(files[i]).data for i in chosen]
-            diameter = estimate_diameter(sample, network, percentiles=options.settings.percentiles)
-            notice(_ESTIMATED.format(diameter, "pixels"))
+            diameter = _diameter_of_images(files, options, network, run)
         settings = replace(options.settings, diameter=diameter)
         key = effective_settings(network, settings, options.engine)
-        run.claim("images", key)
+        finished = any(is_finished(folder) for folder in result_folders(files, run.path))
+        run.claim("images", key, run.path if finished else None)
         engines: dict[tuple[float, float], Engine] = {}
 
         def engine_for(image: Image) -> Engine:
@@ -200,6 +197,20 @@ def _segment_files(files: Sequence[Path], run: RunFolder, options: SegmentOption
         with run.stage("segment images", key) as notes, progress("images", len(files)) as advance:
             notes["resumed_images"] = segment_images(files, run.path, engine_for, advance)
             notes["images"] = len(files)
+
+
+def _diameter_of_images(
+    files: Sequence[Path], options: SegmentOptions, network: Network, run: RunFolder
+) -> float:
+    """Estimate one diameter for all (the images of a folder come from one instrument), once."""
+    held: float | None = run.record.get("estimated_diameter", {}).get(network.digest)
+    if held is None:
+        chosen = np.unique(np.linspace(0, len(files) - 1, _SAMPLE).astype(int))
+        sample = [read_image(files[i]).data for i in chosen]
+        held = estimate_diameter(sample, network, percentiles=options.settings.percentiles)
+        notice(_ESTIMATED.format(held, "pixels"))
+        run.describe(estimated_diameter={network.digest: held})
+    return held
 
 
 def _segment_3d(

@@ -1,5 +1,7 @@
 """Single images and folders: every output, the table, the overlay."""
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +70,24 @@ def test_finished_images_are_not_done_again(folder: Path, results: Path) -> None
     before = {p: p.stat().st_mtime_ns for p in results.rglob("*.*") if p.parent != results}
     segment(folder, results, diameter=46)
     assert {p: p.stat().st_mtime_ns for p in before} == before
+
+
+def test_results_of_other_settings_are_not_taken_for_these(folder: Path, results: Path) -> None:
+    with pytest.raises(ValueError, match=r"diameter = 46.0, not 30.0; choose another --out"):
+        segment(folder, results, diameter=30)
+
+
+def test_images_that_come_later_are_taken_at_the_same_scale(folder: Path, tmp_path: Path) -> None:
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    for name in ("b.tif", "c.tif"):
+        shutil.copy(folder / "s0.tif", source / name)
+    segment(source, out)
+    first = json.loads((out / "run.json").read_text())["claims"]["images"]["diameter"]
+    shutil.copy(folder / "s1.tif", source / "a.tif")
+    segment(source, out)
+    assert all((out / stem / "labels.tif").is_file() for stem in "abc")
+    assert json.loads((out / "run.json").read_text())["claims"]["images"]["diameter"] == first
 
 
 def test_a_bad_image_is_named_and_the_others_are_done(folder: Path, tmp_path: Path) -> None:
