@@ -73,7 +73,7 @@ def test_finished_images_are_not_done_again(folder: Path, results: Path) -> None
 
 
 def test_results_of_other_settings_are_not_taken_for_these(folder: Path, results: Path) -> None:
-    with pytest.raises(ValueError, match=r"diameter = 46.0, not 30.0; choose another --out"):
+    with pytest.raises(ValueError, match=r"diameter = 46, not 30; choose another --out"):
         segment(folder, results, diameter=30)
 
 
