@@ -27,7 +27,7 @@ TRAINING_DIAMETER = 48.0
 _PERCENTILES = (1.0, 99.8)
 _PATCH, _GRID, _RAYS = 256, 2, 32
 _CHANGE = Augmentation(scale=1.2, gain=1.3, blur=1.0, elastic=1.5)
-_WARM_UP = 200  # steps until the learning rate has risen to its peak
+_WARM_UP = 200  # steps until the learning rate has risen to its peak, or a tenth of all
 
 
 @dataclass(frozen=True)
@@ -195,6 +195,7 @@ def fit(out: Path, recipe: NmcRecipe, pool: Sequence[Example], held_out: Sequenc
     check = _batch(held_out, 64, np.random.default_rng(recipe.seed), None)
     rng = np.random.default_rng(recipe.seed)
     total = recipe.epochs * recipe.steps
+    warm_up = min(_WARM_UP, total / 10)
     best = math.inf
     log: list[dict[str, Any]] = []
     start = time.monotonic()
@@ -202,7 +203,7 @@ def fit(out: Path, recipe: NmcRecipe, pool: Sequence[Example], held_out: Sequenc
         for step in range(epoch * recipe.steps, (epoch + 1) * recipe.steps):
             passed = (time.monotonic() - start) / 60 / recipe.minutes
             cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, max(step / total, passed))))
-            rate = max(1e-6, recipe.rate * cosine * min(1.0, (step + 1) / _WARM_UP))
+            rate = max(1e-6, recipe.rate * cosine * min(1.0, (step + 1) / warm_up))
             network.optimizer.learning_rate.assign(rate)
             # the mean since the last evaluate, as Keras reports it
             loss = network.train_on_batch(*_batch(pool, 4, rng, recipe.augmentation))[0]
