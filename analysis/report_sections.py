@@ -154,6 +154,11 @@ def place_section(tables: Tables, contacts: Tables) -> Section:
                 name=f"{plate.name}_{list(tables).index(state) + 1}",
                 title=f"{plate.title}, {state_name(state)}",
             )
+        if len(shown) < len(table):
+            drawn = (
+                f"Drawn is {shown['volume'].iloc[0]}, one of {table['volume'].nunique()} volumes"
+            )
+            plate = replace(plate, says=f"{drawn}: {plate.says}")
         section.plates.append(plate)
         section.networks[plate.name] = scene(shown, touching, top)
     angles = {"Yaw", "Pitch", "Elongation"}

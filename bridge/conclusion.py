@@ -100,7 +100,8 @@ def _by_state(
         state = a.item.state or "all"
         table, network = tables[a.item.name], pd.read_csv(a.folder / "contacts.csv")
         base = offset.get(state, 0)
-        particles.setdefault(state, []).append(table.assign(label=table["label"] + base))
+        raised_labels = table.assign(label=table["label"] + base, volume=a.item.name)
+        particles.setdefault(state, []).append(raised_labels)
         raised = network.assign(source=network["source"] + base, target=network["target"] + base)
         contacts.setdefault(state, []).append(raised)
         offset[state] = base + int(table["label"].max() if len(table) else 0)

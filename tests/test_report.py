@@ -156,6 +156,16 @@ def test_scene_links_only_known_particles(contacts):
     assert [[a + 1, b + 1] for a, b in edges] == kept[["source", "target"]].to_numpy().tolist()
 
 
+def test_of_several_volumes_one_is_drawn_and_named(tmp_path, contacts):
+    first, second = table_of(8).assign(volume="left"), table_of(9).assign(volume="right")
+    second["label"] += 90
+    both = pd.concat([first, second], ignore_index=True)
+    page = write_report(tmp_path, features=both, contacts=contacts).read_text(encoding="utf-8")
+    (drawn,) = re.findall(r'<script type="application/json">(.*?)</script>', page, flags=re.S)
+    assert [n[5] for n in json.loads(drawn)["nodes"]] == first["label"].tolist()
+    assert "Drawn is left, one of 2 volumes: 90 particles" in page
+
+
 def test_a_table_of_something_else_is_refused(tmp_path):
     with pytest.raises(ValueError, match="lacks Damage, X"):
         write_report(tmp_path, features=table_of(7).drop(columns=["X", "Damage"]))

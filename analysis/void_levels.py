@@ -1,0 +1,123 @@
+"""Each body's own grey of material and of void, read from a first guess at what it lacks."""
+
+import numba
+import numpy as np
+
+from .grey_levels import GreyLevels
+
+_LOW, _STEP, _BINS = -1.0, 0.02, 150
+# Material is the mode of what is missing: the mean within this much of itself.
+_WINDOW = 0.25
+# So much is missing in a void and all around it where the void is wide enough to show its level.
+_WIDE = 0.6
+# A body's own level of void counts as its wide void's voxels, the usual one as so many.
+_USUAL = 20
+_FEW = 30
+
+
+class LevelCounts:
+    """What is missing deep inside each body, counted slab by slab.
+
+    Parameters
+    ----------
+    n
+        Bodies, and one for the background.
+    """
+
+    def __init__(self, n: int) -> None:
+        self._deep = np.zeros((n, _BINS), np.int32)
+        self._void = np.zeros((n, 2))
+
+    def add(self, missing: np.ndarray, bodies: np.ndarray, inner: slice) -> None:
+        """Count the voxels of a slab.
+
+        Parameters
+        ----------
+        missing, bodies
+            (z, Y, X) what is missing, in units of the step from solid to void, and labels, with a
+            margin.
+        inner
+            The slab's own slices in them.
+        """
+        _count(
+            missing,
+            np.ascontiguousarray(bodies, np.int32),
+            inner.start,
+            inner.stop,
+            self._deep,
+            self._void,
+        )
+
+    def mend(self, levels: GreyLevels) -> GreyLevels:
+        """Give each body its own levels, from those by which `missing` was found."""
+        height = levels.solid - levels.void
+        solid = levels.solid - self._material() * height
+        void = levels.solid - self._hollow() * height
+        solid[0], void[0] = levels.solid[0], levels.void[0]
+        # Too dark a body to tell: left as it was.
+        good = (height > 0) & (solid > void)
+        return GreyLevels(np.where(good, solid, levels.solid), np.where(good, void, levels.void))
+
+    def _material(self) -> np.ndarray:
+        """Mode of what is missing in each body; 0 where it has too few deep voxels."""
+        centres = _LOW + _STEP * (np.arange(_BINS) + 0.5)
+        # Sums over any window are differences of these, so that bodies need no loop.
+        count = np.pad(np.cumsum(self._deep, axis=1), ((0, 0), (1, 0)))
+        total = np.pad(np.cumsum(self._deep * centres, axis=1), ((0, 0), (1, 0)))
+        row, mode = np.arange(len(count)), np.zeros(len(count))
+        for _ in range(6):
+            low, high = (
+                np.clip(np.rint((mode + side - _LOW) / _STEP), 0, _BINS).astype(int)
+                for side in (-_WINDOW, _WINDOW)
+            )
+            n = count[row, high] - count[row, low]
+            here = (total[row, high] - total[row, low]) / np.maximum(n, 1)
+            mode = np.where(n >= _FEW, here, mode)
+        return mode
+
+    def _hollow(self) -> np.ndarray:
+        """What is missing in each body's wide voids, drawn towards what is usual."""
+        n, total = self._void.T
+        mean = total / np.maximum(n, 1)
+        own = mean[n > 10]
+        usual = float(np.median(own)) if len(own) > 3 else 1.0
+        return (total + _USUAL * usual) / (n + _USUAL)
+
+
+@numba.njit(cache=True, nogil=True)
+def _count(
+    missing: np.ndarray,
+    bodies: np.ndarray,
+    first: int,
+    last: int,
+    deep: np.ndarray,
+    void: np.ndarray,
+) -> None:
+    """Count what is missing two voxels and more below the surface, and in wide voids there."""
+    nz, ny, nx = bodies.shape
+    for z in range(max(first, 2), min(last, nz - 2)):
+        for y in range(2, ny - 2):
+            for x in range(2, nx - 2):
+                own = bodies[z, y, x]
+                if own == 0 or not (
+                    bodies[z - 2, y, x] == own
+                    and bodies[z + 2, y, x] == own
+                    and bodies[z, y - 2, x] == own
+                    and bodies[z, y + 2, x] == own
+                    and bodies[z, y, x - 2] == own
+                    and bodies[z, y, x + 2] == own
+                ):
+                    continue
+                here = missing[z, y, x]
+                at = int((here - _LOW) / _STEP)
+                deep[own, min(max(at, 0), _BINS - 1)] += 1
+                if here > _WIDE and (
+                    missing[z - 1, y, x] > _WIDE
+                    and missing[z + 1, y, x] > _WIDE
+                    and missing[z, y - 1, x] > _WIDE
+                    and missing[z, y + 1, x] > _WIDE
+                    and missing[z, y, x - 1] > _WIDE
+                    and missing[z, y, x + 1] > _WIDE
+                ):
+                    void[own, 0] += 1
+                    void[own, 1] += here
