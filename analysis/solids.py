@@ -3,26 +3,29 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import cc3d
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from .grey_levels import GreyLevels, grey_levels
 from .overlaps import slabs
-from .void_levels import LevelCounts
+from .void_levels import WINDOW, LevelCounts
 
 # A microscope's blur, voxels of the finest axis (full width at half maximum 1.6). The result
 # hardly depends on it between 0.6 and 1.
 _BLUR = 0.7
 # Noise is smoothed until its standard deviation is this share of the step from solid to void...
-_NOISE = 0.18
+_NOISE = 0.20
 # ...by one of these Gaussians, voxels.
 _SMOOTHINGS = (0.0, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0)
 # A crack one voxel wide is blurred to half its depth: half the blur is undone, and somewhat less
 # than half the step is void. Of generated electrodes this makes the mean Damage right.
 _SHARPENING = 0.5
-_VOID = 0.40
-# Voxels that a filtered voxel depends on, each way.
-_MARGIN = 8
+_VOID = 0.39
+# Fewer void voxels than this, touching none, are noise.
+_SPECK = 6
+# Voxels that a voxel of the result may depend on, each way: three Gaussians and a speck.
+_MARGIN = 16
 
 
 class _Part(NamedTuple):
@@ -62,7 +65,7 @@ def find_solid(
     outer surface, which a plain threshold takes for void, cancels. The difference is smoothed
     just enough for the noise measured inside bodies. From it each body's own two levels are read
     (pores are darker than the binder around a body), and with them the difference is taken once
-    more, sharpened by half the blur, and cut at `_VOID`.
+    more, sharpened by half the blur, and cut at `_VOID`; specks of a few voxels are noise.
     """
     levels = grey_levels(volume, labels)
     finest = min(spacing)
@@ -74,10 +77,17 @@ def find_solid(
     levels = counts.mend(levels)
     solid = np.zeros(labels.shape, bool)
     for part in _parts(volume, labels, levels, scale, smoothing):
-        blurred = gaussian_filter(part.missing, _BLUR * scale)
-        sharp = (1 + _SHARPENING) * part.missing - _SHARPENING * blurred
-        solid[part.slab] = (part.bodies > 0)[part.inner] & (sharp[part.inner] <= _VOID)
+        # Outside bodies nothing is missing, but its blur may reach there.
+        void = (_sharpened(part.missing, scale) > _VOID) & (part.bodies > 0)
+        void = cc3d.dust(void, threshold=_SPECK, connectivity=26)
+        solid[part.slab] = (part.bodies[part.inner] > 0) & ~void[part.inner]
     return solid
+
+
+def _sharpened(missing: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Undo a part of the blur."""
+    blurred = gaussian_filter(missing, _BLUR * scale)
+    return (1 + _SHARPENING) * missing - _SHARPENING * blurred
 
 
 def _parts(
@@ -88,7 +98,9 @@ def _parts(
     smoothing: float,
 ) -> Iterator[_Part]:
     """Find slab by slab what is missing."""
-    for slab in slabs(labels.shape):
+    # The margin shall not cost more than the slab.
+    deep = 2 * _MARGIN * labels[0].size
+    for slab in slabs(labels.shape, max(1 << 24, deep)):
         missing, inner = _missing(volume, labels, levels, scale, slab, smoothing)
         start = slab.start - inner.start
         yield _Part(slab, labels[start : start + len(missing)], missing, inner)
@@ -131,12 +143,14 @@ def _needed_smoothing(
     body = labels[slab] > 0
     for smoothing in _SMOOTHINGS:
         smooth = gaussian_filter(raw, smoothing * scale) if smoothing else raw
-        values = smooth[inner][body]
+        values = _sharpened(smooth, scale)[inner][body]
         if not values.size:
             return 0.0
-        # Below its median lies material only: void pulls the other way.
-        middle = np.median(values)
-        noise = 1.4826 * np.median(middle - values[values <= middle])
+        # Below its mode lies material only: void pulls the other way.
+        mode = np.median(values)
+        for _ in range(6):
+            mode = values[np.abs(values - mode) < WINDOW].mean()
+        noise = 1.4826 * np.median(mode - values[values <= mode])
         if noise <= _NOISE:
             return smoothing
     return _SMOOTHINGS[-1]

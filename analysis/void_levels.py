@@ -7,7 +7,7 @@ from .grey_levels import GreyLevels
 
 _LOW, _STEP, _BINS = -1.0, 0.02, 150
 # Material is the mode of what is missing: the mean within this much of itself.
-_WINDOW = 0.25
+WINDOW = 0.25
 # So much is missing in a void and all around it where the void is wide enough to show its level.
 _WIDE = 0.6
 # A body's own level of void counts as its wide void's voxels, the usual one as so many.
@@ -59,7 +59,7 @@ class LevelCounts:
         return GreyLevels(np.where(good, solid, levels.solid), np.where(good, void, levels.void))
 
     def _material(self) -> np.ndarray:
-        """Mode of what is missing in each body; 0 where it has too few deep voxels."""
+        """Find the mode of what is missing in each body; 0 where it has too few deep voxels."""
         centres = _LOW + _STEP * (np.arange(_BINS) + 0.5)
         # Sums over any window are differences of these, so that bodies need no loop.
         count = np.pad(np.cumsum(self._deep, axis=1), ((0, 0), (1, 0)))
@@ -68,7 +68,7 @@ class LevelCounts:
         for _ in range(6):
             low, high = (
                 np.clip(np.rint((mode + side - _LOW) / _STEP), 0, _BINS).astype(int)
-                for side in (-_WINDOW, _WINDOW)
+                for side in (-WINDOW, WINDOW)
             )
             n = count[row, high] - count[row, low]
             here = (total[row, high] - total[row, low]) / np.maximum(n, 1)
@@ -76,7 +76,7 @@ class LevelCounts:
         return mode
 
     def _hollow(self) -> np.ndarray:
-        """What is missing in each body's wide voids, drawn towards what is usual."""
+        """Average what is missing in each body's wide voids, drawn towards what is usual."""
         n, total = self._void.T
         mean = total / np.maximum(n, 1)
         own = mean[n > 10]

@@ -90,10 +90,12 @@ def _against_truth(out: Path) -> dict[str, object]:
         truth = out / "volumes" / f"{name}_truth"
         result = score(read_labels(truth / "labels.tif"), read_labels(out / name / "labels.tif"))
         found = read_table(out / name / "features.csv")
+        true = pd.read_csv(truth / "truth.csv")
         verdict[name] = {
-            "whole particles": int(pd.read_csv(truth / "truth.csv")["Whole"].sum()),
+            "whole particles": int(true["Whole"].sum()),
             "particles found": len(found),
             **{k: round(v, 4) for k, v in result.as_row().items()},
+            **_damage_against_truth(true, found, result.matches),
         }
     importance = out / "importance.csv"
     if importance.exists():
@@ -102,6 +104,20 @@ def _against_truth(out: Path) -> dict[str, object]:
         verdict["drivers by the generator's rule"] = list(TRUE_DRIVERS)
         verdict["drivers ranked first"] = list(mean.index[: len(TRUE_DRIVERS)])
     return verdict
+
+
+def _damage_against_truth(
+    true: pd.DataFrame, found: pd.DataFrame, matches: pd.DataFrame
+) -> dict[str, float]:
+    """Compare the Damage of whole particles that were found."""
+    pairs = matches[["truth", "label"]].merge(found[["label", "Damage"]], on="label")
+    whole = true.loc[true["Whole"], ["label", "Damage"]].rename(columns={"label": "truth"})
+    both = pairs.merge(whole, on="truth", suffixes=("", "_true"))
+    return {
+        "Damage, correlation with the truth": round(both["Damage"].corr(both["Damage_true"]), 4),
+        "mean Damage": round(both["Damage"].mean(), 4),
+        "true mean Damage": round(both["Damage_true"].mean(), 4),
+    }
 
 
 def _sentences(verdict: dict[str, object]) -> list[str]:
