@@ -52,7 +52,11 @@ def test_true_drivers_lead_with_the_right_sign_and_noise_stays_below_the_control
         assert own.loc[driver, "permutation"] > 0.3 > noise["permutation"].max()
 
 
-def test_drivers_rank_first_in_nine_of_ten_seeds():
+def test_drivers_rank_first_in_nine_of_ten_seeds(monkeypatch):
+    # A third of the paper's trees: harder to pass, and soon done.
+    monkeypatch.setattr(
+        forest_runs, "damage_forest", lambda s: damage_forest(s).set_params(n_estimators=13)
+    )
     hits = 0
     for seed in range(10):
         table = known_table(100 + seed, rows=100)

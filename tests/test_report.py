@@ -10,6 +10,7 @@ import pytest
 from particlebridge.analysis import explain, forest_runs, report, write_report
 from particlebridge.analysis.feature_table import COLUMNS
 from particlebridge.analysis.figures import save
+from particlebridge.analysis.forest_runs import damage_forest
 from particlebridge.analysis.network_figure import scene
 
 HOSTILE = "</script><script>alert('x')</script>&\"<img src=x onerror=alert(1)>"
@@ -21,6 +22,21 @@ def coarse_pictures():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report, "save", functools.partial(save, dpi=40))
         yield
+
+
+@pytest.fixture
+def only_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the pictures blank where only the words are read: they are most of the cost."""
+
+    def blank(plate, folder):
+        assert len(plate.data) and plate.picture.axes
+        folder.mkdir(exist_ok=True, parents=True)
+        files = [folder / f"{plate.name}.{suffix}" for suffix in ("pdf", "png", "csv")]
+        for file in files:
+            file.write_bytes(b"")
+        return files
+
+    monkeypatch.setattr(report, "save", blank)
 
 
 def table_of(seed: int, rows: int = 90) -> pd.DataFrame:
@@ -43,6 +59,10 @@ def contacts():
 def explanations():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(forest_runs, "INTERACTION_ROWS", 5)
+        # What is tested are words and files, not the forest: a small one will do.
+        patch.setattr(
+            forest_runs, "damage_forest", lambda s: damage_forest(s).set_params(n_estimators=12)
+        )
         two = {"10": table_of(0), HOSTILE: table_of(1)}
         return explain(two, runs=2)
 
@@ -115,7 +135,7 @@ def test_answers_follow_the_questions(whole_report):
     assert "falls strongly with depth Z" in page and "seeds.explain" in page
 
 
-def test_the_words_turn_with_the_data(tmp_path):
+def test_the_words_turn_with_the_data(tmp_path, only_words):
     rising = table_of(2)
     rising["Damage"] = 0.005 * rising["Z"]
     page = write_report(tmp_path, features=rising).read_text(encoding="utf-8")
@@ -125,7 +145,7 @@ def test_the_words_turn_with_the_data(tmp_path):
     assert "no clear trend with depth Z" in page and "grows strongly" not in page
 
 
-def test_no_forest_says_why_and_shows_the_consequences(tmp_path):
+def test_no_forest_says_why_and_shows_the_consequences(tmp_path, only_words):
     table = table_of(3, rows=40)
     with pytest.raises(ValueError, match="Only") as refused:
         explain(table)
@@ -141,7 +161,7 @@ def test_hardly_any_particles_still_give_a_report(tmp_path, rows):
     assert f"{rows} particle" in page and "Too few particles with a known Damage" in page
 
 
-def test_unknown_damage_is_not_drawn_as_zero(tmp_path):
+def test_unknown_damage_is_not_drawn_as_zero(tmp_path, only_words):
     table = table_of(5).assign(Damage=np.nan)
     page = write_report(tmp_path, features=table).read_text(encoding="utf-8")
     assert "Too few particles with a known Damage" in page
@@ -156,7 +176,7 @@ def test_scene_links_only_known_particles(contacts):
     assert [[a + 1, b + 1] for a, b in edges] == kept[["source", "target"]].to_numpy().tolist()
 
 
-def test_of_several_volumes_one_is_drawn_and_named(tmp_path, contacts):
+def test_of_several_volumes_one_is_drawn_and_named(tmp_path, only_words, contacts):
     first, second = table_of(8).assign(volume="left"), table_of(9).assign(volume="right")
     second["label"] += 90
     both = pd.concat([first, second], ignore_index=True)
