@@ -117,8 +117,7 @@ def contacts(
     spacing
         Voxel size (z, y, x), um.
     block
-        Slices to read at a time; None: all of an array in memory, else as many as
-        0.25 GB of labels.
+        Slices to read at a time; None: as many as 0.25 GB of labels.
     workers
         Threads; None: as many as processors.
 
@@ -146,7 +145,7 @@ def contacts(
     spacing = check_spacing(spacing)
     check_labels(labels)
     slices = labels.shape[0]
-    depth = slab_depth(labels.shape, block, isinstance(labels, np.ndarray))
+    depth = slab_depth(labels.shape, block)
     workers = workers or thread_count()
     pieces = [_group(np.empty((0, len(_ENTRY)), np.int64))]
     with ThreadPoolExecutor(workers) as pool:

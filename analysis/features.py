@@ -57,7 +57,7 @@ def measure(
     ball
         Radius of the ball that closes a solid and spans the ring for Contact, um.
     block
-        Slices to read at a time; None: all of arrays in memory, else as many as 0.25 GB of labels.
+        Slices to read at a time; None: as many as 0.25 GB of labels.
         Tall particles are read whole all the same.
     workers
         Threads; None: as many as processors.
@@ -94,7 +94,7 @@ def measure(
         raise ValueError(f"recipe is {recipe!r}; it must be 'physical' or 'paper'")
     if not ball > 0:
         raise ValueError(f"ball is {ball}; it must be a radius above 0 um")
-    depth = slab_depth(labels.shape, block, arrays.in_memory)
+    depth = slab_depth(labels.shape, block)
     workers = workers or thread_count()
 
     particles = find_particles(labels, depth, workers)

@@ -81,12 +81,6 @@ class MeasuredVolume:
                     f"{tuple(self.labels.shape)}: they must be the same"
                 )
 
-    @property
-    def in_memory(self) -> bool:
-        """Whether reading a slab costs nothing."""
-        arrays = (self.labels, self.solid, self.grey, self.mask)
-        return all(a is None or isinstance(a, np.ndarray) for a in arrays)
-
     def has_gaps(self, depth: int) -> bool:
         """Whether some grey values are not finite, looking at `depth` slices at a time at most."""
         if self.grey is None or not np.issubdtype(self.grey.dtype, np.floating):

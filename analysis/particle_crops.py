@@ -39,7 +39,7 @@ def thread_count() -> int:
     return os.cpu_count() or 1
 
 
-def slab_depth(shape: tuple[int, ...], block: int | None, in_memory: bool) -> int:
+def slab_depth(shape: tuple[int, ...], block: int | None) -> int:
     """Slices to read at a time.
 
     Parameters
@@ -48,8 +48,6 @@ def slab_depth(shape: tuple[int, ...], block: int | None, in_memory: bool) -> in
         (Z, Y, X) of the volume.
     block
         Slices the caller asks for; None to choose.
-    in_memory
-        Whether slicing costs nothing: then there is one slab.
 
     Returns
     -------
@@ -58,8 +56,6 @@ def slab_depth(shape: tuple[int, ...], block: int | None, in_memory: bool) -> in
     """
     if block is not None:
         return max(1, int(block))
-    if in_memory:
-        return max(1, shape[0])
     return max(16, _SLAB_VOXELS // max(1, shape[1] * shape[2]))
 
 

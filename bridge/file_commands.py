@@ -57,7 +57,7 @@ def measure(
     if solid is not None:
         mask = read_volume(solid).data
     elif labels_are == "body":
-        mask = bodies > 0
+        mask = bodies
     if bodies.shape != grey.data.shape:
         raise ValueError(
             f"{labels}: has shape {bodies.shape}, but {volume} has {grey.data.shape}; "

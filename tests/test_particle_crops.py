@@ -1,5 +1,6 @@
 """Finding particles, and reading volumes piece by piece without changing a bit of the table."""
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import zarr
-from particlebridge.analysis import measure
+from particlebridge.analysis import contacts, measure
 from particlebridge.analysis.particle_crops import crop, find_particles, windows
 from shapes import ellipsoid
 
@@ -85,15 +86,43 @@ class Counted:
 
 
 def test_no_more_is_read_at_once_than_asked_for_or_needed(packed) -> None:
-    volume, labels, _ = packed
+    volume, labels, solid = packed
     short = np.where(labels == 40, 0, labels)
-    counted = Counted(short)
-    measure(volume, counted, SPACING, block=5)
+    arrays = [Counted(a) for a in (volume, short, solid)]
+    measure(arrays[0], arrays[1], SPACING, solid=arrays[2], block=5)
     # The particles are up to 16 slices high, the ball reaches one slice further.
-    assert 16 <= counted.most <= 27
+    assert all(16 <= a.most <= 27 for a in arrays)
     tall = Counted(labels)
     measure(volume, tall, SPACING, block=24)
     assert tall.most == SHAPE[0]
+
+
+def test_memory_follows_the_block_not_the_volume(packed, tmp_path: Path) -> None:
+    """A mapped volume of any depth is measured in the memory that a few slices take."""
+    parts = {"grey": packed[0], "labels": packed[1].astype(np.uint16), "solid": packed[2]}
+    for name, array in parts.items():
+        short = array if name != "labels" else np.where(array == 40, 0, array)
+        np.save(tmp_path / f"{name}.npy", np.concatenate([short] * 12))
+    grey, labels, solid = (np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in parts)
+    # Each copy of the particles gets its own labels: else one would be as tall as the volume.
+    own = np.lib.format.open_memmap(tmp_path / "own.npy", "w+", np.uint16, labels.shape)
+    for k in range(12):
+        slices = slice(k * SHAPE[0], (k + 1) * SHAPE[0])
+        own[slices] = np.where(labels[slices] > 0, labels[slices] + 100 * k, 0)
+    for _ in range(2):  # What is compiled or loaded is no memory of the volume.
+        measure(grey[:40], own[:40], SPACING, solid=solid[:40], block=8, workers=1)
+        contacts(own[:40], SPACING, workers=1)
+    tracemalloc.start()
+    try:
+        table = measure(grey, own, SPACING, solid=solid, block=8, workers=1)
+        peaks = [tracemalloc.get_traced_memory()[1]]
+        tracemalloc.reset_peak()
+        contacts(own, SPACING, block=60, workers=1)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+    finally:
+        tracemalloc.stop()
+    assert len(table) == 12 * len(np.unique(parts["labels"])) - 12 * 2
+    assert max(peaks) < (grey.nbytes + own.nbytes + solid.nbytes) / 3, peaks
 
 
 def test_bounding_boxes_are_half_open(packed) -> None:
