@@ -12,8 +12,8 @@ from .edges import add_grey_votes, settle
 from .fragments import drop_fragments
 from .grey_levels import grey_levels
 from .link_evidence import cut_false_links
-from .overlaps import slabs
 from .slice_linking import link_objects, link_slices, number_objects, tracks_of
+from .threads import in_pieces
 from .track_graph import Tracks, track_graph
 from .views import View, from_view
 from .voting import Ballot, count_votes, object_weights
@@ -99,6 +99,7 @@ def consensus(
         if volume is not None and levels is not None:
             ayes = add_grey_votes(bodies, ayes, volume, levels)
         bodies = settle(bodies, ayes, centre)
+    del ballots, ayes
     return drop_fragments(bodies, spacing, min_diameter)
 
 
@@ -176,11 +177,14 @@ def _sliced_off(view: Backing, sizes: np.ndarray, depth: int) -> np.ndarray:
 
 def _bright(volume: np.ndarray, bodies: np.ndarray, believed: np.ndarray) -> np.ndarray:
     """Mark the bodies whose mean grey is that of bodies rather than of background."""
-    count, total = np.zeros(believed.size), np.zeros(believed.size)
-    for slab in slabs(bodies.shape):
-        names = bodies[slab].ravel()
-        count += np.bincount(names, minlength=count.size)
-        total += np.bincount(names, weights=volume[slab].ravel(), minlength=count.size)
+    n = believed.size
+
+    def work(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        names, grey = bodies[start:stop].ravel(), volume[start:stop].ravel()
+        return np.bincount(names, minlength=n), np.bincount(names, grey, minlength=n)
+
+    parts = in_pieces(work, bodies.shape)
+    count, total = np.sum([c for c, _ in parts], axis=0), np.sum([t for _, t in parts], axis=0)
     if not believed.any() or count[0] == 0:
         return np.zeros(believed.size, bool)
     grey = total / np.maximum(count, 1)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from .overlaps import slabs
 from .slice_linking import Objects2D
+from .threads import in_pieces
 from .views import VIEWS, View, from_view
 
 # A full vote for a body, as stored.
@@ -101,21 +101,17 @@ def count_votes(ballots: Mapping[View, Ballot], n_bodies: int) -> tuple[np.ndarr
     for row, flags in zip(table, seen, strict=True):
         row[:, : flags.shape[1]] = flags
     bodies, ayes = np.empty(shape, np.int32), np.empty(shape, np.uint8)
-    for slab in slabs(shape):
+    starts, named = np.array(offsets), np.concatenate(body_of)
+    heard, axes = np.concatenate(weights), np.array([VIEWS.index(view) for view in ballots])
+
+    def work(start: int, stop: int) -> None:
+        here = slice(start, stop)
         numbers = np.stack(
-            [from_view(b.objects.numbers, view)[slab] for view, b in ballots.items()]
+            [from_view(b.objects.numbers, view)[here] for view, b in ballots.items()]
         )
-        _count(
-            numbers,
-            np.array(offsets),
-            np.concatenate(body_of),
-            np.concatenate(weights),
-            table,
-            np.array([VIEWS.index(view) for view in ballots]),
-            slab.start,
-            bodies[slab],
-            ayes[slab],
-        )
+        _count(numbers, starts, named, heard, table, axes, start, bodies[here], ayes[here])
+
+    in_pieces(work, shape)
     return bodies, ayes
 
 
