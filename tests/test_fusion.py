@@ -140,6 +140,33 @@ def test_what_one_view_alone_sees_is_not_believed():
     assert score(truth, fuse({v: ViewStack(s) for v, s in views.items()}).labels).false == 0
 
 
+@pytest.mark.parametrize(("grey", "believed"), [(300.0, False), (900.0, True)])
+def test_what_the_views_hardly_agree_on_must_be_as_bright_as_a_body(grey, believed):
+    truth = balls()
+    ghost = np.zeros_like(truth)
+    ghost[14:26, 17:31, 26:30] = 900  # between the balls
+    views = {}
+    for view, share in (("xy", 1.0), ("xz", 0.4), ("yz", 0.0)):
+        stack = to_view(np.where(truth == 0, ghost, 0) + truth, view).copy()
+        rng = np.random.default_rng(0)
+        for plane in stack:
+            if rng.random() >= share:
+                plane[plane == 900] = 0
+        views[view] = ViewStack(stack)
+    volume = np.where(truth > 0, 1000.0, 100.0).astype(np.float32)
+    volume[(ghost > 0) & (truth == 0)] = grey
+    result = score(truth, fuse(views, volume).labels)
+    assert result.recall[0.5] == 1.0
+    assert result.n_labels == truth.max() + believed and result.false == believed
+
+
+def test_one_particle_of_a_few_voxels():
+    truth = np.zeros((20, 20, 20), np.int32)
+    truth[8:11, 9:12, 7:10] = 5
+    result = score(truth, fuse(stacks(truth)).labels)
+    assert result.f1[0.5] == 1.0 and result.n_labels == 1
+
+
 def test_doubtful_bodies_have_low_confidence():
     truth = balls()
     views = {view: to_view(truth, view).copy() for view in VIEWS}
