@@ -7,7 +7,9 @@ import numpy as np
 
 from .overlaps import slabs
 
+# Steps of the histograms: finer than the noise of any microscope.
 _BINS = 512
+# Fewer voxels tell no level of their own.
 _FEW = 30
 
 

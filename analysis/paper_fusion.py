@@ -10,6 +10,7 @@ from skimage.transform import resize_local_mean
 from .kmeans1d import kmeans_1d
 from .views import View, from_view
 
+# As published; the darkest is background.
 _CLUSTERS = 5
 
 
