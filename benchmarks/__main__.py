@@ -1,13 +1,18 @@
-"""Run every benchmark, or those named: `python -m benchmarks [suppression fusion ...]`."""
+"""Run every benchmark, or those named: `python -m benchmarks [suppression fusion ...]`.
+
+Options after the names are for the benchmarks themselves.
+"""
 
 import importlib
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 
 def main() -> None:
     found = sorted(path.stem for path in Path(__file__).parent.glob("bench_*.py"))
-    wanted = [f"bench_{name}" for name in sys.argv[1:]] or found
+    names = takewhile(lambda word: not word.startswith("-"), sys.argv[1:])
+    wanted = [f"bench_{name}" for name in names] or found
     for name in wanted:
         if name not in found:
             sys.exit(f"no benchmark {name!r}; there are {', '.join(found)}")
