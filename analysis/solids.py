@@ -1,5 +1,6 @@
 """Material and void inside bodies, from grey values."""
 
+import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -8,7 +9,6 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from .grey_levels import GreyLevels, grey_levels
-from .overlaps import slabs
 from .void_levels import WINDOW, LevelCounts
 
 # A microscope's blur, voxels of the finest axis (full width at half maximum 1.6). The result
@@ -26,15 +26,21 @@ _VOID = 0.39
 _SPECK = 6
 # Voxels that a voxel of the result may depend on, each way: three Gaussians and a speck.
 _MARGIN = 16
+# Edge of the blocks that are worked on one after the other: memory does not grow with the volume.
+_BLOCK = 256
+# Noise is judged in the middle of the volume, in so many voxels along each axis.
+_SAMPLE = (48, 512, 512)
+
+_Box = tuple[slice, ...]
 
 
 class _Part(NamedTuple):
-    """What a slab lacks of whole bodies, with a margin; the slab itself is `inner`."""
+    """What a block lacks of whole bodies, with a margin; the block itself is `inner`."""
 
-    slab: slice
+    block: _Box
     bodies: np.ndarray
     missing: np.ndarray
-    inner: slice
+    inner: _Box
 
 
 def find_solid(
@@ -80,7 +86,7 @@ def find_solid(
         # Outside bodies nothing is missing, but its blur may reach there.
         void = (_sharpened(part.missing, scale) > _VOID) & (part.bodies > 0)
         void = cc3d.dust(void, threshold=_SPECK, connectivity=26)
-        solid[part.slab] = (part.bodies[part.inner] > 0) & ~void[part.inner]
+        solid[part.block] = (part.bodies[part.inner] > 0) & ~void[part.inner]
     return solid
 
 
@@ -97,53 +103,56 @@ def _parts(
     scale: np.ndarray,
     smoothing: float,
 ) -> Iterator[_Part]:
-    """Find slab by slab what is missing."""
-    # The margin shall not cost more than the slab.
-    deep = 2 * _MARGIN * labels[0].size
-    for slab in slabs(labels.shape, max(1 << 24, deep)):
-        missing, inner = _missing(volume, labels, levels, scale, slab, smoothing)
-        start = slab.start - inner.start
-        yield _Part(slab, labels[start : start + len(missing)], missing, inner)
+    """Find block by block what is missing."""
+    starts = itertools.product(*(range(0, n, _BLOCK) for n in labels.shape))
+    for start in starts:
+        block = tuple(
+            slice(a, min(a + _BLOCK, n)) for a, n in zip(start, labels.shape, strict=True)
+        )
+        yield _part(volume, labels, levels, scale, block, smoothing)
 
 
-def _missing(
+def _part(
     volume: np.ndarray,
     labels: np.ndarray,
     levels: GreyLevels,
     scale: np.ndarray,
-    slab: slice,
+    block: _Box,
     smoothing: float,
-) -> tuple[np.ndarray, slice]:
-    """Find what a slab lacks of whole bodies, with a margin, and where the slab lies in it."""
-    start, stop = max(slab.start - _MARGIN, 0), min(slab.stop + _MARGIN, len(labels))
-    bodies = labels[start:stop]
+) -> _Part:
+    """Find what a block lacks of whole bodies, in units of the step from solid to void."""
+    wide = tuple(slice(max(b.start - _MARGIN, 0), b.stop + _MARGIN) for b in block)
+    bodies = labels[wide]
     whole = levels.solid[bodies].astype(np.float32)
     whole[bodies == 0] = levels.void[0]
     height = (levels.solid - levels.void)[bodies].astype(np.float32)
     missing = gaussian_filter(whole, _BLUR * scale)
-    missing -= volume[start:stop]
+    missing -= volume[wide]
     with np.errstate(divide="ignore", invalid="ignore"):
         missing /= height
     # Bodies no brighter than their surroundings show nothing.
     missing[(bodies == 0) | (height <= 0)] = 0
     if smoothing:
         missing = gaussian_filter(missing, smoothing * scale)
-    inner = slice(slab.start - start, min(slab.stop, len(labels)) - start)
-    return missing, inner
+    inner = tuple(
+        slice(b.start - w.start, b.stop - w.start) for b, w in zip(block, wide, strict=True)
+    )
+    return _Part(block, bodies, missing, inner)
 
 
 def _needed_smoothing(
     volume: np.ndarray, labels: np.ndarray, levels: GreyLevels, scale: np.ndarray
 ) -> float:
     """Choose the least smoothing that brings the noise in material down to its share."""
-    depth = min(len(labels), 48)
-    start = (len(labels) - depth) // 2
-    slab = slice(start, start + depth)
-    raw, inner = _missing(volume, labels, levels, scale, slab, 0.0)
-    body = labels[slab] > 0
+    starts = [max(0, (n - size) // 2) for n, size in zip(labels.shape, _SAMPLE, strict=True)]
+    middle = tuple(
+        slice(a, min(a + size, n)) for a, n, size in zip(starts, labels.shape, _SAMPLE, strict=True)
+    )
+    part = _part(volume, labels, levels, scale, middle, 0.0)
+    raw, body = part.missing, part.bodies[part.inner] > 0
     for smoothing in _SMOOTHINGS:
         smooth = gaussian_filter(raw, smoothing * scale) if smoothing else raw
-        values = _sharpened(smooth, scale)[inner][body]
+        values = _sharpened(smooth, scale)[part.inner][body]
         if not values.size:
             return 0.0
         # Below its mode lies material only: void pulls the other way.

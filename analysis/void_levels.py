@@ -16,7 +16,7 @@ _FEW = 30
 
 
 class LevelCounts:
-    """What is missing deep inside each body, counted slab by slab.
+    """What is missing deep inside each body, counted block by block.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ class LevelCounts:
         self._deep = np.zeros((n, _BINS), np.int32)
         self._void = np.zeros((n, 2))
 
-    def add(self, missing: np.ndarray, bodies: np.ndarray, inner: slice) -> None:
-        """Count the voxels of a slab.
+    def add(self, missing: np.ndarray, bodies: np.ndarray, inner: tuple[slice, ...]) -> None:
+        """Count the voxels of a block.
 
         Parameters
         ----------
@@ -37,13 +37,12 @@ class LevelCounts:
             (z, Y, X) what is missing, in units of the step from solid to void, and labels, with a
             margin.
         inner
-            The slab's own slices in them.
+            The block itself in them.
         """
         _count(
             missing,
             np.ascontiguousarray(bodies, np.int32),
-            inner.start,
-            inner.stop,
+            np.array([[axis.start, axis.stop] for axis in inner]),
             self._deep,
             self._void,
         )
@@ -88,16 +87,15 @@ class LevelCounts:
 def _count(
     missing: np.ndarray,
     bodies: np.ndarray,
-    first: int,
-    last: int,
+    inner: np.ndarray,
     deep: np.ndarray,
     void: np.ndarray,
 ) -> None:
     """Count what is missing two voxels and more below the surface, and in wide voids there."""
     nz, ny, nx = bodies.shape
-    for z in range(max(first, 2), min(last, nz - 2)):
-        for y in range(2, ny - 2):
-            for x in range(2, nx - 2):
+    for z in range(max(inner[0, 0], 2), min(inner[0, 1], nz - 2)):
+        for y in range(max(inner[1, 0], 2), min(inner[1, 1], ny - 2)):
+            for x in range(max(inner[2, 0], 2), min(inner[2, 1], nx - 2)):
                 own = bodies[z, y, x]
                 if own == 0 or not (
                     bodies[z - 2, y, x] == own

@@ -5,7 +5,6 @@ import functools
 import numpy as np
 import pytest
 from particlebridge.analysis import find_solid, solids
-from particlebridge.analysis.overlaps import slabs
 from scipy.ndimage import gaussian_filter
 
 RADIUS = 15
@@ -66,10 +65,10 @@ def test_only_the_contrast_matters_not_the_scale_of_grey_values() -> None:
     assert (find_solid(7 * grey + 500, labels) == solid).mean() > 0.9999
 
 
-def test_the_result_does_not_depend_on_the_slabs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_result_does_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     grey, labels, _ = balls()
     whole = find_solid(grey, labels)
-    monkeypatch.setattr(solids, "slabs", lambda shape, _: slabs(shape, 7 * labels[0].size))
+    monkeypatch.setattr(solids, "_BLOCK", 17)
     assert np.array_equal(find_solid(grey, labels), whole)
 
 
