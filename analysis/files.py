@@ -1,11 +1,17 @@
 """Files that are either whole or absent."""
 
+import errno
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_BESIDE = re.compile(r"\..+\.[0-9a-f]{8}(\.[^.]+)?")
+# numpy tells a full disk by these words and without a number.
+_SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
 
 
 @contextmanager
@@ -26,18 +32,41 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises
     ------
     OSError
-        If the folder cannot be written or the disk is full; nothing half-written stays behind.
+        If the folder cannot be written or the disk is full; it names `path`, and nothing
+        half-written stays behind.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
         if path.is_dir() and beside.is_dir():
             shutil.rmtree(path)
         beside.replace(path)
+    except OSError as error:
+        number = errno.ENOSPC if _SHORT_WRITE.search(str(error)) else error.errno
+        ours = error.filename is None or Path(error.filename) == beside
+        if number is None or not ours:
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from error
     finally:
         if beside.is_dir():
             shutil.rmtree(beside, ignore_errors=True)
         else:
             beside.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: str | os.PathLike[str]) -> None:
+    """Delete what a killed process left under the names of `atomic_path`.
+
+    Parameters
+    ----------
+    folder
+        Looked through with all folders in it; nobody else may be writing there.
+    """
+    for root, folders, files in os.walk(folder):
+        for name in filter(_BESIDE.fullmatch, files):
+            Path(root, name).unlink(missing_ok=True)
+        for name in list(filter(_BESIDE.fullmatch, folders)):
+            shutil.rmtree(Path(root, name), ignore_errors=True)
+            folders.remove(name)

@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from particlebridge.analysis.bad_files import check_declared_size, naming, shown
 
+from .bounded_chunks import (
+    bounded_codecs,
+    bounded_store,
+    check_large_chunks,
+    large_chunks,
+)
 from .missing_chunks import check_chunks
 from .voxel_size import Spacing, to_micrometres
 
@@ -107,7 +113,8 @@ def _open_zarr(path: Path) -> ChunkedSource:
     if isinstance(node, zarr.Array):
         axes, spacing = _plain_axes(node.ndim, path), None
     else:
-        node, axes, spacing = _best_level(node, path)
+        level, axes, spacing = _best_level(node, path)
+        node = _zarr_node(path, level.path)
     _check_kind(node.dtype, node.shape, axes, path)
     foreign = sorted(set(_codecs(node.metadata.to_dict())) - _CODECS)
     if foreign:
@@ -135,11 +142,17 @@ def _open_zarr(path: Path) -> ChunkedSource:
 
 
 def _zarr_node(path: Path, name: str = "") -> Any:
+    """Open a group, or an array whose chunks are checked before they are unpacked."""
     import zarr
     from zarr.storage import LocalStore
 
-    store = LocalStore(path, read_only=True)
-    return zarr.open(store=store, path=name, mode="r", use_consolidated=False)
+    store: LocalStore | None = LocalStore(path, read_only=True)
+    with zarr.config.set(bounded_codecs()):
+        node = zarr.open(store=store, path=name, mode="r", use_consolidated=False)
+        store = bounded_store(path, node) if isinstance(node, zarr.Array) else None
+        if store is not None:
+            node = zarr.open(store=store, path=name, mode="r", use_consolidated=False)
+    return node
 
 
 def _best_level(group: "zarr.Group", path: Path) -> "tuple[zarr.Array[Any], str, Spacing | None]":
@@ -260,7 +273,7 @@ def _open_hdf5(path: Path) -> ChunkedSource:
                     present[place] = True
 
             dataset.id.chunk_iter(note)
-            check_chunks(dataset, present, cell, dataset.fillvalue, path)
+            check_chunks(_HDF5Dataset(file, dataset.name), present, cell, dataset.fillvalue, path)
         sizes = dataset.attrs.get("element_size_um")
         opener = partial(_HDF5Dataset, file, dataset.name)
         shape = dataset.shape
@@ -272,7 +285,7 @@ def _open_hdf5(path: Path) -> ChunkedSource:
 
 
 class _HDF5Dataset:
-    """A dataset that keeps its file open."""
+    """A dataset that keeps its file open; its chunks are checked before they are unpacked."""
 
     def __init__(self, file: Path, name: str) -> None:
         import h5py
@@ -280,8 +293,11 @@ class _HDF5Dataset:
         self._file = h5py.File(file, "r")
         self._dataset = self._file[name]
         self.shape, self.dtype = self._dataset.shape, self._dataset.dtype
+        self.ndim = self._dataset.ndim
+        self._large = large_chunks(self._dataset)
 
     def __getitem__(self, key: Any) -> np.ndarray:
+        check_large_chunks(self._dataset, self._large, key)
         return np.asarray(self._dataset[key])
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from particlebridge import analysis
 
 from .console import notice
-from .run_folder import RunFolder
+from .run_folder import RunFolder, lasting
 from .sheet import Item
 from .tables import read_table, write_table
 from .volumes import read_labels, read_volume
@@ -82,7 +82,7 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
             spacing=first.spacing,
             contacts=contacts,
             fusion=pd.concat([pd.read_csv(a.folder / "fusion.csv") for a in analysed]),
-            settings=run.record,
+            settings=lasting(run.record),
             title=first.item.name if len(analysed) == 1 else run.path.name,
         )
         notes["forest"] = explanation is not None

@@ -16,11 +16,14 @@ import numpy as np
 from filelock import FileLock, Timeout
 from particlebridge.analysis import atomic_path
 from particlebridge.analysis.bad_files import reason
+from particlebridge.analysis.files import remove_leftovers
 
 from .stored_arrays import AnyArray, planes
 
 _PACKAGES = ("particlebridge", "numpy", "scikit-image", "scikit-learn", "shap", "stardist", "keras",
              "tensorflow")  # fmt: skip
+
+_PASSING = {"seconds", "finished", "resumed_slices", "resumed_images", "resumed_blocks"}
 
 
 class RunFolder:
@@ -60,6 +63,7 @@ class RunFolder:
                 "another --out"
             ) from None
         try:
+            remove_leftovers(self.path)
             yield
         finally:
             lock.release()
@@ -154,6 +158,15 @@ class RunFolder:
     def _save(self) -> None:
         with atomic_path(self.path / "run.json") as beside:
             beside.write_text(json.dumps(self.record, indent=1, default=_plain), "utf-8")
+
+
+def lasting(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out of a record what differs from run to run: times, and what had been done before."""
+    return {
+        name: lasting(value) if isinstance(value, Mapping) else value
+        for name, value in record.items()
+        if name not in _PASSING
+    }
 
 
 def digest(key: Any) -> str:

@@ -152,8 +152,11 @@ def segment_volume(
         missing = len(folder.missing())
         try:
             with run.stage(f"segment {view}", key) as notes:
-                if not folder.is_whole:
-                    spec = engine_spec(options, view, network, settings)
+                spec = engine_spec(options, view, network, settings)
+                if folder.is_whole and options.engine == "python":
+                    # An earlier run may have been killed before it could say so.
+                    notes.update(engine_of(spec, network).versions())
+                elif not folder.is_whole:
                     if not plan.runner.remote:
                         engine_of(spec, network)
                     with progress(f"{view} slices", total, total - missing) as advance:

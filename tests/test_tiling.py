@@ -34,8 +34,7 @@ def test_pieces_give_what_the_whole_gives(network: Network) -> None:
     for one, other, again in zip(whole, pieces, whole_again, strict=True):
         # The same sums, possibly in another order.
         np.testing.assert_allclose(other, one, rtol=1e-5, atol=2e-5)
-        # TensorFlow's threads may add in another order from one call to the next.
-        np.testing.assert_allclose(again, one, rtol=1e-5, atol=2e-5)
+        np.testing.assert_array_equal(again, one)
 
 
 def test_too_small_an_overlap_would_be_noticed(network: Network) -> None:

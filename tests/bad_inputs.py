@@ -1,0 +1,342 @@
+"""Inputs that a person may well give and no program can use, and what the command line says.
+
+``python tests/bad_inputs.py`` runs all and writes docs/bad_input.md; a test keeps it true.
+"""
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import tifffile
+import zarr
+from particlebridge.bridge.cli import app
+from typer.testing import CliRunner
+
+TABLE = Path(__file__).parents[1] / "docs" / "bad_input.md"
+GREY = (np.arange(6 * 40 * 40) % 251).astype(np.uint16).reshape(6, 40, 40)
+LABELS = np.kron(np.array([[1, 0], [0, 2]], np.uint16), np.ones((20, 20), np.uint16))
+_RUN = ("run", "{file}", "--out", "{out}", "--diameter", "20")
+
+
+@dataclass(frozen=True)
+class Bad:
+    """What is bad, how to make it, and the command that meets it.
+
+    `make` writes the file and may return a function that clears up. In `command`, {file} is its
+    path, {out} that of a fresh folder.
+    """
+
+    what: str
+    file: str
+    make: Callable[[Path], Any]
+    command: tuple[str, ...] = _RUN
+
+
+def said(bad: Bad, folder: Path) -> tuple[int, str]:
+    """Run a command on a bad input: its exit code, and the sentence without the folder's name."""
+    path = folder / bad.file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    clear = bad.make(path)
+    try:
+        command = [part.format(file=path, out=folder / "out") for part in bad.command]
+        result = CliRunner().invoke(app, command)
+    finally:
+        if callable(clear):
+            clear()
+    lines = [line for line in result.stderr.splitlines() if line.startswith("particlebridge: ")]
+    text = "\n".join(lines) or f"{result.exception!r} {result.output}"
+    return result.exit_code, text.replace(f"{folder}{os.sep}", "")
+
+
+def _tiff(path: Path, **options: Any) -> None:
+    tifffile.imwrite(path, GREY, photometric="minisblack", **options)
+
+
+def _cut(path: Path) -> None:
+    _tiff(path)
+    path.write_bytes(path.read_bytes()[:9000])
+
+
+def _flipped(path: Path) -> None:
+    _tiff(path, compression="zlib")
+    with tifffile.TiffFile(path) as tif:
+        at = tif.pages[3].dataoffsets[0] + 40  # type: ignore[union-attr]
+    data = bytearray(path.read_bytes())
+    data[at] ^= 0x10
+    path.write_bytes(data)
+
+
+def _absurd(path: Path) -> None:
+    _tiff(path, compression="zlib")
+    with tifffile.TiffFile(path) as tif:
+        at = [page.tags["ImageLength"].valueoffset for page in tif.pages]  # type: ignore[union-attr]
+    data = bytearray(path.read_bytes())
+    for place in at:
+        data[place : place + 2] = b"\xff\xff"
+    path.write_bytes(data)
+
+
+def _circle(path: Path) -> None:
+    _tiff(path)
+    with tifffile.TiffFile(path) as tif:
+        first, last = tif.pages[0].offset, tif.pages[-1].offset
+    data = bytearray(path.read_bytes())
+    (count,) = struct.unpack_from("<H", data, last)
+    struct.pack_into("<I", data, last + 2 + 12 * count, first)
+    path.write_bytes(data)
+
+
+def _holed(value: float) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        grey = GREY.astype(np.float32)
+        grey[3, 20, 20] = value
+        tifffile.imwrite(path, grey, photometric="minisblack")
+
+    return make
+
+
+def _slices(path: Path) -> None:
+    path.mkdir()
+    for z, plane in enumerate(GREY):
+        last = z == len(GREY) - 1
+        tifffile.imwrite(path / f"s{z}.tif", plane.astype(np.uint8) if last else plane)
+
+
+def _zarr(path: Path, **options: Any) -> Any:
+    array = zarr.create_array(
+        path, shape=GREY.shape, dtype=GREY.dtype, chunks=(2, 20, 20), **options
+    )
+    array[:] = GREY + 1
+    return array
+
+
+def _zarr_lost(path: Path) -> None:
+    _zarr(path)
+    (path / "c/1/1/1").unlink()
+
+
+def _zarr_bomb(path: Path) -> None:
+    _zarr(path, compressors=zarr.codecs.ZstdCodec())
+    frame = b"\x28\xb5\x2f\xfd\xe0" + struct.pack("<Q", 1 << 36) + b"\x01\x00\x00"
+    (path / "c/1/1/1").write_bytes(frame)
+
+
+def _zarr_pickle(path: Path) -> None:
+    _zarr(path, zarr_format=2)
+    text = json.loads((path / ".zarray").read_text())
+    text["filters"] = [{"id": "pickle", "protocol": 5}]
+    (path / ".zarray").write_text(json.dumps(text))
+
+
+def _zarr_absurd(path: Path) -> None:
+    _zarr(path, zarr_format=2)
+    text = json.loads((path / ".zarray").read_text())
+    text["shape"] = [10**6, 10**6, 10**6]
+    (path / ".zarray").write_text(json.dumps(text))
+
+
+def _h5(make: Callable[[h5py.File], Any]) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        with h5py.File(path, "w") as file:
+            make(file)
+
+    return write
+
+
+def _h5_bomb(file: h5py.File) -> None:
+    dataset = file.create_dataset("grey", (8, 64, 64), "u2", chunks=(4, 64, 64), compression="gzip")
+    dataset[:] = 7
+    packer = zlib.compressobj(1)
+    block = bytes(1 << 24)
+    stream = b"".join([*(packer.compress(block) for _ in range(80)), packer.flush()])
+    dataset.id.write_direct_chunk((4, 0, 0), stream)
+
+
+def _two_datasets(file: h5py.File) -> None:
+    file["raw"], file["scan"] = GREY, GREY
+
+
+def _zip(*members: tuple[str, bytes]) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in members:
+                archive.writestr(name, data)
+
+    return make
+
+
+def _text(text: str) -> Callable[[Path], Any]:
+    return lambda path: path.write_text(text)
+
+
+def _annotated(text: str) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        tifffile.imwrite(path.with_name("a.tif"), GREY[0])
+        path.write_text(text)
+
+    return make
+
+
+def _via(shape: Any) -> str:
+    region = {"shape_attributes": shape, "region_attributes": {}}
+    return json.dumps({"a.tif1": {"filename": "a.tif", "size": 1, "regions": [region]}})
+
+
+def _config(text: str) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        path.mkdir()
+        (path / "config.json").write_text(text)
+        (path / "weights_best.h5").write_bytes(b"")
+        _tiff(path.with_name("scan.tif"))
+
+    return make
+
+
+def _run_folder(path: Path) -> None:
+    _tiff(path)
+    (path.parent / "out").mkdir()
+    (path.parent / "out" / "run.json").write_text('{"stages": ')
+
+
+def _held(path: Path) -> Callable[[], None]:
+    from filelock import FileLock
+
+    _tiff(path)
+    (path.parent / "out").mkdir()
+    code = (
+        "import sys, time; from filelock import FileLock; FileLock(sys.argv[1]).acquire(); "
+        "print('held', flush=True); time.sleep(600)"
+    )
+    assert FileLock
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(path.parent / "out" / ".lock")], stdout=subprocess.PIPE
+    )
+    assert other.stdout is not None
+    other.stdout.readline()
+
+    def clear() -> None:
+        other.kill()
+        other.wait()
+        other.stdout.close()  # type: ignore[union-attr]
+
+    return clear
+
+
+def _vanishing(path: Path) -> None:
+    path.mkdir()
+    for z, plane in enumerate(GREY):
+        tifffile.imwrite(path / f"s{z}.tif", plane)
+    (path / "s3.tif").unlink()
+    (path / "s3.tif").symlink_to("gone.tif")
+
+
+_SEGMENT = ("segment", "{file}", "--out", "{out}", "--diameter", "20")
+_TRAIN = ("train", "--images", "{out}/../a.tif", "--labels", "{file}", "--out", "{out}")
+_MODEL = ("segment", "{out}/../scan.tif", "--model", "{file}", "--out", "{out}")
+_INSPECT = ("inspect", "{file}")
+_EXPLAIN = ("explain", "{file}", "--out", "{out}")
+
+CASES = (
+    Bad("no such file", "scan.tif", lambda path: None),
+    Bad("text under the name of a TIFF", "scan.tif", _text("hello")),
+    Bad("an unknown kind of file", "scan.nii", _text("hello")),
+    Bad("TIFF cut short", "scan.tif", _cut),
+    Bad("TIFF, one bit of packed pixels flipped", "scan.tif", _flipped),
+    Bad("TIFF that declares absurd sizes", "scan.tif", _absurd),
+    Bad("TIFF whose pages refer to each other in a circle", "scan.tif", _circle),
+    Bad("TIFF in colour", "scan.tif",
+        lambda p: tifffile.imwrite(p, np.zeros((4, 9, 9, 3), np.uint8), photometric="rgb")),
+    Bad("TIFF of time frames", "scan.tif",
+        lambda p: tifffile.imwrite(p, GREY, imagej=True, metadata={"axes": "TYX"})),
+    Bad("one slice where a volume is needed", "scan.tif", lambda p: tifffile.imwrite(p, GREY[0])),
+    Bad("a volume one voxel thin", "scan.npy", lambda p: np.save(p, GREY[:, :1])),
+    Bad("an array of no voxels", "scan.npy", lambda p: np.save(p, GREY[:0])),
+    Bad("complex numbers", "scan.npy", lambda p: np.save(p, GREY.astype(complex))),
+    Bad("Python objects, which would run code", "scan.npy",
+        lambda p: np.save(p, np.array([{}], object), allow_pickle=True)),
+    Bad("NaN amid the sample", "scan.tif", _holed(np.nan)),
+    Bad("infinity", "scan.tif", _holed(np.inf)),
+    Bad("nothing but NaN", "scan.npy", lambda p: np.save(p, np.full((4, 9, 9), np.nan, "f4"))),
+    Bad("a volume of one constant, no diameter given", "scan.npy",
+        lambda p: np.save(p, np.full((4, 64, 64), 7, "u1")),
+        ("run", "{file}", "--out", "{out}")),
+    Bad("slices of different types", "slices", _slices, (*_RUN, "--views", "xy")),
+    Bad("a folder without images", "slices", lambda p: p.mkdir()),
+    Bad("a slice that vanished", "slices", _vanishing, (*_RUN, "--views", "xy")),
+    Bad("Zarr with a lost chunk", "scan.zarr", _zarr_lost),
+    Bad("Zarr with a chunk that unpacks to 64 GB", "scan.zarr", _zarr_bomb),
+    Bad("Zarr that would unpickle", "scan.zarr", _zarr_pickle),
+    Bad("Zarr of 10^18 voxels", "scan.zarr", _zarr_absurd),
+    Bad("HDF5 of several datasets", "scan.h5", _h5(_two_datasets)),
+    Bad("HDF5 dataset never written", "scan.h5",
+        _h5(lambda f: f.create_dataset("a", (10**6, 10**5, 10**5), "u2", chunks=(8, 8, 8)))),
+    Bad("HDF5 with a chunk that unpacks to gigabytes", "scan.h5", _h5(_h5_bomb)),
+    Bad("HDF5 that keeps its voxels in another file", "scan.h5",
+        _h5(lambda f: f.create_dataset("a", (4, 9, 9), "u2", external="other.raw"))),
+    Bad("zip that writes outside its folder", "model.zip", _zip(("../../evil.sh", b"x")), _INSPECT),
+    Bad("zip bomb", "model.zip", _zip(("saved_model.pb", bytes(100 << 20))), _INSPECT),
+    Bad("zip that is no bundle", "model.zip", _zip(("readme.txt", b"hello")), _INSPECT),
+    Bad("model folder without a model", "model", _config("{}"), _MODEL),
+    Bad("model folder whose config.json is no JSON", "model", _config("n_rays: 32"), _MODEL),
+    Bad("VIA: no JSON", "via.json", _annotated("{"), _TRAIN),
+    Bad("VIA: nested ten thousand deep", "via.json", _annotated("[" * 10_000), _TRAIN),
+    Bad("VIA: coordinates that are no numbers", "via.json",
+        _annotated(_via({"name": "circle", "cx": "x", "cy": 1, "r": 2})), _TRAIN),
+    Bad("VIA: coordinates of 1e308", "via.json",
+        _annotated(_via({"name": "circle", "cx": 1e308, "cy": 1, "r": 1e308})), _TRAIN),
+    Bad("VIA: another image's annotations", "via.json",
+        _annotated('{"b.tif1": {"filename": "b.tif", "size": 1, "regions": []}}'), _TRAIN),
+    Bad("label image of fractions", "labels.tif",
+        lambda p: tifffile.imwrite(p, LABELS / np.float32(3)), ("compare", "{file}", "{file}")),
+    Bad("sheet without the column path", "sheet.csv", _text("file,state\na.tif,1\n"),
+        ("run", "{file}", "--out", "{out}")),
+    Bad("sheet with a voxel size in words", "sheet.csv", _text("path,voxel_size\na.tif,small\n"),
+        ("run", "{file}", "--out", "{out}")),
+    Bad("table without labels", "features.csv", _text("Volume,Damage\n1,0.2\n"), _EXPLAIN),
+    Bad("table of words", "features.csv", _text("label,Volume,Damage\n1,big,0\n"), _EXPLAIN),
+    Bad("table of too few particles", "features.csv", _text("label,Damage\n1,0\n"), _EXPLAIN),
+    Bad("run folder whose run.json is damaged", "scan.tif", _run_folder),
+    Bad("a second run on one folder", "scan.tif", _held),
+)  # fmt: skip
+
+
+def main() -> None:
+    """Run every case and write the table."""
+    rows = []
+    for bad in CASES:
+        with tempfile.TemporaryDirectory() as folder:
+            code, text = said(bad, Path(folder))
+        print(f"{code} {bad.what}: {text}", flush=True)
+        rows.append(row(bad, text))
+    TABLE.write_text(HEAD + "".join(rows), encoding="utf-8")
+
+
+HEAD = """# What the command line says to input it cannot use
+
+Each command ended with exit code 1, this one line on stderr and no file left half-written.
+`python tests/bad_inputs.py` runs them all and writes this table; a test keeps it true.
+
+| input | sentence |
+|---|---|
+"""
+
+
+def row(bad: Bad, text: str) -> str:
+    """Make a line of the table."""
+    plain = text.removeprefix("particlebridge: ").replace("|", "\\|").replace("\n", " ")
+    return f"| {bad.what} | {plain} |\n"
+
+
+if __name__ == "__main__":
+    main()
