@@ -55,7 +55,7 @@ def naming(path: Path, what: str, mend: str) -> Iterator[None]:
         own = isinstance(error, OSError) and error.filename is not None
         if own or str(error).startswith(str(path)):
             raise
-        raise ValueError(f"{path}: {what} ({reason(error)}); {mend}") from error
+        raise ValueError(f"{path}: {what} ({reason(error).rstrip('.')}); {mend}") from error
 
 
 def check_declared_size(declared: int, stored: int) -> None:

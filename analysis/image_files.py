@@ -1,5 +1,6 @@
 """Pixels of single files as they are stored: TIFF, numpy arrays, pictures."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,6 +63,21 @@ def check_tiff_size(tif: tifffile.TiffFile, path: Path) -> None:
             if last > size:
                 raise ValueError(f"{last} bytes declared, {size} in the file")
         check_declared_size(series.nbytes, size)
+        if series.dataoffset is None:
+            _check_strips(series, size)
+
+
+def _check_strips(series: tifffile.TiffPageSeries, size: int) -> None:
+    """Refuse strips or tiles that are not there: tifffile would read them as zeros."""
+    for number, page in enumerate(series.pages, start=1):
+        if page is None:
+            raise ValueError(f"page {number} is missing")
+        wanted = math.prod(page.keyframe.chunked)
+        if min(len(page.dataoffsets), len(page.databytecounts)) < wanted:
+            raise ValueError(f"page {number} lists {len(page.dataoffsets)} of {wanted:,} strips")
+        for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+            if offset + count > size:
+                raise ValueError(f"page {number} ends at byte {offset + count:,} of {size:,}")
 
 
 def tiff_pixels(tif: tifffile.TiffFile, path: Path) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The command line: each command a thin wrapper over the public function of the same name."""
 
 import errno
+import logging
 import sys
 import traceback
 from importlib.metadata import version as package_version
@@ -73,7 +74,8 @@ def _common(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Version.")
     ] = False,
 ) -> None:
-    pass
+    # What tifffile notes about a damaged file, the one sentence says.
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 
 app.add_typer(cli_volumes.app)

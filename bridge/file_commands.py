@@ -112,7 +112,10 @@ def explain(
         raise ValueError(f"two tables would both be state '{max(names, key=names.count)}'; "
                          "rename one of the files")  # fmt: skip
     states = {name: read_table(path) for name, path in zip(names, paths, strict=True)}
-    explanation = analysis.explain(states, features=features)
+    try:
+        explanation = analysis.explain(states, features=features)
+    except ValueError as error:
+        raise ValueError(f"{', '.join(str(path) for path in paths)}: {error}") from error
     run = RunFolder(out)
     with run.locked():
         write_table(explanation.importance, run.path / "importance.csv")

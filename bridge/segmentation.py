@@ -261,12 +261,15 @@ def _diameter(
         spacing = volume.spacing
         chosen = np.linspace(0, len(stack) - 1, _SAMPLE + 2).astype(int)[1:-1]
         sides = view_spacing(spacing, view)[1:]
-        held = estimate_diameter(
-            [np.asarray(stack[i]) for i in np.unique(chosen)],
-            network,
-            percentiles=options.settings.percentiles,
-            pixel_size=(sides[0] / min(spacing), sides[1] / min(spacing)),
-        )
+        try:
+            held = estimate_diameter(
+                [np.asarray(stack[i]) for i in np.unique(chosen)],
+                network,
+                percentiles=options.settings.percentiles,
+                pixel_size=(sides[0] / min(spacing), sides[1] / min(spacing)),
+            )
+        except ValueError as error:
+            raise ValueError(f"{volume.source}: {error} (--diameter)") from error
         notice(_ESTIMATED.format(held, "voxels"))
         estimates = run.record.setdefault("estimated_diameter", {})
         run.describe(estimated_diameter={**estimates, network.digest: held})

@@ -7,6 +7,8 @@ import pandas as pd
 from particlebridge.analysis import atomic_path
 from particlebridge.analysis.bad_files import naming, shown
 
+_WORDS = ("volume", "state", "group")
+
 
 def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     """Write a table as CSV with seven significant digits; it appears when whole."""
@@ -36,10 +38,13 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
         table = pd.read_csv(path)
     if "label" not in table:
         raise ValueError(f"{path}: has no column 'label'; give a features.csv of measure or run")
+    if table.empty:
+        # A volume without particles; pandas takes its columns for words.
+        return table.astype({c: float for c in table if c not in _WORDS})
     words = [
         c
         for c in table.columns
-        if c not in ("volume", "state", "group") and not pd.api.types.is_numeric_dtype(table[c])
+        if c not in _WORDS and not pd.api.types.is_numeric_dtype(table[c])
         and not pd.api.types.is_bool_dtype(table[c])
     ]  # fmt: skip
     if words:

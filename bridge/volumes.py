@@ -355,6 +355,7 @@ class _SliceFiles:
 
 def _open_slices(folder: Path) -> tuple[StoredArray, Spacing | None]:
     files = list_images(folder)
+    _check_numbering(files)
     first = read_image(files[0])
     if first.data.ndim != 2:
         raise ValueError(f"{files[0]}: slices must be grey, found shape {first.data.shape}")
@@ -364,3 +365,18 @@ def _open_slices(folder: Path) -> tuple[StoredArray, Spacing | None]:
     size = first.pixel_size
     spacing = (size[0], size[0], size[1]) if size else None
     return StoredArray(opener, folder, (1, *shape[1:]), kept), spacing
+
+
+def _check_numbering(files: Sequence[Path]) -> None:
+    """Refuse a gap in the numbers of slices: the volume would be squeezed there."""
+    found = [re.fullmatch(r"(.*?)(\d+)(\D*)", file.name) for file in files]
+    if len({match and (match[1], match[3]) for match in found}) != 1 or found[0] is None:
+        return
+    numbers = np.array([int(match[2]) for match in found if match])
+    steps = np.diff(numbers)
+    if steps.size and (steps > steps.min()).any():
+        place = int(np.argmax(steps > steps.min()))
+        raise ValueError(
+            f"{files[place].parent}: {files[place].name} is followed by {files[place + 1].name}; "
+            "put the slices between them back, or number the files anew"
+        )

@@ -34,7 +34,7 @@ class Bad:
     """What is bad, how to make it, and the command that meets it.
 
     `make` writes the file and may return a function that clears up. In `command`, {file} is its
-    path, {out} that of a fresh folder.
+    path, {folder} its folder, {out} a fresh folder beside it.
     """
 
     what: str
@@ -49,7 +49,9 @@ def said(bad: Bad, folder: Path) -> tuple[int, str]:
     path.parent.mkdir(parents=True, exist_ok=True)
     clear = bad.make(path)
     try:
-        command = [part.format(file=path, out=folder / "out") for part in bad.command]
+        command = [
+            part.format(file=path, out=folder / "out", folder=folder) for part in bad.command
+        ]
         result = CliRunner().invoke(app, command)
     finally:
         if callable(clear):
@@ -210,15 +212,12 @@ def _run_folder(path: Path) -> None:
 
 
 def _held(path: Path) -> Callable[[], None]:
-    from filelock import FileLock
-
     _tiff(path)
     (path.parent / "out").mkdir()
     code = (
-        "import sys, time; from filelock import FileLock; FileLock(sys.argv[1]).acquire(); "
-        "print('held', flush=True); time.sleep(600)"
+        "import sys, time; from filelock import FileLock; lock = FileLock(sys.argv[1]); "
+        "lock.acquire(); print('held', flush=True); time.sleep(600)"
     )
-    assert FileLock
     other = subprocess.Popen(
         [sys.executable, "-c", code, str(path.parent / "out" / ".lock")], stdout=subprocess.PIPE
     )
@@ -233,17 +232,16 @@ def _held(path: Path) -> Callable[[], None]:
     return clear
 
 
-def _vanishing(path: Path) -> None:
+def _gap(path: Path) -> None:
     path.mkdir()
     for z, plane in enumerate(GREY):
         tifffile.imwrite(path / f"s{z}.tif", plane)
     (path / "s3.tif").unlink()
-    (path / "s3.tif").symlink_to("gone.tif")
 
 
 _SEGMENT = ("segment", "{file}", "--out", "{out}", "--diameter", "20")
-_TRAIN = ("train", "--images", "{out}/../a.tif", "--labels", "{file}", "--out", "{out}")
-_MODEL = ("segment", "{out}/../scan.tif", "--model", "{file}", "--out", "{out}")
+_TRAIN = ("train", "--images", "{folder}/a.tif", "--labels", "{file}", "--out", "{out}")
+_MODEL = ("segment", "{folder}/scan.tif", "--model", "{file}", "--out", "{out}")
 _INSPECT = ("inspect", "{file}")
 _EXPLAIN = ("explain", "{file}", "--out", "{out}")
 
@@ -273,7 +271,7 @@ CASES = (
         ("run", "{file}", "--out", "{out}")),
     Bad("slices of different types", "slices", _slices, (*_RUN, "--views", "xy")),
     Bad("a folder without images", "slices", lambda p: p.mkdir()),
-    Bad("a slice that vanished", "slices", _vanishing, (*_RUN, "--views", "xy")),
+    Bad("a slice that is missing", "slices", _gap, (*_RUN, "--views", "xy")),
     Bad("Zarr with a lost chunk", "scan.zarr", _zarr_lost),
     Bad("Zarr with a chunk that unpacks to 64 GB", "scan.zarr", _zarr_bomb),
     Bad("Zarr that would unpickle", "scan.zarr", _zarr_pickle),
@@ -305,7 +303,7 @@ CASES = (
         ("run", "{file}", "--out", "{out}")),
     Bad("table without labels", "features.csv", _text("Volume,Damage\n1,0.2\n"), _EXPLAIN),
     Bad("table of words", "features.csv", _text("label,Volume,Damage\n1,big,0\n"), _EXPLAIN),
-    Bad("table of too few particles", "features.csv", _text("label,Damage\n1,0\n"), _EXPLAIN),
+    Bad("table that lacks columns", "features.csv", _text("label,Damage\n1,0\n"), _EXPLAIN),
     Bad("run folder whose run.json is damaged", "scan.tif", _run_folder),
     Bad("a second run on one folder", "scan.tif", _held),
 )  # fmt: skip
