@@ -13,7 +13,7 @@ from typing import Any
 from particlebridge.bridge.run_folder import lasting
 
 # One process imports TensorFlow once; runs are forked from it.
-_PRELOADED = ["particlebridge.bridge.pipeline", "killed_runs_imports"]
+_PRELOADED = ["killed_runs_imports"]
 CONTEXT = multiprocessing.get_context("forkserver") if os.name == "posix" else None
 _TICK = 0.002
 
