@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from particlebridge.bridge.cli import app
+from typer.testing import CliRunner
 
 MAIN = "from particlebridge.bridge.cli import main; main()"
 
@@ -93,9 +95,9 @@ def test_bad_input_gets_one_sentence_and_exit_code_1(
     bad: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], sentence: str
 ) -> None:
     monkeypatch.chdir(bad)
-    done = call(*arguments)
+    done = CliRunner().invoke(app, arguments)
     last = done.stderr.strip().splitlines()[-1]
-    assert done.returncode == 1, done.stderr
+    assert done.exit_code == 1, done.stderr
     assert last.startswith("particlebridge: ")
     assert sentence in last
     assert "Traceback" not in done.stderr
@@ -118,7 +120,7 @@ def test_wrong_usage_is_exit_code_2(
     bad: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
     monkeypatch.chdir(bad)
-    assert call(*arguments).returncode == 2
+    assert CliRunner().invoke(app, arguments).exit_code == 2
 
 
 def test_verbose_adds_the_traceback() -> None:
