@@ -69,10 +69,10 @@ def check_tiff_size(tif: tifffile.TiffFile, path: Path) -> None:
 
 def _check_strips(series: tifffile.TiffPageSeries, size: int) -> None:
     """Refuse strips or tiles that are not there: tifffile would read them as zeros."""
+    wanted = math.prod(series.keyframe.chunked)
     for number, page in enumerate(series.pages, start=1):
         if page is None:
             raise ValueError(f"page {number} is missing")
-        wanted = math.prod(page.keyframe.chunked)
         if min(len(page.dataoffsets), len(page.databytecounts)) < wanted:
             raise ValueError(f"page {number} lists {len(page.dataoffsets)} of {wanted:,} strips")
         for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):

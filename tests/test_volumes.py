@@ -1,6 +1,7 @@
 """Reading: what Fiji, Python and microscopes write, and what hostile files do."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,11 +80,11 @@ def test_compressed_tiff_is_read(tmp_path: Path) -> None:
 
 
 def test_slices_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
-    for i in (10, 2, 1, 0):
+    for i in (11, 10, 9, 8):
         tifffile.imwrite(tmp_path / f"slice{i}.tif", np.full((5, 7), i, np.uint8))
     volume = read_volume(tmp_path)
-    assert volume.data[:, 0, 0].tolist() == [0, 1, 2, 10]
-    assert [f.stem for f in list_images(tmp_path)] == ["slice0", "slice1", "slice2", "slice10"]
+    assert volume.data[:, 0, 0].tolist() == [8, 9, 10, 11]
+    assert [f.stem for f in list_images(tmp_path)] == ["slice8", "slice9", "slice10", "slice11"]
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.int32])
@@ -208,3 +209,44 @@ def test_fractions_are_no_labels(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", STACK / 10)
     with pytest.raises(ValueError, match="not a label image"):
         read_labels(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {"compression": "zlib"},
+        {"compression": "zlib", "tile": (32, 32)},
+        {"compression": "lzw", "rowsperstrip": 7},
+        {"rowsperstrip": 7},
+        {"tile": (16, 16)},
+        {"compression": "zlib", "imagej": True, "metadata": {"axes": "ZYX"}},
+        {"compression": "zlib", "ome": True, "metadata": {"axes": "ZYX"}},
+    ],
+)
+def test_strips_and_tiles_are_all_there(layout: dict[str, Any], tmp_path: Path) -> None:
+    grey = np.random.default_rng(0).integers(0, 200, (5, 70, 90)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", grey, photometric="minisblack", **layout)
+    assert np.array_equal(read_volume(tmp_path / "a.tif").data, grey)
+
+
+def test_strips_that_a_packed_tiff_does_not_list(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.ones((5, 70, 90), np.uint8), compression="zlib", photometric=1)
+    with tifffile.TiffFile(path) as tif:
+        place = tif.pages[2].tags["ImageLength"].valueoffset
+        first = tif.pages[0].tags["ImageLength"].valueoffset
+    data = bytearray(path.read_bytes())
+    for at in (first, place):
+        data[at : at + 2] = (7000).to_bytes(2, "little")
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"a\.tif: .*page 1 lists 1 of 100 strips"):
+        read_volume(path)
+
+
+def test_a_gap_in_the_numbers_of_slices_is_an_error(tmp_path: Path) -> None:
+    for number in (0, 10, 20, 40):
+        tifffile.imwrite(tmp_path / f"s{number}.tif", np.ones((4, 5), np.uint8))
+    with pytest.raises(ValueError, match=r"s20\.tif is followed by s40\.tif"):
+        read_volume(tmp_path)
+    (tmp_path / "s40.tif").unlink()
+    assert read_volume(tmp_path).data.shape == (3, 4, 5)
