@@ -53,7 +53,7 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
         write_table(pd.concat(collected, ignore_index=True), run.path / "features.csv")
     key = {
         "features": features,
-        "tables": {a.item.name: [a.item.state, (a.folder / "features.csv").stat().st_mtime_ns]
+        "tables": {a.item.name: [a.item.state, (a.folder / "features.csv").read_text("utf-8")]
                    for a in analysed},
     }  # fmt: skip
     report = run.path / "report.html"

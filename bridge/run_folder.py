@@ -126,7 +126,7 @@ class RunFolder:
         notes: dict[str, Any] = {}
         start = time.perf_counter()
         stages = self.record.setdefault("stages", {})
-        stages.pop(name, None)
+        stages[name] = {"key": ""}  # under way; it keeps its place among the others
         self._save()
         yield notes
         stages[name] = {

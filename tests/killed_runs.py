@@ -56,7 +56,7 @@ def stage_under_way(out: Path) -> str:
         return "before run.json"
     for stage in ("segment xy", "rois xy", "segment xz", "rois xz", "segment yz", "rois yz",
                   "fuse", "measure", "report"):  # fmt: skip
-        if stage not in done:
+        if not done.get(stage, {}).get("key"):
             return stage
     return "after the report"
 
