@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 
 from particlebridge.analysis import atomic_path
-from particlebridge.analysis.bad_files import naming
+from particlebridge.analysis.bad_files import naming, shown
 
 MAX_BYTES = 2 << 30
 """A frozen model cannot be larger: protobuf ends at 2 GiB."""
@@ -18,6 +18,7 @@ MAX_FILES = 1000
 _BOMB_BYTES = 64 << 20
 _BOMB_RATIO = 100
 _CHUNK = 1 << 20
+_MEND = "get it again from who made it"
 
 
 def extract(zip_path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Path:
@@ -104,21 +105,24 @@ def _check(archive: zipfile.ZipFile, zip_path: Path, max_files: int) -> None:
     for info in infos:
         name = info.filename
         if _escapes(name):
-            raise ValueError(f"{zip_path} is hostile: {name!r} would be written outside its folder")
+            raise ValueError(
+                f"{zip_path} is hostile: {shown(name)!r} would be written outside its folder; "
+                + _MEND
+            )
         if stat.S_ISLNK(info.external_attr >> 16):
-            raise ValueError(f"{zip_path} is hostile: {name!r} is a symbolic link")
+            raise ValueError(f"{zip_path} is hostile: {shown(name)!r} is a symbolic link; {_MEND}")
         if info.flag_bits & 0x1:
             raise ValueError(f"{zip_path} is encrypted; unpack it and zip it without a password")
         key = name.rstrip("/").casefold()
         if key in seen:
-            raise ValueError(f"{zip_path} is hostile: {name!r} occurs twice")
+            raise ValueError(f"{zip_path} is hostile: {shown(name)!r} occurs twice; {_MEND}")
         seen.add(key)
     unpacked = sum(info.file_size for info in infos)
     packed = max(zip_path.stat().st_size, 1)
     if unpacked > MAX_BYTES or (unpacked > _BOMB_BYTES and unpacked > _BOMB_RATIO * packed):
         raise ValueError(
             f"{zip_path} is hostile: {packed:,} bytes would unpack to {unpacked:,}, "
-            "which no model does"
+            f"which no model does; {_MEND}"
         )
 
 

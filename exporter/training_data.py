@@ -113,7 +113,8 @@ def check_examples(examples: Sequence[Example], dims: int) -> tuple[list[Example
             else:
                 without += 1
     if not checked:
-        raise ValueError("no image has an annotated object; there is nothing to train on")
+        names = ", ".join(example.name for example in examples[:5])
+        raise ValueError(f"{names}: no object is annotated within the image; draw some to train on")
     if len(channels) > 1:
         raise ValueError(f"images differ in their channels ({channels}); convert them to grey")
     note = f"{without} images or slices without any annotated particle were left out."

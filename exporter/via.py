@@ -118,7 +118,9 @@ def regions_of_csv(path: str | os.PathLike[str]) -> dict[str, list[Region]]:
         try:
             parsed = json.loads(shape or "{}"), json.loads(attributes or "{}")
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"{where}: row {line} is damaged ({error})") from error
+            raise ValueError(
+                f"{where}: row {line} is damaged ({error}); export it from VIA again"
+            ) from error
         if parsed[0]:  # an image without regions has one row with an empty shape
             regions.append(_region(*parsed, len(regions) + 1, where))
     return found
@@ -215,7 +217,9 @@ def _region(shape: Any, attributes: Any, number: int, where: str) -> Region:
         return Region(number, name, attributes=kept, **read(shape))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else error
-        raise ValueError(f"{where}: the {name} is damaged ({reason})") from error
+        raise ValueError(
+            f"{where}: the {name} is damaged ({reason}); draw it anew in VIA"
+        ) from error
 
 
 def _text(value: Any) -> str:
