@@ -17,6 +17,7 @@ from particlebridge.bridge.view_segmentation import ViewFolder
 from particlebridge.bridge.writing import write_stack
 
 Mount = Callable[[str], None]
+MODEL = Path(__file__).parent / "data" / "plugin" / "bundle.zip"
 
 
 @pytest.fixture
@@ -41,14 +42,14 @@ def disk(tmp_path: Path) -> Iterator[tuple[Path, Mount]]:
 
 @pytest.fixture(scope="module")
 def volume(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = electrode((12, 32, 32), seed=3, radius=(4.0, 9.0))
+    made = electrode((12, 48, 48), seed=3, radius=(6.0, 12.0))
     path = tmp_path_factory.mktemp("volumes") / "small.tif"
     write_stack(path, made.volume, made.volume.shape, np.uint16, made.spacing)
     return path
 
 
 def _carry(volume: Path, out: Path) -> None:
-    run([volume], out, views=("xy",), diameter=14)
+    run([volume], out, views=("xy",), model=MODEL, prob_thresh=0.4)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def test_a_full_disk_is_said_keeps_what_is_done_and_the_run_goes_on(
     whole = sum(f.stat().st_size for f in undisturbed.rglob("*") if f.is_file())
     expected = contents(undisturbed)
     kept: set[str] = set()
-    for share in (0.05, 0.3, 0.6, 0.8):
+    for share in (0.05, 0.4, 0.8):
         change(f"size={int(share * whole) // 4096 * 4}k")
         with pytest.raises(OSError, match="No space left") as caught:
             _carry(volume, out)
