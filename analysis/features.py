@@ -15,7 +15,7 @@ from .orientation import euler_angles
 from .packing_density import packing_density
 from .particle_crops import Particles, find_particles, slab_depth, thread_count
 from .particle_measures import FIELDS
-from .particle_rows import Setting, describe_all
+from .particle_rows import PieceMap, Setting, describe_all
 
 
 def measure(
@@ -29,6 +29,7 @@ def measure(
     ball: float = 0.7,
     block: int | None = None,
     workers: int | None = None,
+    run: PieceMap = map,
 ) -> pd.DataFrame:
     """Measure every particle of a label volume.
 
@@ -61,6 +62,9 @@ def measure(
         Tall particles are read whole all the same.
     workers
         Threads; None: as many as processors.
+    run
+        What goes through the pieces of the volume: the built-in `map`, or something like it that
+        has other processes do them.
 
     Returns
     -------
@@ -105,7 +109,7 @@ def measure(
             stacklevel=2,
         )
     setting = Setting(spacing, float(ball), recipe == "paper", has_gaps)
-    raw, border = describe_all(arrays, particles, setting, depth, workers)
+    raw, border = describe_all(arrays, particles, setting, depth, workers, run)
     density = packing_density(arrays, has_gaps, particles.boxes, spacing, depth, workers)
     table = _table(raw, particles, border, density, spacing, recipe)
     if volume is None and solid is None:

@@ -36,13 +36,20 @@ def drop_fragments(
     kept = order[largest & (owner[order] > 0)]
     if not kept.size:
         return np.zeros(labels.shape, np.int32)
-    if min_diameter is None:
-        ranked = np.sort(sizes[kept])
-        typical = ranked[np.searchsorted(np.cumsum(ranked), ranked.sum() / 2)]
-        least = typical / 6**3
-    else:
-        least = np.pi / 6 * min_diameter**3 / float(np.prod(spacing))
+    least = least_voxels(sizes[kept], spacing, min_diameter)
     kept = np.sort(kept[sizes[kept] >= least])
     table = np.zeros(sizes.size, np.int32)
     table[kept] = np.arange(1, kept.size + 1)
     return table[pieces]
+
+
+def least_voxels(
+    sizes: np.ndarray, spacing: tuple[float, float, float], min_diameter: float | None
+) -> float:
+    """Give the size, voxels, of the smallest body that is kept; see `drop_fragments`."""
+    if min_diameter is not None:
+        return float(np.pi / 6 * min_diameter**3 / np.prod(spacing))
+    if not sizes.size:
+        return 0.0
+    ranked = np.sort(sizes)
+    return float(ranked[np.searchsorted(np.cumsum(ranked), ranked.sum() / 2)] / 6**3)

@@ -1,7 +1,10 @@
 """What is counted in each particle's crop, for all particles, in threads."""
 
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +16,19 @@ from .particle_visibility import hide_unseen
 
 _NO_SOLID = np.empty((0, 0, 0), np.uint8)
 _NO_GREY = np.empty((0, 0, 0))
+
+
+PieceMap = Callable[[Callable[[Any], tuple[np.ndarray, ...]], Iterable[Any]], Iterable[Any]]
+"""Like the built-in `map`; functions, pieces and results can be sent to other processes."""
+
+
+class Window(NamedTuple):
+    """Slices `low` to `high` of the volume, and the particles that are measured in them."""
+
+    low: int
+    high: int
+    labels: np.ndarray
+    boxes: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -43,7 +59,12 @@ class Setting:
 
 
 def describe_all(
-    arrays: MeasuredVolume, particles: Particles, setting: Setting, depth: int, workers: int
+    arrays: MeasuredVolume,
+    particles: Particles,
+    setting: Setting,
+    depth: int,
+    workers: int,
+    run: PieceMap = map,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Measure every particle in its own crop.
 
@@ -59,6 +80,8 @@ def describe_all(
         Slices to read at a time.
     workers
         Threads.
+    run
+        What goes through the windows, as the built-in `map` does.
 
     Returns
     -------
@@ -70,19 +93,32 @@ def describe_all(
     rows = np.full((len(particles.labels), len(FIELDS)), np.nan)
     cut = np.zeros(len(particles.labels), bool)
     margin, slices = int(setting.margin[0]), arrays.labels.shape[0]
-    with ThreadPoolExecutor(workers) as pool:
-        for low, high, index in windows(particles.boxes, margin, depth, slices):
-            slab = arrays.read(low, high, setting.has_gaps)
-
-            def one(i: int, slab: Slab = slab) -> tuple[np.ndarray, bool]:
-                return _describe_one(slab, int(particles.labels[i]), particles.boxes[i], setting)
-
-            for i, (row, is_cut) in zip(index, pool.map(one, index), strict=True):
-                rows[i], cut[i] = row, is_cut
+    seen = list(windows(particles.boxes, margin, depth, slices))
+    pieces = [
+        Window(low, high, particles.labels[index], particles.boxes[index])
+        for low, high, index in seen
+    ]
+    found = run(partial(_describe_window, arrays, setting, workers), pieces)
+    for (_, _, index), (some, are_cut) in zip(seen, found, strict=True):
+        rows[index], cut[index] = some, are_cut
     shape = np.array(arrays.labels.shape)
     cut |= (particles.boxes[:, ::2] == 0).any(axis=1)
     cut |= (particles.boxes[:, 1::2] == shape).any(axis=1)
     return rows, cut
+
+
+def _describe_window(
+    arrays: MeasuredVolume, setting: Setting, workers: int, window: Window
+) -> tuple[np.ndarray, np.ndarray]:
+    """Measure the particles of one window, read once."""
+    slab = arrays.read(window.low, window.high, setting.has_gaps)
+
+    def one(label: int, box: np.ndarray) -> tuple[np.ndarray, bool]:
+        return _describe_one(slab, int(label), box, setting)
+
+    with ThreadPoolExecutor(workers) as pool:
+        found = list(pool.map(one, window.labels, window.boxes))
+    return np.array([row for row, _ in found]), np.array([is_cut for _, is_cut in found])
 
 
 def _describe_one(

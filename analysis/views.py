@@ -34,6 +34,11 @@ def from_view(stack: np.ndarray, view: View) -> np.ndarray:
     return stack.transpose(np.argsort(_ORDER[view]))
 
 
+def view_axes(view: View) -> tuple[int, int, int]:
+    """Tell which axis of a (Z, Y, X) volume each axis of a view's stack is."""
+    return _ORDER[view]
+
+
 def view_spacing(spacing: tuple[float, float, float], view: View) -> tuple[float, float, float]:
     """Give the (Z, Y, X) voxel size in the order of a view's stack: (step, height, width)."""
     a, b, c = _ORDER[view]

@@ -7,9 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from .ome_zarr import create_stack, open_stack
-from .stored_arrays import StoredArray
 from .view_segmentation import ViewFolder
-from .volumes import open_volume
 
 SLAB = 16
 """Slices of a view that are written together: the depth of its chunks."""
@@ -71,12 +69,6 @@ class ChunkedViewFolder(ViewFolder):
                 shutil.rmtree(self.file(name), ignore_errors=True)
                 stack.rename(self.file(name))
         shutil.rmtree(self._parts, ignore_errors=True)
-
-    def open(self, name: str) -> StoredArray:
-        """Open a finished stack: ``labels``, ``prob`` or ``dist``."""
-        data = open_volume(self.file(name)).data
-        assert isinstance(data, StoredArray)
-        return data
 
     def _slabs(self) -> Iterator[int]:
         return iter(range(0, self.shape[0], SLAB))

@@ -55,6 +55,13 @@ class LabelsAre(StrEnum):
     solid = "solid"
 
 
+class Format(StrEnum):
+    """What stacks and label volumes are written as."""
+
+    tiff = "tiff"
+    zarr = "zarr"
+
+
 def _spacing(text: str) -> tuple[float, float, float]:
     try:
         return parse_voxel_size(text)
@@ -122,6 +129,19 @@ NumericsOption = Annotated[
     Numerics, typer.Option("--numerics", help="The Fiji plugin's rules, or StarDist's own.")
 ]
 MethodOption = Annotated[Method, typer.Option("--method", help="How the views are fused.")]
+FormatOption = Annotated[
+    Format, typer.Option("--format", help="zarr: in chunks, for volumes larger than memory.")
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", metavar="local|HOST:PORT|slurm", help="Dask workers do the work."),
+]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Processes that local or slurm starts.")
+]
+Memory = Annotated[
+    str | None, typer.Option("--memory", metavar="8GB", help="Ceiling for each process.")
+]
 RecipeOption = Annotated[Recipe, typer.Option("--recipe", help="How features are counted.")]
 FeaturesOption = Annotated[
     Regressors, typer.Option("--features", help="Which features explain damage.")
@@ -139,6 +159,10 @@ def segmenting(
     nms_thresh: NmsThresh = None,
     percentiles: Percentiles = None,
     numerics: NumericsOption = Numerics.plugin,
+    format: FormatOption = Format.tiff,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
+    memory: Memory = None,
 ) -> None:
     """Name the options of whatever segments; `takes` gives them to a command."""
 

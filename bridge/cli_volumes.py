@@ -7,14 +7,18 @@ import typer
 
 from .cli_options import (
     FeaturesOption,
+    Format,
     LabelsAre,
+    Memory,
     Method,
     MethodOption,
     Out,
     Recipe,
     RecipeOption,
     Regressors,
+    Scheduler,
     VoxelSize,
+    Workers,
     segmenting,
     takes,
 )
@@ -95,11 +99,27 @@ def fuse(
     out: Annotated[
         Path | None, typer.Option("--out", help="Else FOLDER/labels.tif.", show_default=False)
     ] = None,
+    format: Annotated[
+        Format | None, typer.Option("--format", help="Else that of the views; zarr: in blocks.")
+    ] = None,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
+    memory: Memory = None,
 ) -> None:
     """Fuse the views of a run folder into labels of the volume."""
     from . import fuse as function
 
-    print(function(folder, volume=volume, method=method.value, out=out))
+    target = function(
+        folder,
+        volume=volume,
+        method=method.value,
+        out=out,
+        format=format.value if format else None,
+        scheduler=scheduler,
+        workers=workers,
+        memory=memory,
+    )
+    print(target)
 
 
 @app.command()

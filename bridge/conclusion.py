@@ -11,8 +11,9 @@ from particlebridge import analysis
 from .console import notice
 from .run_folder import RunFolder, lasting
 from .sheet import Item
+from .stored_arrays import AnyArray
 from .tables import read_table, write_table
-from .volumes import read_labels, read_volume
+from .volumes import open_volume
 from .voxel_size import Spacing
 
 Regressors = Literal["drivers", "paper"]
@@ -70,15 +71,14 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
         except ValueError as error:
             reason = str(error)
             notice(f"no forest: {reason}")
-        solid = first.folder / "solid.tif"
         analysis.write_report(
             run.path,
             features=particles,
             explanation=explanation,
             reason=reason,
-            volume=read_volume(first.item.path).data,
-            labels=read_labels(first.folder / "labels.tif"),
-            solid=read_volume(solid).data if solid.exists() else None,
+            volume=open_volume(first.item.path).data,
+            labels=_opened(first.folder, "labels"),
+            solid=_opened(first.folder, "solid"),
             spacing=first.spacing,
             contacts=contacts,
             fusion=pd.concat([pd.read_csv(a.folder / "fusion.csv") for a in analysed]),
@@ -87,6 +87,12 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
         )
         notes["forest"] = explanation is not None
     return report
+
+
+def _opened(folder: Path, name: str) -> AnyArray | None:
+    """Open a label volume or mask of a run, in whichever format it has."""
+    files = [folder / f"{name}{suffix}" for suffix in (".tif", ".zarr")]
+    return next((open_volume(file).data for file in files if file.exists()), None)
 
 
 def _by_state(

@@ -8,11 +8,12 @@ from particlebridge import analysis
 from particlebridge.analysis import Score
 from particlebridge.analysis.feature_table import Recipe
 
+from .chunked_sources import is_chunked
 from .conclusion import Regressors
 from .field_of_view import field_of_view
 from .run_folder import RunFolder
 from .tables import read_table, write_table
-from .volumes import read_labels, read_volume
+from .volumes import open_volume, read_labels
 from .voxel_size import Spacing
 
 
@@ -51,11 +52,12 @@ def measure(
     FileNotFoundError, ValueError
         If a file cannot be used, or shapes differ.
     """
-    grey = read_volume(volume, voxel_size)
-    bodies = read_labels(labels)
+    grey = open_volume(volume, voxel_size)
+    # Labels in chunks may be larger than memory: they are measured as they are read.
+    bodies = open_volume(labels).data if is_chunked(labels) else read_labels(labels)
     mask = None
     if solid is not None:
-        mask = read_volume(solid).data
+        mask = open_volume(solid).data
     elif labels_are == "body":
         mask = bodies
     if bodies.shape != grey.data.shape:

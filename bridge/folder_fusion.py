@@ -7,13 +7,18 @@ import numpy as np
 from particlebridge import analysis
 from particlebridge.analysis import VIEWS, Fusion, ViewStack
 from particlebridge.analysis.fusion import Method
-from particlebridge.analysis.views import volume_spacing
+from particlebridge.analysis.views import View, view_axes, volume_spacing
 
-from .field_of_view import field_of_view, fill_outside
+from .chunked_sources import split_dataset
+from .field_of_view import field_of_view, fill_outside, fill_value
+from .fusion_blocks import BlockFusion, block_folder, fuse_in_blocks, stacks_for, typical_section
 from .tables import write_table
-from .volumes import read_labels, read_volume
+from .volumes import Volume, on_disk, open_volume, read_labels, read_volume
 from .voxel_size import Spacing
+from .work_plan import Plan, planned
 from .writing import write_labels, write_mask
+
+SUFFIXES = {"tiff": ".tif", "zarr": ".zarr"}
 
 
 def fuse(
@@ -22,21 +27,29 @@ def fuse(
     volume: str | os.PathLike[str] | None = None,
     method: Method = "consensus",
     out: str | os.PathLike[str] | None = None,
+    format: str | None = None,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    memory: str | int | None = None,
 ) -> Path:
     """Fuse the views of a run folder into one label volume.
 
     Parameters
     ----------
     folder
-        Holds ``views/*/labels.tif`` of one to three views; prob.tif and dist.tif beside them are
-        used if there.
+        Holds ``views/*/labels.tif`` (or .zarr) of one to three views; prob and dist beside them
+        are used if there.
     volume
         Grey values: outlines are refined and voids found with them.
     method
         ``consensus``, ``flow`` or ``paper``.
     out
-        Label file to write, by default ``folder/labels.tif``; solid.tif (if grey values are given)
-        and fusion.csv go beside it.
+        Label file to write, by default labels.tif or labels.zarr in `folder`; solid (if grey
+        values are given) and fusion.csv go beside it.
+    format
+        ``tiff``, in memory, or ``zarr``, in blocks; by default that of the views.
+    scheduler, workers, memory
+        Who fuses the blocks, and below what ceiling; as for `run`.
 
     Returns
     -------
@@ -45,20 +58,87 @@ def fuse(
 
     Raises
     ------
-    FileNotFoundError, ValueError
-        If there are no views, or their shapes do not belong to one volume.
+    FileNotFoundError, ValueError, OSError, RuntimeError
+        If there are no views, their shapes do not belong to one volume, or blocks failed.
     """
     folder = Path(folder)
-    target = Path(out) if out is not None else folder / "labels.tif"
-    views, spacing = read_views(folder)
-    grey = None
-    if volume is not None:
-        read = read_volume(volume)
-        grey = fill_outside(read.data, field_of_view(read.data, read.source))
-        if read.spacing_from != "unknown":
-            spacing = read.spacing
-    write_fusion(analysis.fuse(views, grey, spacing, method=method), target, spacing)
+    if format is None:
+        format = "zarr" if list(folder.glob("views/*/labels.zarr")) else "tiff"
+    target = Path(out) if out is not None else folder / f"labels{SUFFIXES.get(format, '')}"
+    if format == "zarr" and target.suffix != ".zarr":
+        raise ValueError(f"{target}: --format zarr writes a folder; let its name end in .zarr")
+    grey = None if volume is None else open_volume(volume)
+    with planned(format, scheduler, workers, memory) as plan:
+        if plan.format == "zarr":
+            _fuse_in_blocks(folder, grey, method, target, plan)
+            return target
+        views, spacing = read_views(folder)
+        values = None
+        if grey is not None and volume is not None:
+            data = read_volume(volume).data
+            values = fill_outside(data, field_of_view(data, grey.source))
+            spacing = grey.spacing if grey.spacing_from != "unknown" else spacing
+        write_fusion(analysis.fuse(views, values, spacing, method=method), target, spacing)
     return target
+
+
+def _fuse_in_blocks(
+    folder: Path, grey: Volume | None, method: Method, target: Path, plan: Plan
+) -> None:
+    found = {
+        view: {name: _stack_file(folder, view, name) for name in stacks_for(method)}
+        for view in VIEWS
+        if _stack_file(folder, view, "labels").exists()
+    }
+    opened = {
+        view: {name: open_volume(file) for name, file in files.items() if file.exists()}
+        for view, files in found.items()
+    }
+    if not opened:
+        raise _no_views(folder)
+    view, first = next(iter(opened.items()))
+    spacing = volume_spacing(first["labels"].spacing, view)
+    shapes: dict[str, tuple[int, ...]] = {
+        v: tuple(np.array(held["labels"].data.shape)[np.argsort(view_axes(v))])
+        for v, held in opened.items()
+    }
+    shapes |= {} if grey is None else {"volume": grey.data.shape}
+    if len(set(shapes.values())) > 1:
+        raise ValueError(f"{folder}: not of one volume: (Z, Y, X) are {shapes}")
+    fill = None
+    if grey is not None:
+        fill = fill_value(grey.data, field_of_view(grey.data, grey.source))
+        spacing = grey.spacing if grey.spacing_from != "unknown" else spacing
+    stacks = {v: {n: on_disk(held) for n, held in some.items()} for v, some in opened.items()}
+    diameter = typical_section(stacks, spacing)
+    z, y, x = (int(n) for n in shapes[view])
+    layout = plan.layout((z, y, x), spacing, diameter, folder)
+    used = [held.source for some in opened.values() for held in some.values()]
+    used += [] if grey is None else [split_dataset(grey.source)[0]]
+    key = [method, vars(layout), [[str(file), file.stat().st_mtime_ns] for file in used]]
+    work = BlockFusion(
+        stacks,
+        None if grey is None else on_disk(grey),
+        fill,
+        spacing,
+        method,
+        layout,
+        diameter,
+        block_folder(target.parent, key),
+    )
+    fuse_in_blocks(work, target, plan.runner)
+
+
+def _stack_file(folder: Path, view: View, name: str) -> Path:
+    """Name a view's stack, in whichever format it is there."""
+    files = [folder / "views" / view / f"{name}{suffix}" for suffix in SUFFIXES.values()]
+    return next((file for file in files if file.exists()), files[0])
+
+
+def _no_views(folder: Path) -> FileNotFoundError:
+    return FileNotFoundError(
+        f"{folder / 'views'}: holds no labels.tif of a view; run 'particlebridge segment' first"
+    )
 
 
 def read_views(folder: Path) -> tuple[dict[str, ViewStack], Spacing]:
@@ -68,7 +148,7 @@ def read_views(folder: Path) -> tuple[dict[str, ViewStack], Spacing]:
     for view in VIEWS:
         stacks: dict[str, np.ndarray] = {}
         for name in ("labels", "prob", "dist"):
-            file = folder / "views" / view / f"{name}.tif"
+            file = _stack_file(folder, view, name)
             if not file.exists():
                 continue
             read = read_volume(file)
@@ -78,9 +158,7 @@ def read_views(folder: Path) -> tuple[dict[str, ViewStack], Spacing]:
         if "labels" in stacks:
             views[view] = ViewStack(stacks["labels"], stacks.get("prob"), stacks.get("dist"))
     if not views:
-        raise FileNotFoundError(
-            f"{folder / 'views'}: holds no labels.tif of a view; run 'particlebridge segment' first"
-        )
+        raise _no_views(folder)
     return views, spacing
 
 

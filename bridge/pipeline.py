@@ -16,6 +16,8 @@ from .console import notice
 from .engine import Settings
 from .field_of_view import field_of_view, fill_outside
 from .folder_fusion import write_fusion
+from .large_volume import fuse_large, measure_large
+from .rechunking import in_cubes
 from .run_folder import RunFolder
 from .second_round import segment_again, what_changed
 from .segment_options import ModelSpec, SegmentOptions
@@ -24,8 +26,9 @@ from .sheet import Item, list_items
 from .stored_arrays import AnyArray
 from .tables import write_table
 from .view_segmentation import ViewFolder
-from .volumes import Volume, read_labels, read_volume
+from .volumes import Volume, open_volume, read_labels, read_volume
 from .voxel_size import Spacing
+from .work_plan import Plan, planned
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,10 @@ def run(
     rounds: int = 1,
     recipe: Recipe = "physical",
     features: Regressors = "drivers",
+    format: str = "tiff",
+    scheduler: str | None = None,
+    workers: int | None = None,
+    memory: str | int | None = None,
 ) -> Path:
     """Carry volumes down the whole road; a second call with the same settings resumes.
 
@@ -93,6 +100,17 @@ def run(
         Features: ``physical`` or ``paper``.
     features
         Regressors of damage: ``drivers`` or ``paper``.
+    format
+        ``tiff``: stacks and labels are TIFF, fused and measured in memory. ``zarr``: they are
+        OME-Zarr, fused and measured in blocks, so that volumes may be larger than memory.
+    scheduler
+        Dask's, that gives the pieces to other processes: ``local``, ``HOST:PORT`` of one that
+        runs already, or ``slurm``. None: all is done in this process.
+    workers
+        How many processes a ``local`` or ``slurm`` scheduler starts.
+    memory
+        Ceiling for each process, such as ``"8GB"``; pieces are made to fit. By default none for
+        TIFF, three quarters of this machine's memory for Zarr.
 
     Returns
     -------
@@ -110,18 +128,21 @@ def run(
     options = SegmentOptions(model, tuple(views), engine, fiji, settings)
     if rounds not in (1, 2):
         raise ValueError(f"rounds of detection are 1 or 2, not {rounds!r}")
+    if rounds == 2 and format == "zarr":
+        raise ValueError("a second round works in memory; leave out --rounds 2 or --format zarr")
     road = RoadOptions(method, rounds, recipe, features)
-    failures: dict[str, str] = {}
-    # A single volume is looked at before the folder is made: bad input leaves nothing behind.
-    source = _read(items[0]) if len(items) == 1 else None
-    top = RunFolder(out)
-    with top.locked():
-        top.describe(settings={**options.as_settings(), **vars(road)})
-        if source is not None:
-            analysed = [_analyse(items[0], *source, top, options, road)]
-        else:
-            analysed, failures = _analyse_each(items, top, options, road)
-        report = conclude(analysed, top, road.features)
+    with planned(format, scheduler, workers, memory) as plan:
+        failures: dict[str, str] = {}
+        # A single volume is looked at before the folder is made: bad input leaves nothing behind.
+        source = _read(items[0], plan) if len(items) == 1 else None
+        top = RunFolder(out)
+        with top.locked():
+            top.describe(settings={**options.as_settings(), **vars(road), "format": format})
+            if source is not None:
+                analysed = [_analyse(items[0], source, top, options, road)]
+            else:
+                analysed, failures = _analyse_each(items, top, options, road, plan)
+            report = conclude(analysed, top, road.features)
     if failures:
         named = "; ".join(f"{name}: {why}" for name, why in failures.items())
         raise RuntimeError(
@@ -131,16 +152,20 @@ def run(
 
 
 def _analyse_each(
-    items: Sequence[Item], top: RunFolder, options: SegmentOptions, road: RoadOptions
+    items: Sequence[Item],
+    top: RunFolder,
+    options: SegmentOptions,
+    road: RoadOptions,
+    plan: Plan,
 ) -> tuple[list[Analysed], dict[str, str]]:
     analysed, failures = [], {}
     for number, item in enumerate(items, start=1):
         notice(f"volume {number} of {len(items)}: {item.name}")
         try:
-            volume, seen = _read(item)
+            source = _read(item, plan)
             run = RunFolder(top.path / item.name)
             with run.locked():
-                analysed.append(_analyse(item, volume, seen, run, options, road))
+                analysed.append(_analyse(item, source, run, options, road))
         except (ValueError, OSError, RuntimeError) as error:
             failures[item.name] = " ".join(str(error).split())
             notice(f"{item.name} failed, going on with the next: {failures[item.name]}")
@@ -149,22 +174,30 @@ def _analyse_each(
     return analysed, failures
 
 
-def _read(item: Item) -> tuple[Volume, AnyArray | None]:
-    volume = read_volume(item.path, item.voxel_size)
+@dataclass(frozen=True)
+class _Source:
+    """A volume that was looked at: its voxels, what of them was seen, how the work is cut up."""
+
+    volume: Volume
+    seen: AnyArray | None
+    plan: Plan
+
+
+def _read(item: Item, plan: Plan) -> _Source:
+    volume: Volume = open_volume(item.path, item.voxel_size)
     if volume.spacing_from == "unknown":
         notice(f"{item.path}: records no voxel size; lengths are in voxels (give --voxel-size)")
-    return volume, field_of_view(volume.data, item.path)
+    fitted = plan.fitted(volume)
+    if plan.format == "tiff":
+        volume = read_volume(item.path, item.voxel_size)
+    return _Source(volume, field_of_view(volume.data, item.path), fitted)
 
 
 def _analyse(
-    item: Item,
-    volume: Volume,
-    seen: AnyArray | None,
-    run: RunFolder,
-    options: SegmentOptions,
-    road: RoadOptions,
+    item: Item, source: _Source, run: RunFolder, options: SegmentOptions, road: RoadOptions
 ) -> Analysed:
     """Carry one volume to its features.csv."""
+    volume, seen, plan = source.volume, source.seen, source.plan
     run.describe(
         volume={
             "path": item.path,
@@ -176,13 +209,23 @@ def _analyse(
             "round_field_of_view": seen is not None,
         }
     )
-    views = segment_volume(volume, seen, run, options)
-    key = {"views": run.record["claims"], "method": road.method, "spacing": volume.spacing}
+    if plan.format == "zarr":
+        volume = in_cubes(volume, run, plan.ceiling)
+    views = segment_volume(volume, seen, run, options, plan)
+    key: dict[str, Any] = {
+        "views": run.record["claims"],
+        "method": road.method,
+        "spacing": volume.spacing,
+    }
+    if plan.format == "zarr":
+        fuse_large(volume, seen, views, run, key, plan)
+        measure_large(volume, seen, run, {**key, "recipe": road.recipe}, plan)
+        return Analysed(item, run.path, volume.spacing)
     first = None
     if road.rounds == 2:
         first = run.path / "round1" / "labels.tif"
         _fuse(volume, seen, views, run, "fuse round 1", key, first)
-        views = segment_again(volume, run, options, first)
+        views = segment_again(volume, run, options, first, plan)
         key["rounds"] = 2
     _fuse(volume, seen, views, run, "fuse", key, run.path / "labels.tif", first)
     key["recipe"] = road.recipe

@@ -14,7 +14,7 @@ from particlebridge.exporter import Network, load_model
 
 from .engine import Failure, Settings
 from .stardist_numerics import predict_by_stardist
-from .tiling import predict_tiled
+from .tiling import MAX_PIXELS, predict_tiled
 
 if TYPE_CHECKING:
     from stardist.models import StarDist2D
@@ -32,6 +32,8 @@ class PythonEngine:
         A `Network`, or what `load_model` takes.
     settings
         Thresholds, percentiles, scale and numerics; by default the model's own.
+    max_pixels
+        Larger images go through the network in pieces of this size, with the same result.
 
     Raises
     ------
@@ -43,7 +45,9 @@ class PythonEngine:
         self,
         model: "Network | str | os.PathLike[str] | StarDist2D",
         settings: Settings | None = None,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
+        self._max_pixels = max_pixels
         self.network = model if isinstance(model, Network) else load_model(model)
         self.settings = settings or Settings()
         if self.settings.numerics == "stardist" and self.network.stardist is None:
@@ -150,7 +154,8 @@ class PythonEngine:
     def _by_plugin(self, image: NDArray[np.float32]) -> tuple[Polygons, NDArray, NDArray]:
         network = self.network
         normalized = analysis.normalize(image, self.percentiles)
-        prob, dist = predict_tiled(network, analysis.pad_symmetric(normalized, network.multiple))
+        padded = analysis.pad_symmetric(normalized, network.multiple)
+        prob, dist = predict_tiled(network, padded, self._max_pixels)
         found = analysis.candidates(
             prob, dist, self.prob_thresh, _BORDER, network.grid, image.shape[:2]
         )

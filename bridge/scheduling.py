@@ -1,5 +1,7 @@
 """Who does the pieces of a run: this process, or the workers of a Dask cluster."""
 
+import logging
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
     from distributed import Client
 
 _PROGRESS = "particlebridge"
-_DEATHS = 3
-"""Workers that may die over one piece before it is given up: dask's allowed-failures."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,9 @@ class DaskRunner:
         for name, piece in pieces.items():
             key = f"{name}-{token}"
             self._names[key] = name
-            futures[self._client.submit(function, piece, key=key, pure=False, retries=1)] = name
-        for future in as_completed(list(futures)):
+            future = self._client.submit(_alone, function, piece, key=key, pure=False, retries=1)
+            futures[future] = name
+        for future in as_completed(list(futures), loop=self._client.loop):
             name = futures.pop(future)
             if future.status == "finished":
                 yield name, future.result()
@@ -122,6 +123,11 @@ class DaskRunner:
                 notice(f"{name} failed on its worker: {lost.reason}")
                 yield name, lost
             future.release()
+
+    def close(self) -> None:
+        """Listen no more to the cluster."""
+        for topic in ("all", _PROGRESS):
+            self._client.unsubscribe_topic(topic)
 
     def _on_event(self, event: tuple[float, Any]) -> None:
         facts = event[1]
@@ -133,6 +139,15 @@ class DaskRunner:
             told = f"worker {facts.get('worker')} died over {', '.join(sorted(names)[:3])}"
             self.deaths.append(told)
             notice(f"{told}: given to another worker")
+
+
+_one = threading.Lock()
+
+
+def _alone(function: Callable[[Any], Any], piece: Any) -> Any:
+    """Do a piece when no other is under way in this process: a worker may have many threads."""
+    with _one:
+        return function(piece)
 
 
 _here: list[Callable[[int], None]] = []
@@ -187,35 +202,39 @@ def runner(
 
     with _cluster(scheduler, workers, memory) as address:
         try:
-            client = Client(address, timeout="30s", set_as_default=False)
+            client = Client(address, timeout="10s", set_as_default=False)
         except (OSError, TimeoutError) as error:
             raise OSError(
                 f"no Dask scheduler answers at {scheduler} ({reason(error)}); start one with "
                 "'dask scheduler', or give --scheduler local"
             ) from error
         with client:
-            yield DaskRunner(client)
+            hands = DaskRunner(client)
+            try:
+                yield hands
+            finally:
+                hands.close()
 
 
 @contextmanager
 def _cluster(scheduler: str, workers: int | None, memory: int | None) -> Iterator[Any]:
     """Give what a client connects to."""
-    import dask
-
     if scheduler == "local":
         from dask.system import CPU_COUNT
         from distributed import LocalCluster
 
-        with dask.config.set({"distributed.scheduler.allowed-failures": _DEATHS}), LocalCluster(
+        with LocalCluster(
             n_workers=workers or max(1, CPU_COUNT // 2),
             threads_per_worker=1,
             memory_limit=memory or "auto",
             dashboard_address=None,
-        ) as local:  # fmt: skip
+            silence_logs=logging.ERROR,
+        ) as local:
             yield local
     elif scheduler == "slurm":
         with slurm_cluster(memory) as cluster:
-            cluster.scale(jobs=workers or 4)
+            # Jobs that reach their walltime are followed by others.
+            cluster.adapt(minimum_jobs=workers or 4, maximum_jobs=workers or 4)
             yield cluster
     elif ":" in scheduler:
         yield scheduler if "://" in scheduler else f"tcp://{scheduler}"
@@ -252,10 +271,10 @@ def slurm_cluster(memory: int | None = None) -> Any:
 
     held = dask.config.get("jobqueue.slurm", {})
     return dask_jobqueue.SLURMCluster(
-        cores=held.get("cores") or 4,
+        cores=1,
+        job_cpu=held.get("cores") or 4,
         processes=1,
         memory=f"{memory // 10**6} MB" if memory else held.get("memory") or "16 GB",
-        walltime=held.get("walltime") or "08:00:00",
         job_name="particlebridge",
         scheduler_options={"dashboard_address": None},
     )
@@ -265,8 +284,7 @@ def _cause(error: BaseException | None) -> BaseException:
     from distributed import KilledWorker
 
     if isinstance(error, KilledWorker):
-        return RuntimeError(
-            f"{_DEATHS + 1} workers died over it, the last at {error.last_worker.address}; they "
-            "may lack memory"
-        )
+        deaths = error.allowed_failures + 1
+        last = error.last_worker.address
+        return RuntimeError(f"{deaths} workers died over it, the last at {last}; they lack memory?")
     return error or RuntimeError("no reason given")

@@ -15,6 +15,7 @@ from .segmentation import segment_volume
 from .stored_arrays import AnyArray
 from .view_segmentation import ViewFolder
 from .volumes import Volume, read_labels, read_volume
+from .work_plan import Plan
 from .writing import write_stack
 
 # Slices from which the typical grey of the background is taken.
@@ -22,7 +23,7 @@ _SAMPLE = 32
 
 
 def segment_again(
-    volume: Volume, run: RunFolder, options: SegmentOptions, first: Path
+    volume: Volume, run: RunFolder, options: SegmentOptions, first: Path, plan: Plan
 ) -> dict[View, ViewFolder]:
     """Segment the views of a volume whose background is blanked out.
 
@@ -40,6 +41,8 @@ def segment_again(
         What to run; the particle diameter is that of the first round.
     first
         Fused bodies of the first round.
+    plan
+        Who does it.
 
     Returns
     -------
@@ -65,7 +68,7 @@ def segment_again(
                 volume.data.dtype if whole else np.float32,
                 volume.spacing,
             )
-    return segment_volume(read_volume(masked, volume.spacing), None, second, options)
+    return segment_volume(read_volume(masked, volume.spacing), None, second, options, plan)
 
 
 def masked_planes(volume: AnyArray, labels: AnyArray) -> Iterator[np.ndarray]:

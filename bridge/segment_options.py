@@ -10,6 +10,7 @@ from particlebridge.analysis.views import View
 from particlebridge.exporter import Network
 
 from .engine import Engine, Settings
+from .tiling import MAX_PIXELS
 
 ModelSpec = str | os.PathLike[str]
 
@@ -70,7 +71,9 @@ class SegmentOptions:
             "numerics": self.settings.numerics,
         }
 
-    def start(self, view: str, network: Network, settings: Settings) -> Engine:
+    def start(
+        self, view: str, network: Network, settings: Settings, max_pixels: int = MAX_PIXELS
+    ) -> Engine:
         """Start the engine that was asked for; it never changes silently."""
         if self.engine == "fiji":
             from .fiji_engine import FijiEngine
@@ -78,7 +81,7 @@ class SegmentOptions:
             return FijiEngine(self.model_of(view), settings, fiji=self.fiji)
         from .python_engine import PythonEngine
 
-        return PythonEngine(network, settings)
+        return PythonEngine(network, settings, max_pixels)
 
 
 def effective_settings(network: Network, settings: Settings, engine: str) -> dict[str, Any]:

@@ -15,11 +15,12 @@ from .diameter import estimate_diameter
 from .engine import Engine, Settings
 from .field_of_view import field_of_view, fill_value
 from .images import is_finished, result_folders, segment_images
+from .rechunking import in_cubes
 from .run_folder import RunFolder
 from .segment_options import ModelSpec, SegmentOptions, effective_settings
 from .stardist3d import segment_3d
 from .stored_arrays import AnyArray, SliceStack
-from .view_pieces import engine_of, engine_spec, release_engine, segment_view
+from .view_pieces import engine_ends, engine_of, engine_spec, segment_view
 from .view_segmentation import SlicesFailed, ViewFolder
 from .volumes import (
     Image,
@@ -27,11 +28,12 @@ from .volumes import (
     is_image_stack,
     list_images,
     on_disk,
+    open_volume,
     read_image,
     read_volume,
 )
 from .voxel_size import Spacing
-from .work_plan import Plan
+from .work_plan import Plan, planned
 
 _ESTIMATED = "typical particle diameter: about {:.3g} {} (estimated; --diameter sets it)"
 _SAMPLE = 3
@@ -53,6 +55,10 @@ def segment(
     percentiles: tuple[float, float] | None = None,
     numerics: str = "plugin",
     dims: int = 2,
+    format: str = "tiff",
+    scheduler: str | None = None,
+    workers: int | None = None,
+    memory: str | int | None = None,
 ) -> None:
     """Find the particles of an image, of each image of a folder, or of a volume's views.
 
@@ -70,6 +76,8 @@ def segment(
         As for `run`.
     dims
         3 runs a StarDist 3D model on the whole volume; see `segment_3d`.
+    format, scheduler, workers, memory
+        Of a volume's views, as for `run`.
 
     Raises
     ------
@@ -83,16 +91,21 @@ def segment(
     settings = Settings(prob_thresh, nms_thresh, percentiles, diameter, numerics=numerics)
     options = SegmentOptions(model, tuple(views or VIEWS), engine, fiji, settings)
     if views or is_image_stack(source):
-        volume = read_volume(source, voxel_size)
+        volume = open_volume(source, voxel_size)
         seen = field_of_view(volume.data, source)
-        run = RunFolder(out)
-        with run.locked():
-            segment_volume(volume, seen, run, options)
+        with planned(format, scheduler, workers, memory) as plan:
+            plan = plan.fitted(volume)
+            run = RunFolder(out)
+            with run.locked():
+                if plan.format == "zarr":
+                    volume = in_cubes(volume, run, plan.ceiling)
+                segment_volume(volume, seen, run, options, plan)
     else:
         files = list_images(source) if source.is_dir() else [source]
         _segment_files(files, RunFolder(out), options)
 
 
+@engine_ends()
 def segment_volume(
     volume: Volume,
     seen: AnyArray | None,
@@ -152,7 +165,7 @@ def segment_volume(
         missing = len(folder.missing())
         try:
             with run.stage(f"segment {view}", key) as notes:
-                spec = engine_spec(options, view, network, settings)
+                spec = engine_spec(options, view, network, settings, plan.max_pixels)
                 if folder.is_whole and options.engine == "python":
                     # An earlier run may have been killed before it could say so.
                     notes.update(engine_of(spec, network).versions())
@@ -171,7 +184,6 @@ def segment_volume(
             with run.stage(f"rois {view}", key):
                 write_rois(folder.labels(), rois)
         folders[view] = folder
-    release_engine()
     if failed:
         raise RuntimeError("; ".join(failed))
     return folders

@@ -1,6 +1,7 @@
 """The slices of a view in pieces, each for a worker that has the network loaded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -28,18 +29,20 @@ class EngineSpec:
         Thresholds, scale and numerics.
     digest
         The model's: a worker that outlives a run does not go on with what the file held then.
+    max_pixels
+        Largest piece of a slice that goes through the network at once.
     """
 
     options: SegmentOptions
     settings: Settings
     digest: str
+    max_pixels: int
 
     def start(self, network: Network | None = None) -> Engine:
         """Start the engine; the model is loaded unless it is given."""
         view = self.options.views[0]
-        return self.options.start(
-            view, network or load_model(self.options.model_of(view)), self.settings
-        )
+        network = network or load_model(self.options.model_of(view))
+        return self.options.start(view, network, self.settings, self.max_pixels)
 
 
 @dataclass(frozen=True)
@@ -116,23 +119,32 @@ def _segment_piece(spec: EngineSpec, piece: ViewPiece) -> tuple[list[Failure], d
 
 
 def engine_spec(
-    options: SegmentOptions, view: View, network: Network, settings: Settings
+    options: SegmentOptions, view: View, network: Network, settings: Settings, max_pixels: int
 ) -> EngineSpec:
     """Say what segments a view; views of one model and one pixel size share it."""
     model = options.model_of(view)
-    return EngineSpec(replace(options, model=model, views=("xy",)), settings, network.digest)
+    one = replace(options, model=model, views=("xy",))
+    return EngineSpec(one, settings, network.digest, max_pixels)
 
 
 def engine_of(spec: EngineSpec, network: Network | None = None) -> Engine:
     """Give this process's one engine; another one takes its place."""
     if not _held or _held[0][0] != spec:
-        release_engine()
+        _end_engine()
         _held[:] = [(spec, spec.start(network))]
     return _held[0][1]
 
 
-def release_engine() -> None:
-    """End this process's engine: memory and, for Fiji, its Java."""
+@contextmanager
+def engine_ends() -> Iterator[None]:
+    """End this process's engine after the block: its memory and, for Fiji, its Java."""
+    try:
+        yield
+    finally:
+        _end_engine()
+
+
+def _end_engine() -> None:
     while _held:
         close = getattr(_held.pop()[1], "close", None)
         if close is not None:

@@ -9,8 +9,8 @@ import numpy as np
 from particlebridge.analysis import Prediction, ViewStack, atomic_path
 
 from .engine import Engine, Failure
-from .stored_arrays import SliceStack
-from .volumes import read_volume
+from .stored_arrays import AnyArray, SliceStack
+from .volumes import open_volume, read_volume
 from .voxel_size import Spacing
 from .writing import write_stack
 
@@ -87,6 +87,10 @@ class ViewFolder:
             for name, dtype in {**kinds, "labels": np.uint16 if fits else np.int32}.items():
                 write_stack(self.file(name), self._planes(name), self.shape, dtype, self.spacing)
         shutil.rmtree(self._parts, ignore_errors=True)
+
+    def open(self, name: str) -> AnyArray:
+        """Open a finished stack, ``labels``, ``prob`` or ``dist``, without loading it."""
+        return open_volume(self.file(name)).data
 
     def labels(self) -> np.ndarray:
         """Map the finished labels, (N, H, W), without loading them."""

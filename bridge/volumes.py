@@ -23,7 +23,7 @@ from particlebridge.analysis.image_files import (
 
 from .chunked_sources import is_chunked, open_chunked, split_dataset
 from .run_folder import array_digest
-from .stored_arrays import AnyArray, StoredArray, chunks_of
+from .stored_arrays import AnyArray, StoredArray
 from .tiff_metadata import spacing_of
 from .voxel_size import Spacing, check_spacing
 
@@ -124,7 +124,8 @@ def on_disk(volume: Volume) -> StoredArray:
     data = open_volume(volume.source).data
     if isinstance(data, StoredArray):
         return data
-    return StoredArray(partial(_mapped, volume.source), volume.source, chunks_of(data))
+    # Any part of a mapped file can be read by itself.
+    return StoredArray(partial(_mapped, volume.source), volume.source, (1, 1, 1))
 
 
 def _mapped(path: Path) -> np.ndarray:

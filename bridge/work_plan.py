@@ -1,33 +1,197 @@
 """Who does a run's work, and in pieces of what size, so that it stays below a ceiling of memory."""
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
+from particlebridge.analysis.views import VIEWS
+
+from . import memory_estimate as memory_of
+from .blocks import Layout, lay_out
 from .chunked_views import ChunkedViewFolder
-from .scheduling import InProcess, Runner
+from .console import notice
+from .ome_zarr import CHUNK
+from .rechunking import is_flat
+from .scheduling import InProcess, Runner, runner
+from .stored_arrays import SliceStack
+from .tiling import MAX_PIXELS
 from .view_segmentation import ViewFolder
+from .volumes import Volume
 from .voxel_size import Spacing
 
 Format = Literal["tiff", "zarr"]
 
+_HALO = 1.0
+"""Voxels seen beyond a block, typical diameters."""
+
 
 @dataclass(frozen=True)
 class Plan:
-    """How the work on one volume is cut up.
+    """How the work on a volume is cut up, and who does it.
 
     Attributes
     ----------
     format
-        ``tiff``: whole stacks. ``zarr``: chunked stacks, fused and measured in blocks.
+        ``tiff``: whole stacks, fused and measured in memory. ``zarr``: chunked stacks, fused and
+        measured in blocks.
     runner
         Who does the pieces.
+    ceiling
+        Bytes that a process may take; None: as it comes.
+    max_pixels
+        Largest piece of a slice that goes through the network at once.
     """
 
     format: Format = "tiff"
     runner: Runner = field(default_factory=InProcess)
+    ceiling: int | None = None
+    max_pixels: int = MAX_PIXELS
 
     def view_folder(self, path: Path, shape: tuple[int, int, int], spacing: Spacing) -> ViewFolder:
         """Give a view's folder in this format."""
         kind = ChunkedViewFolder if self.format == "zarr" else ViewFolder
         return kind(path, shape, spacing)
+
+    def fitted(self, volume: Volume) -> "Plan":
+        """Fit the network's pieces to a volume, and say how much memory its run takes.
+
+        Raises
+        ------
+        ValueError
+            If the work cannot be cut into pieces that stay below the ceiling.
+        """
+        flat = self.format == "zarr" and is_flat(volume.data, self.ceiling)
+        stacks = [SliceStack(volume.data, view) for view in VIEWS]
+        most = max(stack.shape[1] * stack.shape[2] for stack in stacks)
+        slices = max(
+            stack.shape[1]
+            * stack.shape[2]
+            * memory_of.slice_bytes(
+                CHUNK if flat else stack.depth, volume.data.dtype.itemsize, self.format
+            )
+            for stack in stacks
+        )
+        pixels = MAX_PIXELS
+        if self.ceiling is not None:
+            pixels = int(min(pixels, (self.ceiling - memory_of.BASE - slices) / memory_of.NETWORK))
+        if pixels < memory_of.LEAST_PIXELS:
+            needed = memory_of.BASE + slices + memory_of.NETWORK * memory_of.LEAST_PIXELS
+            raise self._too_little(volume.source, needed, "a slice")
+        plan = replace(self, max_pixels=pixels)
+        expected = memory_of.BASE + slices + memory_of.NETWORK * min(pixels, most)
+        if self.format == "tiff":
+            whole = memory_of.BASE + memory_of.FUSE * math.prod(volume.data.shape)
+            if self.ceiling is not None and whole > self.ceiling:
+                more = ", or work in blocks with --format zarr"
+                raise self._too_little(volume.source, whole, "fusing it in one piece", more)
+            expected = max(expected, whole)
+        else:
+            plane = math.prod(volume.data.shape[1:])
+            depth = min(CHUNK, volume.data.shape[0])
+            slab = memory_of.BASE + depth * plane * self._measured(volume)
+            if self.ceiling is not None:
+                if slab > self.ceiling:
+                    raise self._too_little(volume.source, slab, f"measuring {depth} slices")
+                whole = memory_of.BASE + memory_of.FUSE * plane * volume.data.shape[0]
+                expected = max(expected, slab, min(whole, self.ceiling))
+        allowed = "no limit given" if self.ceiling is None else f"{_gb(self.ceiling)} allowed"
+        notice(f"memory: {_gb(expected)} expected, {allowed} (for each worker process)")
+        return plan
+
+    def layout(
+        self, shape: tuple[int, int, int], spacing: Spacing, diameter: float, source: Path
+    ) -> Layout:
+        """Choose blocks for fusion that see a typical diameter (um) beyond their own voxels.
+
+        Raises
+        ------
+        ValueError
+            If none fits below the ceiling.
+        """
+        z, y, x = (math.ceil(_HALO * diameter / s) for s in spacing)
+        most = math.inf
+        if self.ceiling is not None:
+            most = (self.ceiling - memory_of.BASE) / memory_of.FUSE
+        layout = lay_out(shape, (z, y, x), most)
+        if layout is None:
+            least = (CHUNK + 2 * z) * (CHUNK + 2 * y) * (CHUNK + 2 * x)
+            needed = memory_of.BASE + memory_of.FUSE * least
+            raise self._too_little(source, needed, "its smallest block")
+        return layout
+
+    def slab_depth(self, volume: Volume) -> int:
+        """Choose how many slices are measured at a time, in whole chunks."""
+        plane = math.prod(volume.data.shape[1:]) * self._measured(volume)
+        room = math.inf if self.ceiling is None else (self.ceiling - memory_of.BASE) / plane
+        return int(min(max(CHUNK, room // CHUNK * CHUNK), volume.data.shape[0]))
+
+    def _measured(self, volume: Volume) -> int:
+        return memory_of.MEASURE + int(volume.data.dtype.itemsize)
+
+    def _too_little(self, source: Path, needed: float, what: str, more: str = "") -> ValueError:
+        assert self.ceiling is not None
+        return ValueError(
+            f"{source}: {what} needs {_gb(needed)} and --memory allows "
+            f"{_gb(self.ceiling)}; allow {_gb(math.ceil(needed / 1e8) * 1e8)}{more}"
+        )
+
+
+@contextmanager
+def planned(
+    format: str = "tiff",
+    scheduler: str | None = None,
+    workers: int | None = None,
+    memory: str | int | None = None,
+) -> Iterator[Plan]:
+    """Start what a run works with.
+
+    Parameters
+    ----------
+    format
+        ``tiff`` or ``zarr``.
+    scheduler, workers
+        As `particlebridge.bridge.scheduling.runner`.
+    memory
+        Ceiling for each process that works, such as ``"8GB"``, or bytes. For ``zarr`` three
+        quarters of this machine's memory unless it is given.
+
+    Raises
+    ------
+    ValueError
+        If one of these is not understood.
+    OSError
+        If the scheduler does not answer.
+    """
+    if format not in get_args(Format):
+        raise ValueError(f"format must be tiff or zarr, not {format!r}")
+    ceiling = None if memory is None else parse_bytes(memory)
+    with runner(scheduler, workers, ceiling) as hands:
+        if ceiling is None and format == "zarr":
+            ceiling = memory_of.usual_ceiling()
+        yield Plan("zarr" if format == "zarr" else "tiff", hands, ceiling)
+
+
+def parse_bytes(text: str | int) -> int:
+    """Read a size such as ``8GB``, ``512 MiB`` or bytes.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    from dask.utils import parse_bytes as parse
+
+    try:
+        size = int(parse(text))
+    except (ValueError, TypeError, AttributeError):
+        size = 0
+    if size <= 0:
+        raise ValueError(f"'{text}' is no size of memory; write it like 8GB")
+    return size
+
+
+def _gb(size: float) -> str:
+    return f"{size / 1e9:.1f} GB"

@@ -12,7 +12,8 @@ import tifffile
 import zarr
 from particlebridge.analysis import VIEWS, to_view
 from particlebridge.bridge.field_of_view import field_of_view, fill_value
-from particlebridge.bridge.run_folder import array_digest
+from particlebridge.bridge.rechunking import in_cubes
+from particlebridge.bridge.run_folder import RunFolder, array_digest
 from particlebridge.bridge.stored_arrays import SliceStack, StoredArray
 from particlebridge.bridge.volumes import open_volume, read_volume
 from zarr.storage import LocalStore
@@ -137,3 +138,21 @@ def test_a_slice_that_vanished_or_changed_is_named(tmp_path: Path) -> None:
     (folder / "slice6.tif").unlink()
     with pytest.raises(FileNotFoundError, match=r"slice6\.tif"):
         opened[6]
+
+
+def test_flat_chunks_are_copied_into_cubes_once(tmp_path: Path, reads: Counter[str]) -> None:
+    zarr.create_array(tmp_path / "flat.zarr", data=np.tile(NOISE, (4, 4, 4)), chunks=(1, 96, 112))
+    volume = open_volume(tmp_path / "flat.zarr", (2, 1, 1))
+    run = RunFolder(tmp_path / "run")
+    assert in_cubes(volume, run, None) is volume
+    assert volume.digest
+    reads.clear()
+    copy = in_cubes(volume, run, 1000)
+    assert {key for key in reads if key.startswith("c/")} == {f"c/{z}/0/0" for z in range(80)}
+    assert {n for key, n in reads.items() if key.startswith("c/")} == {1}
+    assert copy.data.chunks == (64, 64, 64)
+    assert copy.spacing == (2, 1, 1)
+    assert copy.digest == volume.digest
+    before = (tmp_path / "run" / "volume.zarr").stat().st_mtime_ns
+    assert in_cubes(volume, RunFolder(tmp_path / "run"), 1000).digest == volume.digest
+    assert (tmp_path / "run" / "volume.zarr").stat().st_mtime_ns == before

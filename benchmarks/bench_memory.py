@@ -1,0 +1,198 @@
+"""Peak memory of the road in chunks on volumes of several sizes, and its growth per voxel.
+
+    python -m benchmarks.bench_memory OUT [--sizes 256,256,256 512,512,512 512,1024,1024]
+
+Each stage runs in a process of its own, whose peak resident memory (with all it starts) is taken
+from the system ten times a second. The volume is one generated electrode repeated in all
+directions, made chunk by chunk. The network's answer is recorded: the truth's sections, with the
+probability 1, so that only the network's own memory is missing; that is measured apart, with
+`--network`, on one slice of every size. OUT/memory.csv holds one row a stage; run again, what is
+finished is not done again.
+"""
+
+import argparse
+import json
+import multiprocessing
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import fastremap
+import numpy as np
+import pandas as pd
+import psutil
+from particlebridge.analysis import Polygons, Prediction, atomic_path, electrode
+from particlebridge.bridge.ome_zarr import CHUNK, create_stack
+from particlebridge.bridge.stored_arrays import SliceStack
+from particlebridge.bridge.volumes import open_volume
+
+TILE = (128, 256, 256)
+
+
+def make(folder: Path, shape: tuple[int, int, int]) -> None:
+    """Write volume.zarr and truth.zarr."""
+    if (folder / "made").exists():
+        return
+    tile = electrode(TILE, seed=7, radius=(9.0, 20.0))
+    count = int(tile.labels.max())
+    spacing = tile.spacing
+    grey = create_stack(folder / "volume.zarr", shape, np.uint16, spacing)
+    truth = create_stack(folder / "truth.zarr", shape, np.int32, spacing)
+    grid = [range(0, n, t) for n, t in zip(shape, TILE, strict=True)]
+    number = 0
+    for z in grid[0]:
+        for y in grid[1]:
+            for x in grid[2]:
+                box = tuple(
+                    slice(low, min(low + t, n))
+                    for low, t, n in zip((z, y, x), TILE, shape, strict=True)
+                )
+                cut = tuple(slice(0, b.stop - b.start) for b in box)
+                grey[box] = tile.volume[cut]
+                labels = tile.labels[cut]
+                truth[box] = np.where(labels > 0, labels + number * count, 0)
+                number += 1
+    (folder / "made").touch()
+
+
+class Recorded:
+    """An engine that says what is written down."""
+
+    def __init__(self, truth: SliceStack) -> None:
+        self._truth = truth
+
+    def predict(self, slices: Any, indices: Iterable[int]) -> Iterator[tuple[int, Prediction]]:
+        for index in indices:
+            np.asarray(slices[index])
+            labels, _ = fastremap.renumber(self._truth[index], preserve_zero=True)
+            labels = labels.astype(np.int32)
+            seen = (labels > 0).astype(np.float32)
+            none = np.zeros((0, 32, 2))
+            polygons = Polygons(none[:, 0], none[..., 0], none[:, 0, 0], none)
+            yield index, Prediction(labels, seen, 10 * seen, polygons)
+
+    def versions(self) -> dict[str, Any]:
+        return {"engine": "recorded"}
+
+
+def segment(folder: Path, memory: str) -> None:
+    """Segment the views, the network's answers read from the truth."""
+    from particlebridge.analysis.views import VIEWS, view_spacing
+    from particlebridge.bridge.console import progress
+    from particlebridge.bridge.run_folder import RunFolder
+    from particlebridge.bridge.view_segmentation import segment_slices
+    from particlebridge.bridge.work_plan import planned
+
+    volume = open_volume(folder / "volume.zarr")
+    truth = open_volume(folder / "truth.zarr").data
+    run = RunFolder(folder / "run")
+    with planned("zarr", memory=memory) as plan:
+        for view in VIEWS:
+            stack = SliceStack(volume.data, view)
+            held = plan.view_folder(
+                run.path / "views" / view, stack.shape, view_spacing(volume.spacing, view)
+            )
+            held.prepare()
+            missing = held.missing()
+            engine = Recorded(SliceStack(truth, view))
+            with progress(view, len(stack), len(stack) - len(missing)) as advance:
+                for low in range(0, len(stack), CHUNK):
+                    some = [i for i in missing if low <= i < low + CHUNK]
+                    segment_slices(stack, held, engine, some, advance)  # type: ignore[arg-type]
+            held.join()
+
+
+def fuse(folder: Path, memory: str) -> None:
+    """Fuse in blocks."""
+    from particlebridge.analysis.views import VIEWS, view_spacing
+    from particlebridge.bridge.large_volume import fuse_large
+    from particlebridge.bridge.run_folder import RunFolder
+    from particlebridge.bridge.work_plan import planned
+
+    volume = open_volume(folder / "volume.zarr")
+    run = RunFolder(folder / "run")
+    with planned("zarr", memory=memory) as plan:
+        views = {}
+        for view in VIEWS:
+            shape = SliceStack(volume.data, view).shape
+            views[view] = plan.view_folder(
+                run.path / "views" / view, shape, view_spacing(volume.spacing, view)
+            )
+        fuse_large(volume, None, views, run, {"method": "consensus"}, plan.fitted(volume))
+
+
+def measure(folder: Path, memory: str) -> None:
+    """Measure slab by slab."""
+    from particlebridge.bridge.large_volume import measure_large
+    from particlebridge.bridge.run_folder import RunFolder
+    from particlebridge.bridge.work_plan import planned
+
+    volume = open_volume(folder / "volume.zarr")
+    with planned("zarr", memory=memory) as plan:
+        key = {"recipe": "physical"}
+        measure_large(volume, None, RunFolder(folder / "run"), key, plan.fitted(volume))
+
+
+def network(folder: Path, memory: str) -> None:
+    """One slice through the real network, whole."""
+    from particlebridge.bridge.engine import Settings
+    from particlebridge.bridge.python_engine import PythonEngine
+
+    stack = SliceStack(open_volume(folder / "volume.zarr").data, "xy")
+    PythonEngine("nmc", Settings(diameter=30.0)).segment(stack[len(stack) // 2])
+
+
+def peak_of(stage: Callable[[Path, str], None], folder: Path, memory: str) -> tuple[int, float]:
+    """Run a stage in a process of its own; its peak resident bytes, and seconds.
+
+    A stage that is stopped goes on from there when it is run again; the peak is that of all.
+    """
+    process = multiprocessing.get_context("spawn").Process(target=stage, args=(folder, memory))
+    start = time.perf_counter()
+    note = folder / f"peak-{stage.__name__}"
+    peak, before = (int(n) for n in note.read_text().split()) if note.exists() else (0, 0)
+    process.start()
+    while process.is_alive():
+        try:
+            root = psutil.Process(process.pid)
+            every = [root, *root.children(recursive=True)]
+            peak = max(peak, sum(p.memory_info().rss for p in every))
+        except psutil.Error:
+            pass
+        with atomic_path(note) as beside:
+            beside.write_text(f"{peak} {before + round(time.perf_counter() - start)}")
+        time.sleep(0.1)
+    process.join()
+    if process.exitcode:
+        raise SystemExit(f"{stage.__name__} ended with {process.exitcode}")
+    return peak, before + time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path, nargs="?", default=Path("memory-benchmark"))
+    parser.add_argument("--sizes", nargs="+", default=["256,256,256", "512,512,512"])
+    parser.add_argument("--memory", default="100GB", help="100GB: all in one block")
+    parser.add_argument("--network", action="store_true")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    notes = given.out / "memory.json"
+    rows = json.loads(notes.read_text()) if notes.exists() else []
+    for size in given.sizes:
+        z, y, x = (int(n) for n in size.split(","))
+        folder = given.out / f"{z}x{y}x{x}-{given.memory}"
+        make(folder, (z, y, x))
+        stages = [network] if given.network else [segment, fuse, measure]
+        for stage in stages:
+            about = {"size": f"{z} x {y} x {x}", "ceiling": given.memory, "stage": stage.__name__}
+            if any(about.items() <= row.items() for row in rows):
+                continue
+            peak, seconds = peak_of(stage, folder, given.memory)
+            rows.append({**about, "peak_GB": round(peak / 1e9, 3), "seconds": round(seconds)})
+            notes.write_text(json.dumps(rows, indent=1))
+            print(pd.DataFrame(rows).to_string(index=False), flush=True)
+
+
+if __name__ == "__main__":
+    main()
