@@ -1,7 +1,7 @@
 from .contact_network import contacts as contacts
-from .damage_model import Explanation as Explanation
 from .damage_model import explain as explain
 from .diameters import typical_diameter as typical_diameter
+from .explanation import Explanation as Explanation
 from .feature_table import COLUMNS as COLUMNS
 from .feature_table import FEATURES as FEATURES
 from .features import measure as measure

@@ -6,80 +6,17 @@ what a reader needs to believe or doubt it.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
 from joblib import Parallel, delayed
 
 from . import explanation_tables as build
+from .explanation import Explanation
 from .feature_sets import feature_clusters, feature_groups
 from .feature_table import FEATURES
 from .forest_runs import KINDS, Run, fit_run
 from .regression_rows import usable_rows
-
-
-@dataclass(frozen=True)
-class Explanation:
-    r"""What the forests found, as tidy tables. Importances are in the unit of Damage (0 to 1).
-
-    Attributes
-    ----------
-    states, features
-        Names of the states and of the regressors, in the order given.
-    particles : DataFrame
-        state, particles, border, incomplete, used: how many rows were used, why not the others.
-    importance : DataFrame
-        feature, group, state, mean and std (mean \|SHAP\| over the seeds), share (of the sum over
-        features), rank (1: most important), rank_low and rank_high (over the seeds), direction
-        (Spearman correlation of the feature with its SHAP values: the sign of the dependence),
-        control (mean \|SHAP\| with the target shuffled), above_control (mean above the largest
-        importance that any feature reached in any shuffled run), rivalled, shadow and above_shadow
-        (mean \|SHAP\| of the feature and of its shuffled copy in forests that see both; above the
-        largest of any copy in any such forest: a sharper test, since the real causes are known
-        to these forests), permutation and permutation_std (fall of out-of-bag R2
-        when the feature alone is shuffled).
-    sets : DataFrame
-        kind, set, state, features (how many), shap and shap_std (mean \|sum of the set's SHAP\|),
-        rivalled, shadow, above_shadow, permutation, permutation_std (fall of R2 when it is shuffled
-        as one). Kind "group": the paper's groups; "cluster": features correlated at
-        \|rho\| >= 0.7, which share one credit; a feature like no other is a cluster of its own.
-    runs : DataFrame
-        state, kind (seed, subset, shuffled, shadow), run, feature, importance: each forest's own.
-    fit : DataFrame
-        state, kind, oob_r2, oob_r2_std, held_out_mae, guess_mae (always guessing the median),
-        additivity_error (largest over the runs).
-    stability : DataFrame
-        state, kind, tau and tau_min (mean and least Kendall tau of two runs' rankings), pairs.
-    differences : DataFrame
-        feature, group, state_a, state_b, scale (absolute: mean \|SHAP\|; share: of the sum), mean
-        and sd of the difference b - a over the seeds, p_seeds (paired t-test over the seeds: the
-        forests' randomness only), error (standard error over the draw of particles, from the
-        random subsets), p_particles (with that error). Holm-adjusted over the features.
-    interactions : DataFrame
-        feature_a, feature_b, state, mean and std over forests (mean \|SHAP interaction\|),
-        control and above_control (as for importance), strongest first.
-    shap : DataFrame
-        state, label, feature, value, shap: averaged over the seeds that explained the particle.
-    predictions : DataFrame
-        state, label, observed, predicted (out of bag, mean over the seeds).
-    notes
-        Sentences about what was left out and why.
-    """
-
-    states: tuple[str, ...]
-    features: tuple[str, ...]
-    particles: pd.DataFrame
-    importance: pd.DataFrame
-    sets: pd.DataFrame
-    runs: pd.DataFrame
-    fit: pd.DataFrame
-    stability: pd.DataFrame
-    differences: pd.DataFrame
-    interactions: pd.DataFrame
-    shap: pd.DataFrame
-    predictions: pd.DataFrame
-    notes: tuple[str, ...]
 
 
 def explain(

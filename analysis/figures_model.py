@@ -1,9 +1,7 @@
 """Figures of what Damage depends on: features, clusters of features, and groups."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
+from .explanation import Explanation
 from .figures import (
     DOUBLE,
     FAINT,
@@ -26,9 +25,6 @@ from .figures import (
     styled,
 )
 from .wording import capital, fixed, in_state, listing, number, percent, state_name
-
-if TYPE_CHECKING:
-    from .damage_model import Explanation  # importing it brings scikit-learn and shap
 
 POINTS = "percentage points of Damage"
 # Below this out-of-bag R2 a forest knows nothing, and its importances are noise.

@@ -1,9 +1,6 @@
 """Figures of SHAP values particle by particle: beeswarm, dependence, depth."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,6 +9,7 @@ from matplotlib.colors import Normalize
 from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
+from .explanation import Explanation
 from .figures import (
     DOUBLE,
     FAINT,
@@ -28,9 +26,6 @@ from .figures import (
 from .figures_model import POINTS, top_features
 from .state_comparison import spearman
 from .wording import capital, fixed, in_state, listing, number, p_value, state_name
-
-if TYPE_CHECKING:
-    from .damage_model import Explanation  # importing it brings scikit-learn and shap
 
 _LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")
 

@@ -1,14 +1,12 @@
 """Figures that let a reader doubt: fit, stability, shared credit, differences, consequences."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from .explanation import Explanation
 from .feature_sets import rank_correlation
 from .feature_table import COLUMNS, CONSEQUENCES
 from .figures import (
@@ -36,9 +34,6 @@ from .wording import (
     plural,
     state_name,
 )
-
-if TYPE_CHECKING:
-    from .damage_model import Explanation  # importing it brings scikit-learn and shap
 
 
 @styled

@@ -1,7 +1,5 @@
 """report.html: one file, readable offline, on a phone and on paper, with the figures beside it."""
 
-from __future__ import annotations
-
 import base64
 import json
 import os
@@ -9,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jinja2
 import pandas as pd
@@ -17,11 +15,9 @@ from markupsafe import Markup
 from numpy.typing import ArrayLike
 
 from . import report_sections as chapters
+from .explanation import Explanation
 from .figures import save
 from .files import atomic_path
-
-if TYPE_CHECKING:
-    from .damage_model import Explanation
 
 
 def write_report(

@@ -1,15 +1,14 @@
 """The report's chapters: a question, an answer computed from the data, the figures behind it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
 from . import figures_model, figures_particles, figures_shap, figures_trust
+from .explanation import Explanation
 from .feature_table import COLUMNS
 from .figures import Plate, records, unit_of
 from .figures_slices import slices_plate
@@ -25,9 +24,6 @@ from .wording import (
     plural,
     state_name,
 )
-
-if TYPE_CHECKING:
-    from .damage_model import Explanation  # importing it brings scikit-learn and shap
 
 Tables = dict[str, pd.DataFrame]
 # With fewer particles a distribution is a list.

@@ -33,8 +33,8 @@ def main() -> None:
     heads = ("seed", "cycles", "whole", "r Damage", "led by", "signs", "noise above", "R2")
     print(" ".join(f"{h:>12}" for h in heads))
     passed = dict.fromkeys(STATES, 0)
-    for cycles in STATES:
-        for seed in SEEDS:
+    for seed in SEEDS:
+        for cycles in STATES:
             made = electrode(seed=seed, cycles=cycles)
             table = measure(made.volume, made.labels, made.spacing, solid=made.solid)
             truth = made.truth.merge(table, on="label", suffixes=("_true", ""))
