@@ -4,6 +4,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import re
 import signal
 import sys
 import time
@@ -16,6 +17,7 @@ from particlebridge.bridge.run_folder import lasting
 _PRELOADED = ["killed_runs_imports"]
 CONTEXT = multiprocessing.get_context("forkserver") if os.name == "posix" else None
 _TICK = 0.002
+_DATE = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d \w+")
 
 
 def attempt(
@@ -62,13 +64,15 @@ def stage_under_way(out: Path) -> str:
 
 
 def contents(out: Path) -> dict[str, str]:
-    """Digest every file of a run folder, hidden ones too; of run.json all but times and counts."""
+    """Digest every file of a run folder, hidden ones too, but not when and how fast it was made."""
     found = {}
     for file in sorted(out.rglob("*")):
         if file.is_file() and file.name != ".lock":
             data = file.read_bytes()
             if file.name == "run.json":
                 data = json.dumps(lasting(json.loads(data)), sort_keys=True).encode()
+            elif file.name == "report.html":
+                data = _DATE.sub(b"", data)
             found[file.relative_to(out).as_posix()] = hashlib.sha256(data).hexdigest()
     return found
 
