@@ -17,7 +17,7 @@ from particlebridge.bridge.run_folder import lasting
 _PRELOADED = ["killed_runs_imports"]
 CONTEXT = multiprocessing.get_context("forkserver") if os.name == "posix" else None
 _TICK = 0.002
-_DATE = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d \w+")
+_DATE = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d [\w+-]+")
 
 
 def attempt(
