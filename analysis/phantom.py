@@ -276,7 +276,7 @@ def training_slices(
     -------
     list of (image, labels)
         uint16 and int32, (H, W); labels of one slice start at 1 and are connected. Caps less than
-        0.15 diameters wide, which nobody would annotate, are -1.
+        0.18 diameters wide, which nobody would annotate, are -1.
     """
     rng = np.random.default_rng(seed)
     slices: list[tuple[np.ndarray, np.ndarray]] = []
@@ -291,7 +291,7 @@ def training_slices(
         particles = pack(size, (largest / spread, largest), rng.uniform(0.28, 0.55), rng)
         for _ in range(min(8, n - len(slices))):
             look = _random_look(1.5 * largest, rng)
-            slices.append(_slice(particles, size, shape, look, 0.15 * d, rng))
+            slices.append(_slice(particles, size, shape, look, 0.18 * d, rng))
     return slices
 
 

@@ -33,7 +33,7 @@ from particlebridge.exporter.training_data import Example
 
 from .real_slice import judge, otsu_watershed
 
-_RECIPE = NmcRecipe(epochs=4, slices=240, filters=24)
+_RECIPE = NmcRecipe(epochs=4, slices=240, diameter=TRAINING_DIAMETER, filters=24)
 
 
 @cache
