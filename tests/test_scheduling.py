@@ -47,9 +47,9 @@ PIECES = {f"piece {i}": i for i in range(4)}
 @pytest.fixture(scope="module")
 def cluster():
     # Dask gives a piece up after four deaths; two are enough to see it, and faster.
-    with dask.config.set({"distributed.scheduler.allowed-failures": 1}):
-        with runner("local", workers=2) as hands:
-            yield hands
+    few = dask.config.set({"distributed.scheduler.allowed-failures": 1})
+    with few, runner("local", workers=2) as hands:
+        yield hands
 
 
 def test_here_one_after_the_other_with_progress() -> None:
