@@ -1,4 +1,4 @@
-"""How much memory a run takes: measured with benchmarks/bench_memory.py, rounded up."""
+"""How much memory a run takes; benchmarks/bench_memory.py measures it."""
 
 import os
 
