@@ -111,6 +111,9 @@ EngineOption = Annotated[EngineName, typer.Option("--engine", help="Where the ne
 Fiji = Annotated[
     str | None, typer.Option("--fiji", help="Fiji's folder; else $FIJI_HOME, then usual places.")
 ]
+FijiWorkers = Annotated[
+    int, typer.Option("--fiji-workers", min=1, help="How many Fijis work at once.")
+]
 Diameter = Annotated[
     float | None,
     typer.Option("--diameter", min=1, metavar="PX", help="Typical particle; else estimated once."),
@@ -154,6 +157,7 @@ def segmenting(
     views: Views = "xy,xz,yz",
     engine: EngineOption = EngineName.python,
     fiji: Fiji = None,
+    fiji_workers: FijiWorkers = 1,
     diameter: Diameter = None,
     prob_thresh: ProbThresh = None,
     nms_thresh: NmsThresh = None,

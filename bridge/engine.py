@@ -105,3 +105,7 @@ class Engine(Protocol):
     def versions(self) -> Mapping[str, Any]:
         """Return what run.json says about this engine: its name, model and library versions."""
         ...
+
+    def close(self) -> None:
+        """End what the engine has started; it is not used afterwards."""
+        ...

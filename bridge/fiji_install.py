@@ -15,7 +15,7 @@ from .fiji_home import Endpoint, Fiji, find_fiji
 SCRIPTS = PurePosixPath("scripts/Plugins/Particlebridge")
 MACRO_FOLDER = PurePosixPath("macros/Particlebridge")
 """Beside the commands a macro of the same name would be a second menu entry of that name."""
-_MANIFEST = SCRIPTS / "particlebridge.json"
+MANIFEST = SCRIPTS / "particlebridge.json"
 
 
 @dataclass
@@ -41,6 +41,12 @@ class Installation:
     written: list[Path] = field(default_factory=list)
     removed: list[Path] = field(default_factory=list)
     kept: list[Path] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """Say in lines what was done, for the command line."""
+        lines = [f"{self.home}: {len(self.written)} files written, {len(self.removed)} removed"]
+        lines += [f"edited by hand, set aside: {path}" for path in self.kept]
+        return "\n".join(lines)
 
 
 def install_macros(fiji: str | os.PathLike[str] | None = None) -> Installation:
@@ -78,12 +84,8 @@ def install_macros(fiji: str | os.PathLike[str] | None = None) -> Installation:
                 with atomic_path(target) as beside:
                     beside.write_text(text, encoding="utf-8", newline="\n")
                 done.written.append(target)
-        manifest = {
-            "version": version(),
-            "files": {name: _digest(text.encode()) for name, text in files.items()},
-        }
-        with atomic_path(home / _MANIFEST) as beside:
-            beside.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        with atomic_path(home / MANIFEST) as beside:
+            beside.write_text(manifest(), encoding="utf-8")
     except PermissionError as error:
         raise PermissionError(
             f"{home}: cannot be written to ({error.strerror}); run as the user who owns this Fiji, "
@@ -100,8 +102,7 @@ def uninstall_macros(fiji: str | os.PathLike[str] | None = None) -> Installation
     home = _folder_of(fiji)
     done = Installation(home, version())
     _clear(home, done, keep={})
-    manifest = home / _MANIFEST
-    manifest.unlink(missing_ok=True)
+    (home / MANIFEST).unlink(missing_ok=True)
     for folder in (home / SCRIPTS, home / MACRO_FOLDER):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
@@ -112,6 +113,12 @@ def installed_files() -> dict[str, str]:
     """Map each file, relative to Fiji's folder, to the text that this version installs."""
     scripts = {str(SCRIPTS / f"{name}.groovy"): compose(name) for name in COMMANDS}
     return scripts | {str(MACRO_FOLDER / f"{name}.ijm"): macro(name) for name in MACROS}
+
+
+def manifest() -> str:
+    """Return the text of the file by which later versions know the files of this one."""
+    files = {name: _digest(text.encode()) for name, text in installed_files().items()}
+    return json.dumps({"version": version(), "files": files}, indent=1)
 
 
 def installed_version(home: Path) -> tuple[str, list[str]]:
@@ -131,16 +138,16 @@ def installed_version(home: Path) -> tuple[str, list[str]]:
     changed : list of str
         Relative names.
     """
-    manifest = _read_manifest(home)
+    held = _read_manifest(home)
     changed = []
-    expected = manifest.get("files", {})
-    if manifest.get("version") == version():
+    expected = held.get("files", {})
+    if held.get("version") == version():
         expected = {name: _digest(text.encode()) for name, text in installed_files().items()}
     for name, digest in expected.items():
         path = home / name
         if not path.is_file() or _digest(path.read_bytes()) != digest:
             changed.append(name)
-    return str(manifest.get("version", "")), changed
+    return str(held.get("version", "")), changed
 
 
 def _folder_of(fiji: str | os.PathLike[str] | None) -> Path:
@@ -180,11 +187,11 @@ def _is_ours(name: str) -> bool:
 
 def _read_manifest(home: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads((home / _MANIFEST).read_text(encoding="utf-8"))
+        held = json.loads((home / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    files = manifest.get("files") if isinstance(manifest, dict) else None
-    return manifest if isinstance(files, dict) else {}
+    files = held.get("files") if isinstance(held, dict) else None
+    return held if isinstance(files, dict) else {}
 
 
 def _digest(content: bytes) -> str:

@@ -88,8 +88,10 @@ def java_for(fiji: Fiji | Endpoint) -> Java:
     return find_java()
 
 
-def heap_option(fiji_heap: str | None = None) -> str:
+def heap_option(fiji_heap: str | None = None, share: int = 1) -> str:
     """Give Java's -Xmx: `fiji_heap`, else $PARTICLEBRIDGE_HEAP, else half of the memory.
+
+    With `share` Fijis at a time each gets its part of that half.
 
     Raises
     ------
@@ -98,7 +100,7 @@ def heap_option(fiji_heap: str | None = None) -> str:
     """
     heap = fiji_heap or os.environ.get("PARTICLEBRIDGE_HEAP")
     if heap is None:
-        return "-XX:MaxRAMPercentage=50"
+        return f"-XX:MaxRAMPercentage={50 / share:g}"
     if not re.fullmatch(r"[1-9]\d*[kmgKMG]", heap):
         raise ValueError(f"$PARTICLEBRIDGE_HEAP must be like 8g or 900m, not {heap}")
     return f"-Xmx{heap}"
@@ -113,6 +115,8 @@ class FijiSession:
         As for `find_fiji`, or what it returned.
     heap
         Java's heap, such as ``"8g"``; by default $PARTICLEBRIDGE_HEAP, else half of the memory.
+    share
+        Among how many Fijis that half is shared.
     log
         Called with each line that Java prints.
 
@@ -129,12 +133,13 @@ class FijiSession:
         fiji: str | os.PathLike[str] | Fiji | Endpoint | None = None,
         *,
         heap: str | None = None,
+        share: int = 1,
         log: Callable[[str], None] | None = None,
     ) -> None:
         self.fiji = fiji if isinstance(fiji, Fiji | Endpoint) else find_fiji(fiji)
         self.java = java_for(self.fiji)
         self.facts: dict[str, str] = {}
-        self._options = [heap_option(heap)]
+        self._options = [heap_option(heap, share)]
         self._log = log
         self._tail: deque[str] = deque(maxlen=400)
         self._answers: queue.Queue[dict[str, Any] | None] = queue.Queue()

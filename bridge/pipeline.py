@@ -50,6 +50,7 @@ def run(
     views: Sequence[View] = analysis.VIEWS,
     engine: str = "python",
     fiji: str | None = None,
+    fiji_workers: int = 1,
     diameter: float | None = None,
     prob_thresh: float | None = None,
     nms_thresh: float | None = None,
@@ -84,6 +85,8 @@ def run(
         ``python`` or ``fiji``; never changed silently.
     fiji
         Fiji's folder, for ``engine="fiji"``.
+    fiji_workers
+        How many Fijis work at once, each with its own Java heap.
     diameter
         Typical particle diameter in pixels (the finest of the voxel's sides); estimated once if
         the model wants it and it is not given.
@@ -125,7 +128,7 @@ def run(
     """
     items = list_items(volumes, voxel_size)
     settings = Settings(prob_thresh, nms_thresh, percentiles, diameter, numerics=numerics)
-    options = SegmentOptions(model, tuple(views), engine, fiji, settings)
+    options = SegmentOptions(model, tuple(views), engine, fiji, settings, fiji_workers)
     if rounds not in (1, 2):
         raise ValueError(f"rounds of detection are 1 or 2, not {rounds!r}")
     if rounds == 2 and format == "zarr":

@@ -151,6 +151,9 @@ class PythonEngine:
             **libraries,
         }
 
+    def close(self) -> None:
+        """Do nothing: the network lives in this process and may serve other engines."""
+
     def _by_plugin(self, image: NDArray[np.float32]) -> tuple[Polygons, NDArray, NDArray]:
         network = self.network
         normalized = analysis.normalize(image, self.percentiles)

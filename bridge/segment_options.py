@@ -31,11 +31,13 @@ class SegmentOptions:
         Fiji's folder or endpoint; None looks in the usual places.
     settings
         Thresholds, percentiles, diameter and numerics.
+    fiji_workers
+        How many Fijis work at once.
 
     Raises
     ------
     ValueError
-        If a view, an engine or a view's model is not there.
+        If a view, an engine or a view's model is not there, or no Fiji may work.
     """
 
     model: ModelSpec | Mapping[str, ModelSpec] = "nmc"
@@ -43,12 +45,15 @@ class SegmentOptions:
     engine: str = "python"
     fiji: str | None = None
     settings: Settings = field(default_factory=Settings)
+    fiji_workers: int = 1
 
     def __post_init__(self) -> None:
         if not self.views or set(self.views) - set(VIEWS):
             raise ValueError(f"views must be out of {', '.join(VIEWS)}, not {self.views}")
         if self.engine not in ("python", "fiji"):
             raise ValueError(f"engine must be python or fiji, not {self.engine!r}")
+        if self.fiji_workers < 1:
+            raise ValueError(f"fiji_workers must be at least 1, not {self.fiji_workers}")
         if isinstance(self.model, Mapping) and set(self.views) - set(self.model):
             missing = sorted(set(self.views) - set(self.model))
             raise ValueError(f"no model is named for view {missing[0]}")
@@ -78,7 +83,9 @@ class SegmentOptions:
         if self.engine == "fiji":
             from .fiji_engine import FijiEngine
 
-            return FijiEngine(self.model_of(view), settings, fiji=self.fiji)
+            return FijiEngine(
+                self.model_of(view), settings, fiji=self.fiji, workers=self.fiji_workers
+            )
         from .python_engine import PythonEngine
 
         return PythonEngine(network, settings, max_pixels)

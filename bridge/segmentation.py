@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def segment(
     views: Sequence[View] | None = None,
     engine: str = "python",
     fiji: str | None = None,
+    fiji_workers: int = 1,
     diameter: float | None = None,
     prob_thresh: float | None = None,
     nms_thresh: float | None = None,
@@ -72,7 +74,9 @@ def segment(
         and objects.csv; several images: the same in a folder each; a volume: views/ and rois/.
     voxel_size
         (z, y, x) in micrometres of a volume; wins over the file's own.
-    model, views, engine, fiji, diameter, prob_thresh, nms_thresh, percentiles, numerics
+    model, views, engine, fiji, fiji_workers
+        As for `run`.
+    diameter, prob_thresh, nms_thresh, percentiles, numerics
         As for `run`.
     dims
         3 runs a StarDist 3D model on the whole volume; see `segment_3d`.
@@ -89,7 +93,7 @@ def segment(
         _segment_3d(source, out, voxel_size, model, (prob_thresh, nms_thresh, percentiles), engine)
         return
     settings = Settings(prob_thresh, nms_thresh, percentiles, diameter, numerics=numerics)
-    options = SegmentOptions(model, tuple(views or VIEWS), engine, fiji, settings)
+    options = SegmentOptions(model, tuple(views or VIEWS), engine, fiji, settings, fiji_workers)
     if views or is_image_stack(source):
         volume = open_volume(source, voxel_size)
         seen = field_of_view(volume.data, source)
@@ -204,12 +208,17 @@ def _segment_files(files: Sequence[Path], run: RunFolder, options: SegmentOption
         def engine_for(image: Image) -> Engine:
             size = _squareness(image)
             if size not in engines:
-                engines[size] = options.start(
+                started = options.start(
                     options.views[0], network, replace(settings, pixel_size=size)
                 )
+                engines[size] = opened.enter_context(closing(started))
             return engines[size]
 
-        with run.stage("segment images", key) as notes, progress("images", len(files)) as advance:
+        with (
+            ExitStack() as opened,
+            run.stage("segment images", key) as notes,
+            progress("images", len(files)) as advance,
+        ):
             notes["resumed_images"] = segment_images(files, run.path, engine_for, advance)
             notes["images"] = len(files)
 

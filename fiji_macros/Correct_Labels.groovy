@@ -1,7 +1,7 @@
-#@ String (label="What", choices={"Load labels as regions", "Save regions as labels"}, style="radioButtonVertical") what
-#@ File (label="Image or stack", style="open", persist=false) image
-#@ File (label="Labels (to load)", style="open", required=false, value="", persist=false) labels
-#@ File (label="Regions, RoiSet.zip (empty: the ROI Manager's)", style="open", required=false, value="", persist=false) rois
+#@ String (label="What", choices={"Load labels as regions", "Save regions as labels"}, style="radioButtonVertical", description="First load, then correct in the ROI Manager, then save") what
+#@ File (label="Image or stack", style="open", persist=false, description="The grey image that was segmented") image
+#@ File (label="Labels (to load)", style="open", required=false, value="", persist=false, description="Its labels.tif; not needed to save") labels
+#@ File (label="Regions, RoiSet.zip (empty: the ROI Manager's)", style="open", required=false, value="", persist=false, description="What to save; without a window it must be given") rois
 #@ File (label="Save into folder", style="directory", required=false, value="", persist=false, description="Gets labels.tif, rois.zip, and images/ and labels/ to train on") out
 #@ UIService ui
 // shared: Problem Report FieldOfView Slices Outlines WholeFile RoiZip LabelRois Corrections

@@ -1,5 +1,5 @@
 #@ File (label="Folder of images", style="directory", persist=false) folder
-#@ File (label="Model (.zip)", style="open", description="A bundle made with: particlebridge export MODEL") model
+#@ File (label="Model (.zip)", style="open", description="models/Particlebridge/nmc.zip, or what particlebridge export MODEL makes") model
 #@ File (label="Save into folder", style="directory", persist=false, description="Gets one folder per image, and segment_folder.log") out
 #@ String (label="Probability threshold", required=false, persist=false, value="", description="0 to 1; higher: fewer, surer particles") prob
 #@ String (label="Overlap threshold", required=false, persist=false, value="", description="0 to 1; how much of a particle another one may cover") nms
@@ -12,9 +12,7 @@
 
 def report = new Report('Segment Folder', ui)
 report.guard {
-	def bundle = Bundle.open(model)
-	def settings = Settings.of(bundle, prob, nms, percentiles, diameter)
-	def starDist = new StarDist(commands, datasets, bundle, settings)
+	def starDist = StarDist.of(commands, datasets, model, prob, nms, percentiles, diameter)
 	new FolderRun(folder, out, starDist, report).run()
 }
 return null

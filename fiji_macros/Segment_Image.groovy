@@ -1,5 +1,5 @@
 #@ File (label="Image (empty: the active one)", style="open", required=false, value="", persist=false, description="A file; if empty, the image in front") image
-#@ File (label="Model (.zip)", style="open", description="A bundle made with: particlebridge export MODEL") model
+#@ File (label="Model (.zip)", style="open", description="models/Particlebridge/nmc.zip, or what particlebridge export MODEL makes") model
 #@ File (label="Save into folder (empty: do not save)", style="directory", required=false, value="", persist=false, description="Gets labels.tif, prob.tif, dist.tif, rois.zip, overlay.png, objects.csv") out
 #@ String (label="Probability threshold", required=false, persist=false, value="", description="0 to 1; higher: fewer, surer particles") prob
 #@ String (label="Overlap threshold", required=false, persist=false, value="", description="0 to 1; how much of a particle another one may cover") nms
@@ -8,16 +8,14 @@
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
-// shared: Problem Report Bundle Settings Resampling FieldOfView Outlines Slices StarDist Particles ViewRun PartStack WholeFile RoiZip ImageResult
+// shared: Problem Report Bundle Settings Resampling FieldOfView Outlines Slices StarDist Particles WholeFile RoiZip ImageResult
 
 def report = new Report('Segment Image', ui)
 report.guard {
 	// An empty field of a recorded macro is a file without a name.
 	image = WholeFile.orNull(image)
 	out = WholeFile.orNull(out)
-	def bundle = Bundle.open(model)
-	def settings = Settings.of(bundle, prob, nms, percentiles, diameter)
-	def starDist = new StarDist(commands, datasets, bundle, settings)
+	def starDist = StarDist.of(commands, datasets, model, prob, nms, percentiles, diameter)
 	def shown = image == null ? ij.WindowManager.currentImage : null
 	if (image == null && shown == null) throw new Problem('No image is open: open one, or choose a file.')
 	def slices = shown == null ? Slices.open(image, 0) : Slices.of(shown, shown.title, 0)
@@ -26,10 +24,9 @@ report.guard {
 	}
 	if (image == null && out == null && report.headless) throw new Problem('No folder to save into was given (out).')
 	def grey = slices.slice(0)
-	def view = new ViewRun(slices, out, starDist, report)
-	def particles = starDist.segment(grey, slices.h, slices.w, view.scale, slices.name)
+	def particles = starDist.segment(grey, slices.h, slices.w, starDist.scaleOf(slices), slices.name)
 	def result = new ImageResult(particles, grey, slices)
-	if (out != null) result.save(out, view.calibration())
+	if (out != null) result.save(out)
 	report.say("$slices.name: ${particles.outlines.size()} particles" + (out == null ? '' : ", saved in $out"))
 	if (!report.headless) {
 		shown = shown ?: Slices.openImage(image)
@@ -37,7 +34,7 @@ report.guard {
 		shown.setOverlay(result.overlay())
 		['labels': particles.labels, 'prob': particles.probImage(), 'dist': particles.distImage()].each { name, pixels ->
 			def window = new ij.ImagePlus("$name of $slices.name", pixels)
-			window.calibration = view.calibration()
+			window.calibration = slices.calibration()
 			if (name == 'labels') pixels.setColorModel(ImageResult.labelColours())
 			window.resetDisplayRange()
 			window.show()

@@ -1,5 +1,5 @@
 #@ File (label="Stack, or folder of slices", style="open", persist=false, description="A TIFF stack, or a folder: type or drop its path") image
-#@ File (label="Model (.zip)", style="open", description="A bundle made with: particlebridge export MODEL") model
+#@ File (label="Model (.zip)", style="open", description="models/Particlebridge/nmc.zip, or what particlebridge export MODEL makes") model
 #@ File (label="Save into folder", style="directory", persist=false, description="Gets labels.tif, prob.tif and dist.tif") out
 #@ String (label="Probability threshold", required=false, persist=false, value="", description="0 to 1; higher: fewer, surer particles") prob
 #@ String (label="Overlap threshold", required=false, persist=false, value="", description="0 to 1; how much of a particle another one may cover") nms
@@ -15,14 +15,11 @@
 
 def report = new Report('Segment View', ui)
 report.guard {
-	def bundle = Bundle.open(model)
-	def settings = Settings.of(bundle, prob, nms, percentiles, diameter)
-	def starDist = new StarDist(commands, datasets, bundle, settings)
-	def size = Settings.number('The pixel size', pixel, bundle.number('pixel_size') ?: 0, 0, 1e6)
+	def starDist = StarDist.of(commands, datasets, model, prob, nms, percentiles, diameter)
 	// A program that calls this command names the slices it wants, such as 0-3,7, and reads .parts itself;
 	// it may give the scale of rows and columns, such as 0.5,0.5.
-	def factors = scale?.trim() ? scale.split(',').collect { Settings.number('The scale', it, 1, 1e-3, 1e3) } : null
-	def run = new ViewRun(Slices.open(image, size), out, starDist, report, factors as double[])
+	def factors = scale?.trim() ? scale.split(',').collect { Settings.number('The scale', it, null, 1, 1e-3, 1e3) } : null
+	def run = new ViewRun(Slices.open(image, Settings.pixelSize(starDist.bundle, pixel)), out, starDist, report, factors as double[])
 	run.run(slices?.trim() ? ViewRun.numbers(slices) : null)
 }
 return null

@@ -1,8 +1,8 @@
 #@ File (label="Volume, or folder of slices", style="open", persist=false, description="A TIFF stack of xy slices, or a folder: type or drop its path") image
-#@ File (label="Model (.zip)", style="open", description="A bundle made with: particlebridge export MODEL") model
-#@ File (label="Model for xz and yz (empty: the same)", style="open", required=false, value="", persist=false) sideModel
+#@ File (label="Model (.zip)", style="open", description="models/Particlebridge/nmc.zip, or what particlebridge export MODEL makes") model
+#@ File (label="Model for xz and yz (empty: the same)", style="open", required=false, value="", persist=false, description="Another bundle for the side views, if their slices look different") sideModel
 #@ File (label="Save into folder", style="directory", persist=false, description="Gets views/xy, views/xz and views/yz; go on with: particlebridge fuse FOLDER") out
-#@ String (label="Views", required=false, persist=false, value="xy,xz,yz") views
+#@ String (label="Views", required=false, persist=false, value="xy,xz,yz", description="Out of xy, xz and yz") views
 #@ String (label="Probability threshold", required=false, persist=false, value="", description="0 to 1; higher: fewer, surer particles") prob
 #@ String (label="Overlap threshold", required=false, persist=false, value="", description="0 to 1; how much of a particle another one may cover") nms
 #@ String (label="Percentiles", required=false, persist=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
@@ -22,11 +22,10 @@ report.guard {
 	if (unknown) throw new Problem("There is no view $unknown; the views are xy, xz and yz.")
 	def volume = null
 	for (name in names) {
-		def bundle = Bundle.open(name == 'xy' || sideModel == null ? model : sideModel)
-		def settings = Settings.of(bundle, prob, nms, percentiles, diameter)
-		def starDist = new StarDist(commands, datasets, bundle, settings)
+		def ownModel = name == 'xy' || sideModel == null ? model : sideModel
+		def starDist = StarDist.of(commands, datasets, ownModel, prob, nms, percentiles, diameter)
 		if (volume == null) {
-			volume = Slices.open(image, Settings.number('The voxel size', pixel, bundle.number('pixel_size') ?: 0, 0, 1e6))
+			volume = Slices.open(image, Settings.pixelSize(starDist.bundle, pixel))
 			if (volume.count < 2) throw new Problem("$volume.name: is one image, not a volume; use Segment Image.")
 		}
 		new ViewRun(volume.view(name), new File(new File(out, 'views'), name), starDist, report).run()

@@ -85,6 +85,12 @@ def macro(name: str) -> str:
     return f"// Particlebridge {version()}\n" + "\n".join([_SHARED.sub("", own), *shared])
 
 
+def documents() -> dict[str, bytes]:
+    """Map the README for Fiji users and its pictures, by relative name, to their content."""
+    files = [_FOLDER / "README.md", *sorted((_FOLDER / "images").glob("*.png"))]
+    return {file.relative_to(_FOLDER).as_posix(): file.read_bytes() for file in files}
+
+
 def version() -> str:
     """Return the version that installed files bear."""
     return importlib.metadata.version("particlebridge")

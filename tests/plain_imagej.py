@@ -5,8 +5,10 @@
 
 import atexit
 import functools
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,10 +17,11 @@ from typing import Any
 
 from filelock import FileLock
 
-ARTIFACTS = (
+NEWEST = "4.0.28"
+OLDER = ("2.4.8", "3.0.4", "4.0.18")
+"""The Groovys that Fiji has shipped since there is a StarDist plugin (pom-scijava's history)."""
+_ARTIFACTS = (
     "net.imagej:ij:1.54f",
-    "org.apache.groovy:groovy:4.0.28",
-    "org.apache.groovy:groovy-json:4.0.28",
     "net.imglib2:imglib2:6.2.0",
     "org.scijava:scijava-common:2.99.0",
     "org.scijava:parsington:3.0.0",
@@ -29,9 +32,9 @@ _ANSWER = "@answer "
 class PlainImageJ:
     """Runs Groovy text in the worker's JVM; the text's last value, as JSON, is the answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, groovy: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, __file__],
+            [sys.executable, __file__, groovy],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -65,34 +68,56 @@ class PlainImageJ:
 
 
 @functools.cache
-def plain_imagej() -> PlainImageJ:
+def plain_imagej(groovy: str = NEWEST) -> PlainImageJ:
     """One worker for all tests of a run; it ends with it."""
-    java = PlainImageJ()
+    java = PlainImageJ(groovy)
     atexit.register(java.close)
     return java
 
 
-def start_java() -> Any:
+def start_java(groovy: str = NEWEST) -> Any:
     """Start the JVM with the artifacts; returns scyjava's jimport."""
+    import jpype
     import scyjava
     from particlebridge.exporter.java import find_java
 
     os.environ["JAVA_HOME"] = str(find_java().home)
     scyjava.config.set_java_constraints(fetch="never")
-    scyjava.config.endpoints.extend(ARTIFACTS)
+    jpype.addClassPath(_jars(groovy) / "*")
     scyjava.config.add_option("-Djava.awt.headless=true")
     # Many short scripts: the quick compiler alone starts sooner.
     for option in ("-Xmx1g", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"):
         scyjava.config.add_option(option)
-    # jgo links the jars anew at each start: two starts at once would take them from each other.
-    with FileLock(Path(tempfile.gettempdir()) / "particlebridge-tests-jgo.lock"):
-        scyjava.start_jvm()
-        scyjava.jimport("groovy.json.JsonSlurper")
+    scyjava.start_jvm()
     return scyjava.jimport
 
 
+def _jars(groovy: str) -> Path:
+    """A folder with the artifacts' jars.
+
+    jgo links its own anew at each start, under a JVM that runs; these stay as they are.
+    """
+    import jgo
+
+    group = "org.apache.groovy" if groovy.startswith("4") else "org.codehaus.groovy"
+    artifacts = [*_ARTIFACTS, f"{group}:groovy:{groovy}", f"{group}:groovy-json:{groovy}"]
+    name = hashlib.sha256("+".join(artifacts).encode()).hexdigest()[:12]
+    folder = Path(tempfile.gettempdir()) / f"particlebridge-tests-jars-{name}"
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.is_dir():
+            resolver = jgo.maven.PythonResolver(lenient=True)
+            environment = jgo.build(endpoint="+".join(artifacts), resolver=resolver)
+            partial = folder.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            for jar in environment.all_jars:
+                shutil.copy(jar, partial)
+            partial.rename(folder)
+    return folder
+
+
 def _serve() -> None:
-    interpreter = Interpreter(start_java())
+    interpreter = Interpreter(start_java(sys.argv[1]))
     for line in sys.stdin:
         try:
             answer = {"value": interpreter.run(json.loads(line))}
@@ -105,7 +130,12 @@ class Interpreter:
     """Compiles each text once; texts do not see one another's classes."""
 
     def __init__(self, jimport: Any) -> None:
-        self._loader = jimport("groovy.lang.GroovyClassLoader")
+        # Old Groovys cannot read the class files of a newer Java; they can ask it for the classes.
+        config = jimport("org.codehaus.groovy.control.CompilerConfiguration")()
+        config.getOptimizationOptions().put("asmResolving", False)
+        loader = jimport("groovy.lang.GroovyClassLoader")
+        root = loader().getParent()
+        self._loader = lambda parent=root: loader(parent, config)
         self._helper = jimport("org.codehaus.groovy.runtime.InvokerHelper")
         self._binding = jimport("groovy.lang.Binding")
         self._output = jimport("groovy.json.JsonOutput")
@@ -117,7 +147,7 @@ class Interpreter:
         variables = self._slurper().parseText(json.dumps(request["variables"]))
         script = self._compiled(request["text"], tuple(request["classes"]))
         value = self._helper.createScript(script, self._binding(variables)).run()
-        return json.loads(str(self._output.toJson(value)))
+        return None if value is None else json.loads(str(self._output.toJson(value)))
 
     def _compiled(self, text: str, sources: tuple[str, ...]) -> Any:
         if sources not in self._parents:

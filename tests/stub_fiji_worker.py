@@ -6,7 +6,6 @@ process as a crash in native code would; 252 makes the stub's StarDist fail; 253
 254 makes it slow.
 """
 
-import contextlib
 import json
 import os
 import queue
@@ -35,6 +34,37 @@ class Poisoned extends RecordingStarDist {
 }
 """
 
+# An installed command: what ImageJ's macro interpreter finds under the name of the menu entry.
+INSTALLED = """
+class InstalledCommand implements ij.plugin.PlugIn {
+	static String text
+	void run(String argument) {
+		def known = 'image model out prob nms percentiles diameter pixel slices scale'.split(' ')
+		def given = known.collectEntries { [it, ij.Macro.getValue(ij.Macro.options, it, '')] }
+		new GroovyShell(InstalledCommand.classLoader, new Binding(given)).evaluate(text)
+	}
+}
+"""
+RUN_MACRO = """
+if (ij.Menus.commands == null) ij.Menus.pluginsTable = new Hashtable()
+ij.IJ.setClassLoader(InstalledCommand.classLoader)
+ij.Menus.commands.put('Segment View', 'InstalledCommand("")')
+InstalledCommand.text = command
+new ij.macro.Interpreter().run(macro, '')
+"""
+
+
+def runnable(groovy: str) -> str:
+    """A command's text as a plain script: its parameters are variables, its services stubs."""
+    lines = [line for line in groovy.splitlines() if not line.startswith("#@")]
+    imports = "\n".join(line for line in lines if line.startswith("import "))
+    body = "\n".join(line for line in lines if not line.startswith("import "))
+    given = (
+        "(image, model, out) = [image, model, out].collect { new File(it) }\n"
+        "(commands, datasets, ui) = [new Poisoned(), new StubDatasets(), null]\n"
+    )
+    return f"{imports}\n{given}{body}"
+
 
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
@@ -47,33 +77,28 @@ def main() -> None:
         os._exit(0)
 
     threading.Thread(target=listen, daemon=True).start()
-    interpreter = None
+    interpreter = command = None
     while True:
         request = requests.get()
         answer: dict = {"value": ""}
         if request["do"] == "start":
             interpreter = Interpreter(start_java())
+            command = Path(request["fiji"]) / "scripts/Plugins/Particlebridge/Segment_View.groovy"
             facts = {"imagej": "1.54f", "java": "17", "stardist": "stub", "csbdeep": "stub"}
-            answer = {"value": {**facts, "menu": ""}}
-        elif request["do"] == "macro":
-            answer = {"error": "the stub runs text only"}
+            answer = {"value": {**facts, "menu": "yes" if command.is_file() else ""}}
         else:
             stub = (HERE / "java_stubs" / "recording_stardist.groovy").read_text()
-            lines = request["text"].splitlines()
-            text = "\n".join(line for line in lines if not line.startswith("#@"))
-            imports = "\n".join(line for line in lines if line.startswith("import "))
-            body = "\n".join(line for line in text.splitlines() if not line.startswith("import "))
-            given = (
-                "(image, model, out) = [image, model, out].collect { new File(it) }\n"
-                "(commands, datasets, ui) = [new Poisoned(), new StubDatasets(), null]\n"
-            )
-            call = {
-                "text": f"{imports}\n{given}{body}",
-                "classes": [AXES, stub + POISON],
-                "variables": request["arguments"],
-            }
-            with contextlib.suppress(Exception):  # SciJava swallows what a script throws
+            classes = [AXES, stub + POISON]
+            if request["do"] == "macro":
+                variables = {"macro": request["text"], "command": runnable(command.read_text())}
+                call = {"text": RUN_MACRO, "classes": [*classes, INSTALLED], "variables": variables}
+            else:
+                text = runnable(request["text"])
+                call = {"text": text, "classes": classes, "variables": request["arguments"]}
+            try:
                 interpreter.run(call)
+            except Exception as error:  # SciJava logs what a script throws, and answers as if well
+                print(error, file=sys.stderr, flush=True)
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -13,7 +14,7 @@ import tifffile
 from particlebridge import analysis
 from particlebridge.analysis import Polygons
 from particlebridge.fiji_macros.compose import COMMANDS, compose
-from plain_imagej import plain_imagej
+from plain_imagej import NEWEST, OLDER, plain_imagej
 
 SHARED = Path(__file__).parents[1] / "fiji_macros" / "shared"
 STUB = (Path(__file__).parent / "java_stubs" / "recording_stardist.groovy").read_text()
@@ -37,10 +38,20 @@ def with_classes(text, *names):
 # --- all commands compile, and SciJava reads their parameters
 
 
+COMPILES = """
+def config = new org.codehaus.groovy.control.CompilerConfiguration()
+config.optimizationOptions.put('asmResolving', false)
+[GroovySystem.version, new GroovyClassLoader(this.class.classLoader, config).parseClass(text).name]
+"""
+
+
+@pytest.mark.parametrize("groovy", [NEWEST, *OLDER])
 @pytest.mark.parametrize("command", COMMANDS)
-def test_compiles(java, command):
+def test_compiles(groovy, command):
     text = re.sub(r"^#@.*$", "", compose(command), flags=re.MULTILINE)
-    assert java.run("new GroovyShell().parse(text).class.simpleName", text=text)
+    version, name = plain_imagej(groovy).run(COMPILES, text=text)
+    assert version == groovy
+    assert name
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -69,7 +80,6 @@ def test_scijava_reads_every_parameter(java, command):
             assert label
             # Nothing that a macro leaves out may silently come from what was chosen last.
             assert persisted == (name in ("model", "what"))
-        if name in ("prob", "nms", "percentiles", "diameter", "pixel"):
             assert description
         # What is not recorded is asked for in a dialog when the recorded macro runs.
         assert kind == "CommandService" or visibility == "NORMAL"
@@ -111,7 +121,7 @@ def test_sparse_probability_is_filled_and_mapped_back_as_in_python(java, grid, s
             "def full = StarDist.fillGrid(p as float[], 24, 30)\n"
             "Resampling.nearest(full, 24, 30, s[0], s[1]) as List",
             *("Resampling", "StarDist", "Problem", "Bundle", "Settings", "Particles", "Outlines"),
-            "WholeFile",
+            *("WholeFile", "Slices", "FieldOfView"),
         ),
         p=sparse.ravel().tolist(),
         s=shape,
@@ -164,7 +174,7 @@ def test_mean_distance_is_pythons(java):
             StarDist.meanOverRays(img, 6, 9, 2.0d, 1.25d) as List
             """,
             *("StarDist", "Problem", "Bundle", "Settings", "Particles", "Outlines", "Resampling"),
-            "WholeFile",
+            *("WholeFile", "Slices", "FieldOfView"),
         ),
         values=dist.transpose(2, 0, 1).ravel().tolist(),
     )
@@ -211,6 +221,7 @@ def test_nan_outside_the_field_of_view_becomes_the_median_inside(java):
         ("{}", {}, [0.5, 0.4, 1.0, 99.8, 1.0]),
         ('{"thresholds": {"prob": 0.61, "nms": 0.3}}', {}, [0.61, 0.3, 1.0, 99.8, 1.0]),
         ('{"percentiles": [2, 98], "diameter": 30}', {"diameter": "60"}, [0.5, 0.4, 2, 98, 0.5]),
+        ('{"thresholds": {"prob": 0.0, "nms": 0.0}}', {}, [0.0, 0.0, 1.0, 99.8, 1.0]),
         ('{"thresholds": null, "x": 1}', {"prob": "0.25", "percentiles": "3; 97"},
          [0.25, 0.4, 3, 97, 1]),
     ],
@@ -239,6 +250,7 @@ def test_settings_come_from_the_user_then_the_bundle_then_defaults(
         ({"nms": "high"}, "must be a number, not: high"),
         ({"percentiles": "99,1"}, "two rising numbers"),
         ({"diameter": "20"}, "does not record the diameter"),
+        ({"percentiles": "1,101"}, "percentile must lie between 0 and 100"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(java, tmp_path, typed, sentence):
@@ -251,6 +263,35 @@ def test_what_cannot_be_is_one_sentence(java, tmp_path, typed, sentence):
             ),
             p=str(bundle),
             t=typed,
+        )
+
+
+@pytest.mark.parametrize(
+    ("typed", "recorded", "um"), [("", "{}", 0), ("", '{"pixel_size": 0.3}', 0.3),
+                                  ("0.2", '{"pixel_size": 0.3}', 0.2)],
+)  # fmt: skip
+def test_the_pixel_size_is_the_users_then_the_bundles(java, tmp_path, typed, recorded, um):
+    bundle = make_bundle(tmp_path / "m.zip", recorded)
+    text = with_classes(
+        "Settings.pixelSize(Bundle.open(new File(path)), typed)", "Settings", "Bundle", "Problem",
+        "Slices", "FieldOfView",
+    )  # fmt: skip
+    assert java.run(text, path=str(bundle), typed=typed) == um
+
+
+@pytest.mark.parametrize(
+    "record",
+    ['{"thresholds": {"prob": 7}}', '{"percentiles": [5, 900]}', '{"percentiles": [9, 1]}'],
+)
+def test_a_bundle_that_records_nonsense_is_refused(java, tmp_path, record):
+    bundle = make_bundle(tmp_path / "m.zip", record)
+    with pytest.raises(RuntimeError, match=r"must (lie between|be two rising numbers)"):
+        java.run(
+            with_classes(
+                "Settings.of(Bundle.open(new File(p)), '', '', '', '')",
+                *("Settings", "Bundle", "Problem", "Slices", "FieldOfView"),
+            ),
+            p=str(bundle),
         )
 
 
@@ -313,7 +354,7 @@ def runnable(command):
 
 @pytest.fixture
 def run(java, tmp_path):
-    def run(command, settings=None, **variables):
+    def run(command, settings=None, /, java=java, **variables):
         variables.setdefault("model", make_bundle(tmp_path / "m.zip", '{"diameter": 10}'))
         given = {k: None if v is None else str(v) for k, v in variables.items()}
         variables = {name: given.get(name) for name in FIELDS}
@@ -351,6 +392,31 @@ def test_one_image_gives_all_its_files(run, tmp_path):
     assert [roi.name for roi in rois] == ["0001", "0002"]
     assert tifffile.imread(tmp_path / "out" / "prob.tif")[40, 80] == pytest.approx(212 / 256)
     assert tifffile.imread(tmp_path / "out" / "dist.tif")[40, 80] == pytest.approx(12)
+
+
+@pytest.mark.parametrize("groovy", OLDER)
+def test_an_older_groovy_gives_the_same_files(run, tmp_path, groovy):
+    images = tmp_path / "images"
+    images.mkdir()
+    disc_image(images / "a.tif")
+    volume(images / "v.tif", spacing=(0.2, 0.1, 0.1))
+    for name, java in [("new", plain_imagej()), ("old", plain_imagej(groovy))]:
+        out = tmp_path / name
+        given = {"diameter": "12", "percentiles": "1,99"}
+        done = [
+            run("Segment_Folder", java=java, folder=images, out=out / "folder", **given),
+            run("Segment_Views", java=java, image=images / "v.tif", out=out, **given),
+            run("Correct_Labels", java=java, what="Load labels as regions",
+                image=images / "a.tif", labels=out / "folder/a/labels.tif", out=out / "c"),
+            run("Correct_Labels", java=java, what="Save regions as labels",
+                image=images / "a.tif", rois=out / "c/rois.zip", out=out / "c"),
+        ]  # fmt: skip
+        assert [result["problem"] for result in done] == [None] * 4
+    files = sorted(p.relative_to(tmp_path / "new") for p in (tmp_path / "new").rglob("*.*"))
+    compared = [f for f in files if f.suffix in (".tif", ".csv", ".png", ".txt")]
+    assert len(compared) > 20
+    for file in compared:
+        assert (tmp_path / "old" / file).read_bytes() == (tmp_path / "new" / file).read_bytes()
 
 
 def test_the_plugin_is_called_as_it_must_be(run, tmp_path):
@@ -513,6 +579,15 @@ def test_a_fault_of_the_model_ends_the_run_soon(run, tmp_path):
                  out=tmp_path / "xy")  # fmt: skip
     assert len(result["calls"]) == 3
     assert "StarDist gave no result" in result["problem"]
+
+
+def test_another_volume_of_the_same_name_is_not_taken_for_the_old_one(run, tmp_path):
+    stack = volume(tmp_path / "v.tif")
+    run("Segment_View", image=tmp_path / "v.tif", out=tmp_path / "xy")
+    tifffile.imwrite(tmp_path / "v.tif", stack[::-1], imagej=True, metadata={"axes": "ZYX"})
+    os.utime(tmp_path / "v.tif", (1e9, 1e9))
+    assert len(run("Segment_View", image=tmp_path / "v.tif", out=tmp_path / "xy")["calls"]) == 10
+    assert tifffile.imread(tmp_path / "xy" / "labels.tif")[0, 14, 20] == 1
 
 
 def test_named_slices_leave_parts_only(run, tmp_path):

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from engine_contract import PLUGIN, THRESHOLDS, EngineContract, recorded
 from particlebridge.analysis import Prediction
-from particlebridge.bridge import fiji_session
+from particlebridge.bridge import fiji_engine, fiji_session, install_macros, segment
 from particlebridge.bridge.engine import Engine, Failure, Settings
 from particlebridge.bridge.fiji_engine import FijiEngine
 from particlebridge.bridge.fiji_parts import read_part
@@ -72,9 +72,9 @@ def test_it_is_an_engine_and_slices_come_in_the_callers_order(engine):
 
 def test_one_jvm_serves_all_calls(engine):
     list(engine.predict([seeded(0)], [0]))
-    first = engine._sessions[0].pid
+    first = engine._sessions[0][0].pid
     list(engine.predict([seeded(1)], [0]))
-    assert engine._sessions[0].pid == first
+    assert engine._sessions[0][0].pid == first
 
 
 def test_a_poisoned_slice_is_named_and_the_others_are_kept(engine):
@@ -104,6 +104,81 @@ def test_a_bad_slice_never_reaches_fiji(engine):
     assert "grey images" in results[2].reason
 
 
+def test_several_fijis_share_a_call_and_one_may_die(stub_worker, tmp_path):
+    home = fiji_folder(tmp_path / "Fiji.app")
+    slices = [seeded(z % 8, mark=254) for z in range(12)]
+    settings = Settings(prob_thresh=0.8)
+    with FijiEngine(PLUGIN / "bundle.zip", settings, fiji=home, workers=2) as engine:
+        results = {}
+        for index, result in engine.predict(slices, range(12)):
+            results[index] = result
+            if index == 0:
+                pids = [session.pid for session, _ in engine._sessions]
+                os.kill(pids[1], signal.SIGKILL)
+        assert len(set(pids)) == 2
+        assert list(results) == list(range(12))
+        for z, result in results.items():
+            assert_particle(result, z % 8)
+        sessions = [session for session, _ in engine._sessions]
+        assert all(session.alive for session in sessions)
+    assert not any(session.alive for session in sessions)
+
+
+def test_no_fiji_at_all_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="at least one Fiji must work"):
+        FijiEngine(PLUGIN / "bundle.zip", fiji=fiji_folder(tmp_path), workers=0)
+
+
+@pytest.mark.parametrize("route", ["macro", "text"])
+def test_the_commands_run_as_macro_where_installed_and_as_text_otherwise(
+    stub_worker, tmp_path, capfd, route
+):
+    home = fiji_folder(tmp_path / "Fiji.app")
+    if route == "macro":
+        install_macros(home)
+    settings = Settings(prob_thresh=0.8, pixel_size=(1.0, 1.0))
+    with FijiEngine(PLUGIN / "bundle.zip", settings, fiji=home) as engine:
+        requests = []
+        ask = engine._sessions[0][0]._ask
+        engine._sessions[0][0]._ask = lambda request, *more: requests.append(request) or ask(
+            request, *more
+        )
+        for z, (index, result) in enumerate(
+            engine.predict([seeded(z) for z in range(3)], range(3))
+        ):
+            assert index == z
+            assert_particle(result, z)
+        assert engine.versions()["route"] == route
+    kinds = [request["do"] for request in requests if request["do"] != "start"]
+    assert kinds == ["macro" if route == "macro" else "groovy"]
+    said = capfd.readouterr().err
+    assert ("segments by its Particlebridge commands" in said) == (route == "macro")
+    assert ("they are sent as text" in said) == (route == "text")
+
+
+def test_a_long_call_goes_in_pieces(engine, monkeypatch):
+    monkeypatch.setattr(fiji_engine, "_CALL_BYTES", 3 * seeded(0).nbytes)
+    before = engine._calls
+    results = list(engine.predict([seeded(z) for z in range(7)], range(7)))
+    assert engine._calls - before == 3
+    assert [index for index, _ in results] == list(range(7))
+    for z, result in results:
+        assert_particle(result, z)
+
+
+def test_a_segmentation_ends_its_fiji(stub_worker, tmp_path, monkeypatch):
+    started = []
+    close = FijiEngine.close
+    monkeypatch.setattr(FijiEngine, "close", lambda self: started.append(self) or close(self))
+    tifffile.imwrite(tmp_path / "a.tif", seeded(2))
+    home = fiji_folder(tmp_path / "Fiji.app")
+    segment(tmp_path / "a.tif", tmp_path / "out", model=PLUGIN / "bundle.zip", engine="fiji",
+            fiji=str(home), prob_thresh=0.8)  # fmt: skip
+    assert tifffile.imread(tmp_path / "out" / "labels.tif").max() == 1
+    assert started
+    assert not any(session.alive for engine in started for session, _ in engine._sessions)
+
+
 def test_kill_9_in_the_midst_gives_the_same_result(engine):
     slices = [seeded(z % 8, mark=254) for z in range(24)]
     whole = dict(engine.predict(slices, range(24)))
@@ -112,9 +187,9 @@ def test_kill_9_in_the_midst_gives_the_same_result(engine):
     for index, result in engine.predict(slices, range(24)):
         results[index] = result
         if index == 3:
-            killed.append(engine._sessions[0].pid)
+            killed.append(engine._sessions[0][0].pid)
             os.kill(killed[0], signal.SIGKILL)
-    assert engine._sessions[0].pid != killed[0]
+    assert engine._sessions[0][0].pid != killed[0]
     for z in range(24):
         assert np.array_equal(results[z].labels, whole[z].labels)
         assert np.array_equal(results[z].prob, whole[z].prob)
@@ -122,7 +197,7 @@ def test_kill_9_in_the_midst_gives_the_same_result(engine):
 
 def test_a_consumer_that_stops_leaves_no_java_behind(engine):
     for _ in engine.predict([seeded(0, mark=253 if z else 0) for z in range(3)], range(3)):
-        pid = engine._sessions[0].pid
+        pid = engine._sessions[0][0].pid
         break
     end = time.monotonic() + 20
     while time.monotonic() < end:
@@ -203,7 +278,8 @@ def test_what_java_said_becomes_one_sentence(lines, sentence):
 def test_the_heap_is_checked(monkeypatch):
     monkeypatch.delenv("PARTICLEBRIDGE_HEAP", raising=False)
     assert heap_option("8g") == "-Xmx8g"
-    assert "50" in heap_option()
+    assert heap_option() == "-XX:MaxRAMPercentage=50"
+    assert heap_option(share=4) == "-XX:MaxRAMPercentage=12.5"
     with pytest.raises(ValueError, match="8g or 900m"):
         heap_option("much")
 
@@ -259,6 +335,6 @@ class TestFijiEngine(EngineContract):
         for index, result in engine.predict(slices, range(60)):
             resumed[index] = result
             if index == 20:
-                os.kill(engine._sessions[0].pid, signal.SIGKILL)
+                os.kill(engine._sessions[0][0].pid, signal.SIGKILL)
         for z in range(60):
             assert np.array_equal(resumed[z].labels, whole[z].labels)

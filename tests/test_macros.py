@@ -1,10 +1,7 @@
 """The ImageJ macros on plain ImageJ's own interpreter; the commands are recording stubs."""
 
-import zipfile
-
 import pytest
 from particlebridge.fiji_macros.compose import COMMANDS, MACROS, compose, macro
-from particlebridge.fiji_macros.dist import write_dist
 from plain_imagej import plain_imagej
 
 # A stub of each command: notes its options, and writes what `writes` names into the folder `out`.
@@ -129,6 +126,14 @@ def test_arguments_that_cannot_be_read(run, argument):
     assert result["calls"] == []
 
 
+def test_a_headless_macro_that_fails_ends_only_a_fiji_that_was_started_for_it(run):
+    # Groovy is asked whether this Java is a launched Fiji; in a program's Java it must not exit.
+    result = run("Segment_View", "image=[it's \\ here.tif] model")
+    assert result["result"] == "[aborted]"
+    assert "fault in the macro" not in result["said"] or "groovy" not in result["said"].lower()
+    assert run("Segment_View", "image=[a.tif]", installed=False)["result"] == "[aborted]"
+
+
 def test_only_the_views_asked_for_are_expected(run, tmp_path):
     writes = ["views/xz/labels.tif", "views/xz/prob.tif", "views/xz/dist.tif"]
     result = run("Segment_Views", f"image=[v.tif] model=[m.zip] out=[{tmp_path}] views=xz", writes)
@@ -160,22 +165,3 @@ def test_a_composed_file_is_complete_and_bears_its_version():
         compose("Segment_Nothing")
     with pytest.raises(ValueError, match="no macro Correct_Labels"):
         macro("Correct_Labels")
-
-
-def test_the_zip_for_people_who_have_only_fiji(tmp_path):
-    bundle = tmp_path / "nmc.zip"
-    bundle.write_bytes(b"model")
-    names = write_dist(tmp_path / "dist" / "pb.zip", bundle)
-    with zipfile.ZipFile(tmp_path / "dist" / "pb.zip") as archive:
-        assert archive.namelist() == names
-        assert archive.read("models/Particlebridge/nmc.zip") == b"model"
-        text = archive.read("scripts/Plugins/Particlebridge/Segment_View.groovy").decode()
-        readme = archive.read("Particlebridge/README.md").decode()
-    assert text == compose("Segment_View")
-    pictures = [name for name in names if name.endswith(".png")]
-    assert len(pictures) >= 3
-    for picture in pictures:
-        assert picture.removeprefix("Particlebridge/") in readme
-    first = (tmp_path / "dist" / "pb.zip").read_bytes()
-    write_dist(tmp_path / "again.zip", bundle)
-    assert (tmp_path / "again.zip").read_bytes() == first

@@ -61,5 +61,12 @@ function refuseUnknown(arguments, known) {
 
 function stop(sentence) {
 	print("[particlebridge] ERROR " + sentence);
+	if (getInfo("java.awt.headless") == "true") {
+		// A macro cannot end Fiji with an exit code, but Fiji's Groovy can; not where a program holds this Java.
+		call("java.lang.System.setProperty", "particlebridge.error", sentence);
+		call("groovy.util.Eval.me", "if (Thread.allStackTraces.values().any { it.any { f -> f.methodName == 'main' && "
+			+ "f.className ==~ /(net[.]imagej|org[.]scijava|sc[.]fiji|fiji|ij)[.].*/ } }) { "
+			+ "System.err.println('[particlebridge] ERROR ' + System.getProperty('particlebridge.error')); System.exit(1) }");
+	}
 	exit(sentence);
 }

@@ -49,6 +49,9 @@ class Bundle {
 		return facts
 	}
 
+	/** What tells this model from another: its digest, else the file's size and date. */
+	String getIdentity() { facts.digest ?: Slices.stampOf([file]) }
+
 	/** The number at a path such as ('thresholds', 'prob'), or null. */
 	Double number(String... path) {
 		def value = facts

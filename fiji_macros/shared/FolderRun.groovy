@@ -21,20 +21,22 @@ class FolderRun {
 		report.keepLog(new File(out, 'segment_folder.log'))
 		report.say("$folder: ${files.size()} images, $starDist.settings, model $starDist.bundle.file.name")
 		def failed = [:]
-		files.eachWithIndex { File file, int i ->
-			report.progress('image', i, files.size())
+		int done = 0
+		for (file in files) {
+			report.progress('image', done + failed.size(), files.size())
 			try {
 				one(file, new File(out, nameFor(file, files)))
+				done++
 			} catch (Exception failure) {
 				failed[file.name] = Report.sentenceOf(failure)
 				report.say("$file.name failed: ${failed[file.name]}")
-				if (failed.size() == files.size()) return
 			}
 		}
 		if (failed) {
-			throw new Problem("${failed.size()} of ${files.size()} images failed, the others are done; the first, " +
-				"${failed.keySet().first()}: ${failed.values().first()}")
+			throw new Problem("${failed.size()} of ${files.size()} images failed, $done are done; the first, " +
+				"${failed.keySet().first()}: ${failed.values().first()} Mend it and run the same command again.")
 		}
+		report.say("$folder: ${files.size()} images are done")
 	}
 
 	/** The stem; the whole name where two images share a stem. */
@@ -44,7 +46,7 @@ class FolderRun {
 	}
 
 	private void one(File file, File target) {
-		def slices = Slices.open(file, starDist.bundle.number('pixel_size') ?: 0)
+		def slices = Slices.open(file, Settings.pixelSize(starDist.bundle, null))
 		def view = new ViewRun(slices, target, starDist, report)
 		if (slices.count > 1) {
 			view.run()
@@ -56,10 +58,10 @@ class FolderRun {
 			return
 		}
 		def grey = slices.slice(0)
-		def particles = starDist.segment(grey, slices.h, slices.w, view.scale, file.name)
+		def particles = starDist.segment(grey, slices.h, slices.w, starDist.scaleOf(slices), file.name)
 		new File(target, 'objects.csv').delete()
-		new ImageResult(particles, grey, slices).save(target, view.calibration())
-		key.setText(view.settingsKey, 'UTF-8')
+		new ImageResult(particles, grey, slices).save(target)
+		WholeFile.write(key) { File beside -> beside.setText(view.settingsKey, 'UTF-8') }
 		report.say("$file.name: ${particles.outlines.size()} particles")
 	}
 }

@@ -3,7 +3,6 @@ import ij.ImagePlus
 import ij.gui.Overlay
 import ij.gui.Roi
 import ij.io.FileSaver
-import ij.measure.Calibration
 import ij.process.ColorProcessor
 import ij.process.FloatProcessor
 import ij.process.ImageProcessor
@@ -24,11 +23,11 @@ class ImageResult {
 	}
 
 	/** objects.csv comes last: where it stands, the rest is whole. */
-	void save(File folder, Calibration calibration) {
+	void save(File folder) {
 		if (!folder.directory && !folder.mkdirs()) throw new Problem("$folder: this folder cannot be made.")
 		['labels': particles.labels, 'prob': particles.probImage(), 'dist': particles.distImage()].each { name, pixels ->
 			def image = new ImagePlus(name, pixels)
-			image.calibration = calibration
+			image.calibration = slices.calibration()
 			WholeFile.write(new File(folder, name + '.tif')) { File beside ->
 				if (!new FileSaver(image).saveAsTiff(beside.path)) throw new Problem("$folder: $name.tif could not be written.")
 			}

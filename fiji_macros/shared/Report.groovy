@@ -77,8 +77,7 @@ class Report {
 	static boolean startedFromCommandLine() {
 		Thread.allStackTraces.values().any { frames ->
 			frames.any { frame ->
-				frame.methodName == 'main' && (frame.className.endsWith('.ClassLauncher') ||
-					frame.className in ['net.imagej.Main', 'sc.fiji.Main', 'fiji.Main', 'ij.ImageJ'])
+				frame.methodName == 'main' && frame.className ==~ /(net[.]imagej|org[.]scijava|sc[.]fiji|fiji|ij)[.].*/
 			}
 		}
 	}

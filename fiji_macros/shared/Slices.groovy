@@ -19,6 +19,8 @@ class Slices {
 	double[] spacing = [1, 1, 1]
 	boolean calibrated
 	String name
+	/** Changes when the files do; empty for an image that is open. */
+	String stamp = ''
 	/** Slice number (from 0) to its pixels, of any type but colour. */
 	Closure<ImageProcessor> processor
 	/** ImageJ keeps signed 16-bit values with an offset. */
@@ -39,12 +41,16 @@ class Slices {
 	static Slices open(File file, double pixelSize) {
 		if (file == null) throw new Problem('No image was given.')
 		if (!file.exists()) throw new Problem("$file: there is no such file or folder.")
-		if (!file.directory) return of(openImage(file), file.name, pixelSize)
+		if (!file.directory) {
+			def one = of(openImage(file), file.name, pixelSize)
+			one.stamp = stampOf([file])
+			return one
+		}
 		def files = imagesIn(file)
 		if (files.empty) throw new Problem("$file: holds no image (${SUFFIXES.join(', ')}).")
 		def first = openImage(files[0])
 		def slices = new Slices(h: first.height, w: first.width, count: files.size(), name: file.name,
-			signed: first.calibration.isSigned16Bit())
+			stamp: stampOf(files), signed: first.calibration.isSigned16Bit())
 		slices.measure(first.calibration, pixelSize)
 		slices.processor = { int i ->
 			def image = openImage(files[i])
@@ -104,7 +110,7 @@ class Slices {
 		def volume = planes
 		boolean xz = view == 'xz'
 		def (step, height, width) = spacing as List
-		return new Slices(name: "$name, view $view", calibrated: calibrated, h: count, w: xz ? w : h,
+		return new Slices(name: "$name, view $view", stamp: stamp, calibrated: calibrated, h: count, w: xz ? w : h,
 			count: xz ? h : w, spacing: (xz ? [height, step, width] : [width, step, height]) as double[],
 			processor: { int i -> resliced(volume, xz, i) }, signed: signed)
 	}
@@ -129,6 +135,20 @@ class Slices {
 		double finest = (count > 1 ? spacing.toList() : spacing.toList().drop(1)).min()
 		return [spacing[1] / finest, spacing[2] / finest]
 	}
+
+	Calibration calibration() {
+		def c = new Calibration()
+		if (calibrated) {
+			c.unit = 'micron'
+			c.pixelDepth = spacing[0]
+			c.pixelHeight = spacing[1]
+			c.pixelWidth = spacing[2]
+		}
+		return c
+	}
+
+	/** Bytes and latest date of files: another volume under the same name is not taken for the old one. */
+	static String stampOf(List<File> files) { "${files.sum { it.length() }}@${files.max { it.lastModified() }.lastModified()}" }
 
 	private void measure(Calibration calibration, double pixelSize) {
 		double unit = micrometres(calibration.unit)

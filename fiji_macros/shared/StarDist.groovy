@@ -18,6 +18,12 @@ class StarDist {
 	final Bundle bundle
 	final Settings settings
 
+	/** With what the user typed; what was left empty comes from the model. */
+	static StarDist of(commands, datasets, File model, String prob, String nms, String percentiles, String diameter) {
+		def bundle = Bundle.open(model)
+		return new StarDist(commands, datasets, bundle, Settings.of(bundle, prob, nms, percentiles, diameter))
+	}
+
 	StarDist(commands, datasets, Bundle bundle, Settings settings) {
 		this.commands = commands
 		this.datasets = datasets
@@ -28,6 +34,9 @@ class StarDist {
 				'tick CSBDeep, StarDist and TensorFlow, Apply, then start Fiji again.')
 		}
 	}
+
+	/** Pixels of the network for one of a slice, down and across. */
+	double[] scaleOf(Slices slices) { slices.squarePixels().collect { it * settings.scale } as double[] }
 
 	/**
 	 * Finds the particles of one image.

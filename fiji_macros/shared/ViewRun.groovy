@@ -1,7 +1,6 @@
 import groovy.json.JsonOutput
 import ij.ImagePlus
 import ij.io.FileSaver
-import ij.measure.Calibration
 
 /** One view: each slice segmented once and kept in .parts, the stacks written when all are there. */
 class ViewRun {
@@ -20,7 +19,7 @@ class ViewRun {
 		this.folder = folder
 		this.starDist = starDist
 		this.report = report
-		this.scale = scale ?: slices.squarePixels().collect { it * starDist.settings.scale } as double[]
+		this.scale = scale ?: starDist.scaleOf(slices)
 	}
 
 	File getParts() { new File(folder, '.parts') }
@@ -76,8 +75,8 @@ class ViewRun {
 
 	/** What a finished slice depends on. */
 	String getSettingsKey() {
-		"$slices.name $slices.count x $slices.h x $slices.w spacing=${slices.spacing as List} " +
-			"scale=${scale as List} model=${starDist.bundle.facts.digest ?: starDist.bundle.file.length()} $starDist.settings"
+		"$slices.name $slices.stamp $slices.count x $slices.h x $slices.w spacing=${slices.spacing as List} " +
+			"scale=${scale as List} model=$starDist.bundle.identity $starDist.settings"
 	}
 
 	boolean isWhole() {
@@ -106,23 +105,12 @@ class ViewRun {
 	private void write(String name) {
 		def stack = new PartStack(slices.w, slices.h, slices.count, name, { int i -> part(i) })
 		def image = new ImagePlus(name, stack)
-		image.calibration = calibration()
+		image.calibration = slices.calibration()
 		WholeFile.write(new File(folder, name + '.tif')) { File beside ->
 			def saver = new FileSaver(image)
 			boolean saved = slices.count > 1 ? saver.saveAsTiffStack(beside.path) : saver.saveAsTiff(beside.path)
 			if (!saved) throw new Problem("$folder: $name.tif could not be written; is the disk full?")
 		}
-	}
-
-	Calibration calibration() {
-		def c = new Calibration()
-		if (slices.calibrated) {
-			c.unit = 'micron'
-			c.pixelDepth = slices.spacing[0]
-			c.pixelHeight = slices.spacing[1]
-			c.pixelWidth = slices.spacing[2]
-		}
-		return c
 	}
 
 	/** 0-3,7 as [0, 1, 2, 3, 7]. */
