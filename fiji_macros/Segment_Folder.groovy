@@ -1,4 +1,4 @@
-#@ File (label="Folder of images", style="directory", persist=false) folder
+#@ File (label="Folder of images", style="directory", persist=false, description="Each image, and each stack, is segmented on its own") folder
 #@ File (label="Model (.zip)", style="open", description="models/Particlebridge/nmc.zip, or what particlebridge export MODEL makes") model
 #@ File (label="Save into folder", style="directory", persist=false, description="Gets one folder per image, and segment_folder.log") out
 #@ String (label="Probability threshold", required=false, persist=false, value="", description="0 to 1; higher: fewer, surer particles") prob

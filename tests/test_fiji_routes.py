@@ -4,16 +4,13 @@ Routes: another macro; `fiji --headless --run`; `fiji --headless -macro`; pyimag
 with StarDist and CSBDeep; everything here is skipped without.
 """
 
-import os
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 from engine_contract import PLUGIN, THRESHOLDS, recorded
-from particlebridge.bridge import FijiEngine, FijiSession, PythonEngine, Settings, find_fiji
-from particlebridge.bridge.fiji_home import Fiji
+from particlebridge.bridge import FijiEngine, FijiSession, PythonEngine, Settings
 from particlebridge.bridge.fiji_install import (
     MACRO_FOLDER,
     SCRIPTS,
@@ -23,45 +20,18 @@ from particlebridge.bridge.fiji_install import (
 )
 from particlebridge.exporter import export, load_model
 from particlebridge.fiji_macros.compose import COMMANDS, MACROS, compose, version
+from real_fiji import launch, phantom, truth
 
 pytestmark = pytest.mark.fiji
 
 ROUTES = ("another macro", "--run", "-macro", "pyimagej")
-LAUNCHERS = ("fiji-linux-x64", "fiji", "ImageJ-linux64", "ImageJ-macosx", "ImageJ-win64.exe")
-SECONDS = 240
 SHIPPED = {"prob": THRESHOLDS["prob_thresh"], "nms": THRESHOLDS["nms_thresh"]}
 
 
 @pytest.fixture(scope="module")
-def home():
-    """The Fiji with the present commands installed; afterwards it is as it was."""
-    if not os.environ.get("FIJI_HOME"):
-        pytest.skip("needs a Fiji with CSBDeep and StarDist: set FIJI_HOME")
-    fiji = find_fiji()
-    assert isinstance(fiji, Fiji)
-    before = installed_version(fiji.home)[0]
-    install_macros(fiji.home)
-    yield fiji.home
-    if not before:
-        uninstall_macros(fiji.home)
-
-
-@pytest.fixture(scope="module")
-def session(home):
-    with FijiSession(home, heap="2g") as running:
+def session(real_fiji):
+    with FijiSession(real_fiji, heap="2g") as running:
         yield running
-
-
-def launch(home: Path, *arguments: str) -> subprocess.CompletedProcess:
-    """Start Fiji by its launcher, without a window."""
-    launcher = next((home / name for name in LAUNCHERS if (home / name).is_file()), None)
-    if launcher is None:
-        pytest.skip(f"{home} holds none of the launchers {', '.join(LAUNCHERS)}")
-    return subprocess.run(
-        [launcher, "--headless", *arguments],
-        capture_output=True, text=True, timeout=SECONDS, check=False,
-        env={name: value for name, value in os.environ.items() if name != "DISPLAY"},
-    )  # fmt: skip
 
 
 def options(settings: dict) -> str:
@@ -73,7 +43,7 @@ def macro_line(command: str, settings: dict) -> str:
 
 
 @pytest.fixture
-def call(home, request, tmp_path):
+def call(real_fiji, request, tmp_path):
     """Run a command by a route; tells the exit code, 0 where there is none."""
 
     def call(route: str, command: str, settings: dict) -> tuple[int, str]:
@@ -84,27 +54,21 @@ def call(home, request, tmp_path):
             return 0, "\n".join(session.log_lines())
         if route == "--run":
             inputs = ",".join(f"{key}='{value}'" for key, value in settings.items())
-            done = launch(home, "--run", str(home / SCRIPTS / f"{command}.groovy"), inputs)
+            done = launch(
+                real_fiji, "--run", str(real_fiji / SCRIPTS / f"{command}.groovy"), inputs
+            )
         elif route == "-macro" and command in MACROS:
-            path = home / MACRO_FOLDER / f"{command}.ijm"
-            done = launch(home, "-macro", str(path), options(settings))
+            path = real_fiji / MACRO_FOLDER / f"{command}.ijm"
+            done = launch(real_fiji, "-macro", str(path), options(settings))
         else:
             text = macro_line(command, settings)
             if route == "-macro":  # no macro of ours: the argument is handed on by one line
                 text = f'run("{command.replace("_", " ")}", getArgument());\n'
             (tmp_path / "caller.ijm").write_text(text)
-            done = launch(home, "-macro", str(tmp_path / "caller.ijm"), options(settings))
+            done = launch(real_fiji, "-macro", str(tmp_path / "caller.ijm"), options(settings))
         return done.returncode, done.stdout + done.stderr
 
     return call
-
-
-def truth() -> np.ndarray:
-    return recorded(PLUGIN / "phantom_slice_plugin_tiles1.npz")["label"]
-
-
-def phantom() -> np.ndarray:
-    return tifffile.imread(PLUGIN / "phantom_slice.tif")
 
 
 def volume_whose(view: str, path: Path) -> Path:
@@ -283,23 +247,23 @@ def test_voxels_that_are_no_cubes_give_the_python_engines_particles(session, nmc
 
 
 @pytest.mark.parametrize("route", ["macro", "text"])
-def test_the_engine_by_macro_and_by_text(home, route, capfd):
+def test_the_engine_by_macro_and_by_text(real_fiji, route, capfd):
     if route == "text":
-        uninstall_macros(home)
+        uninstall_macros(real_fiji)
     try:
         with FijiEngine(PLUGIN / "bundle.zip", Settings(**THRESHOLDS), heap="2g") as engine:
             ((_, result),) = engine.predict([phantom()], [0])
             facts = engine.versions()
     finally:
-        install_macros(home)
-    assert installed_version(home) == (version(), [])
+        install_macros(real_fiji)
+    assert installed_version(real_fiji) == (version(), [])
     assert facts["route"] == route
     assert np.array_equal(result.labels, truth())
     said = capfd.readouterr().err
     assert ("segments by its Particlebridge commands" in said) == (route == "macro")
 
 
-def test_two_fijis_at_a_time(home):
+def test_two_fijis_at_a_time(real_fiji):
     slices = np.stack([np.roll(phantom(), 4 * z, axis=1) for z in range(8)])
     settings = Settings(**THRESHOLDS)
     with FijiEngine(PLUGIN / "bundle.zip", settings, workers=2, heap="1500m") as engine:

@@ -1,0 +1,38 @@
+"""A Fiji that is started as its users start it, and what the plugin was recorded to find."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from engine_contract import PLUGIN, recorded
+
+SECONDS = 300
+_LAUNCHERS = ("fiji-linux-x64", "fiji", "ImageJ-linux64", "ImageJ-macosx", "ImageJ-win64.exe")
+
+
+def launch(
+    home: Path, *arguments: str | Path, display: str | None = None
+) -> subprocess.CompletedProcess:
+    """Start Fiji by its launcher, without a window unless there is a display for it."""
+    launcher = next((home / name for name in _LAUNCHERS if (home / name).is_file()), None)
+    if launcher is None:
+        pytest.skip(f"{home} holds none of the launchers {', '.join(_LAUNCHERS)}")
+    environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
+    if display is not None:
+        environment["DISPLAY"] = display
+    command = [launcher, *([] if display else ["--headless"]), *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=SECONDS, check=False, env=environment
+    )
+
+
+def phantom() -> np.ndarray:
+    return tifffile.imread(PLUGIN / "phantom_slice.tif")
+
+
+def truth() -> np.ndarray:
+    """The labels that the plugin gave for the phantom slice."""
+    return recorded(PLUGIN / "phantom_slice_plugin_tiles1.npz")["label"]
