@@ -129,7 +129,9 @@ def show_pairs(pairs: Iterable[tuple[str, str]]) -> None:
 def show_checks(checks: "Iterable[Check]") -> None:
     """Print what the doctor found on stdout, one line a check."""
     colours = {"ok": "green", "warning": "yellow", "problem": "red"}
-    grid = Table("", "what", "found", "mend", box=None, pad_edge=False)
+    grid = Table(box=None, pad_edge=False)
+    for title in ("", "what", "found", "mend"):
+        grid.add_column(title, overflow="fold")  # a path must stay whole
     for check in checks:
         status = f"[{colours.get(check.status, 'default')}]{check.status}[/]"
         grid.add_row(status, escape(check.name), escape(check.found), escape(check.mend))

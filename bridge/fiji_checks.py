@@ -207,10 +207,13 @@ def check_protobuf(fiji: Fiji) -> Check:
     if not versions:
         return Check("protobuf-java", "warning", "not found", "update Fiji: CSBDeep needs it")
     if version_key(versions[-1]) >= version_key("4"):
+        new = f"protobuf-java-{versions[-1]}.jar"
+        mend = f"put protobuf-java-3.21.12.jar into jars/ in place of {new}"
+        if version_key(versions[0]) < version_key("4"):
+            mend = f"delete {new}"
         return Check(
             "protobuf-java", "problem", f"{', '.join(versions)}: CSBDeep cannot read models",
-            "put protobuf-java-3.21.12.jar into jars/ in its place "
-            "(github.com/stardist/stardist-imagej/issues/23)",
+            f"{mend} (github.com/stardist/stardist-imagej/issues/23)",
         )  # fmt: skip
     if len(versions) > 1:
         return Check(

@@ -10,68 +10,19 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
 from particlebridge.exporter.java import OLDEST, Java, find_java
 
 from .fiji_home import Endpoint, Fiji, find_fiji
+from .fiji_worker import END_OF_LOG
+from .java_log import what_java_said
 
 _START_SECONDS = 300.0
+_LOG_SECONDS = 5.0
 _WORKER = (sys.executable, "-m", "particlebridge.bridge.fiji_worker")
-
-# What Java says, and what it means; the first that is found in the log is told.
-_MEANINGS: tuple[tuple[str, str], ...] = (
-    (r"\[particlebridge\] ERROR (?P<said>.*)", "{said}"),
-    (
-        r"OutOfMemoryError|GC overhead limit",
-        "Java ran out of memory; give it more with $PARTICLEBRIDGE_HEAP, such as 16g",
-    ),
-    (
-        r"There is insufficient memory for the Java Runtime|Could not reserve enough space",
-        "the machine has too little free memory for Java's heap; set $PARTICLEBRIDGE_HEAP lower",
-    ),
-    (
-        r"ClassCastException.*URLClassLoader",
-        "imagej-tensorflow 1.1.8 or older does not run on Java 9 or newer: update Fiji",
-    ),
-    (
-        r"(?P<said>UnsatisfiedLinkError: .*)",
-        "the native TensorFlow library does not load ({said}); choose another version in "
-        "Edit > Options > TensorFlow...",
-    ),
-    (
-        r"A fatal error has been detected by the Java Runtime Environment|SIGSEGV",
-        "Java crashed in native code; choose another TensorFlow in Edit > Options > TensorFlow...",
-    ),
-    (
-        r"NoSuchMethodError.*protobuf|com/google/protobuf|com\.google\.protobuf",
-        "a protobuf-java is in the way of TensorFlow; run `particlebridge fiji doctor`",
-    ),
-    (r"(?P<said>\S*HeadlessException.*)", "a command wanted a window: {said}"),
-    (r"(?P<said>(?:[\w$]+\.)*[\w$]*(?:Exception|Error)\b:? ?.*)", "Java said: {said}"),
-)
-
-
-def what_java_said(lines: Sequence[str]) -> str:
-    """Put the end of a Java log into one sentence.
-
-    Parameters
-    ----------
-    lines
-        The log, oldest line first.
-
-    Returns
-    -------
-    str
-        Empty if nothing in it looks like a fault.
-    """
-    for pattern, meaning in _MEANINGS:
-        for line in lines:
-            if found := re.search(pattern, line):
-                return meaning.format(**found.groupdict()).strip()
-    return ""
 
 
 def java_for(fiji: Fiji | Endpoint) -> Java:
@@ -143,6 +94,7 @@ class FijiSession:
         self._log = log
         self._tail: deque[str] = deque(maxlen=400)
         self._answers: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._log_read = threading.Event()
         self._process: subprocess.Popen[str] | None = None
         self._threads: list[threading.Thread] = []
 
@@ -290,6 +242,7 @@ class FijiSession:
         process = self._process
         if process is None or process.stdin is None:
             raise RuntimeError("Fiji is not running; start the session first")
+        self._log_read.clear()
         with contextlib.suppress(OSError):  # a dead worker is told below
             process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
@@ -303,11 +256,12 @@ class FijiSession:
                 + (f"; {said}" if said else "")
             ) from None
         if answer is None:
-            self.kill()
+            self.kill()  # which reads the log to its end
             said = what_java_said(self.log_lines()) or "Java said nothing"
             if request["do"] == "start":
                 raise RuntimeError(f"Fiji does not start: {said}")
             raise RuntimeError(f"Fiji ended by itself during {what}: {said}")
+        self._log_read.wait(_LOG_SECONDS)
         if "error" in answer:
             said = what_java_said([*self.log_lines(), answer["error"]]) or answer["error"]
             if request["do"] == "start":
@@ -328,6 +282,9 @@ class FijiSession:
     def _read_log(self, process: "subprocess.Popen[str]") -> None:
         assert process.stderr is not None
         for line in process.stderr:
+            if line.startswith(END_OF_LOG):
+                self._log_read.set()
+                continue
             self._tail.append(line.rstrip("\n"))
             if self._log is not None:
                 self._log(line.rstrip("\n"))

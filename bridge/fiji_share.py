@@ -9,7 +9,8 @@ from pathlib import Path
 from particlebridge.analysis import Prediction
 
 from .fiji_parts import read_part
-from .fiji_session import FijiSession, what_java_said
+from .fiji_session import FijiSession
+from .java_log import what_java_said
 
 _SLICE_SECONDS = 900.0
 _DEATHS_IN_A_ROW = 3
@@ -149,9 +150,9 @@ class Share:
                 part.unlink()
                 found = True
             elif failed is not None:
-                # Fiji stops early where the model is at fault; the last reason holds for the rest.
-                reason = failed.get(position) or next(reversed(failed.values()))
-                self._give(position, reason)
+                # Fiji stops early where the first slices all fail: the model is at fault.
+                last = next(reversed(failed.values()))
+                self._give(position, failed.get(position) or f"not tried after this: {last}")
                 found = True
         return found
 

@@ -12,6 +12,9 @@ import sys
 import threading
 from typing import Any, TextIO
 
+END_OF_LOG = "[particlebridge] end of the log of this request"
+"""The last line on stderr before an answer: the two come by different pipes."""
+
 
 def main() -> None:
     """Serve requests until stdin ends."""
@@ -33,6 +36,7 @@ def main() -> None:
                 fiji.py.run_script("Groovy", request["text"], request["arguments"])
         except BaseException as error:  # Java's Throwables are no Exceptions in Python's sense
             answer = {"error": _sentence(error)}
+        print(END_OF_LOG, file=sys.stderr, flush=True)
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

@@ -13,6 +13,7 @@ import sys
 import threading
 from pathlib import Path
 
+from particlebridge.bridge.fiji_worker import END_OF_LOG
 from plain_imagej import Interpreter, start_java
 
 HERE = Path(__file__).parent
@@ -99,6 +100,7 @@ def main() -> None:
                 interpreter.run(call)
             except Exception as error:  # SciJava logs what a script throws, and answers as if well
                 print(error, file=sys.stderr, flush=True)
+        print(END_OF_LOG, file=sys.stderr, flush=True)
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

@@ -16,7 +16,8 @@ from particlebridge.bridge import fiji_engine, fiji_session, install_macros, seg
 from particlebridge.bridge.engine import Engine, Failure, Settings
 from particlebridge.bridge.fiji_engine import FijiEngine
 from particlebridge.bridge.fiji_parts import read_part
-from particlebridge.bridge.fiji_session import FijiSession, heap_option, java_for, what_java_said
+from particlebridge.bridge.fiji_session import FijiSession, heap_option, java_for
+from particlebridge.bridge.java_log import what_java_said
 
 WORKER = Path(__file__).parent / "stub_fiji_worker.py"
 
@@ -93,6 +94,13 @@ def test_a_slice_at_which_stardist_fails_is_named(engine):
     assert "NullPointerException" in results[1].reason
     for z in (0, 2, 3):
         assert_particle(results[z], z)
+
+
+def test_where_the_first_slices_all_fail_the_rest_is_not_tried(engine):
+    results = dict(engine.predict([seeded(z, mark=252) for z in range(6)], range(6)))
+    assert all(isinstance(result, Failure) for result in results.values())
+    assert "NullPointerException" in results[0].reason
+    assert ["not tried" in results[z].reason for z in range(6)] == [False] * 3 + [True] * 3
 
 
 def test_a_bad_slice_never_reaches_fiji(engine):
