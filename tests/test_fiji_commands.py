@@ -355,7 +355,9 @@ def runnable(command):
 @pytest.fixture
 def run(java, tmp_path):
     def run(command, settings=None, /, java=java, **variables):
-        variables.setdefault("model", make_bundle(tmp_path / "m.zip", '{"diameter": 10}'))
+        if not (tmp_path / "m.zip").exists():
+            make_bundle(tmp_path / "m.zip", '{"diameter": 10}')
+        variables.setdefault("model", tmp_path / "m.zip")
         given = {k: None if v is None else str(v) for k, v in variables.items()}
         variables = {name: given.get(name) for name in FIELDS}
         return java.run(runnable(command), (AXES, STUB), settings=settings or {}, **variables)

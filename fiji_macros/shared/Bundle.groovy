@@ -1,4 +1,5 @@
 import groovy.json.JsonSlurper
+import java.security.MessageDigest
 import java.util.zip.ZipException
 import java.util.zip.ZipFile
 
@@ -49,8 +50,10 @@ class Bundle {
 		return facts
 	}
 
-	/** What tells this model from another: its digest, else the file's size and date. */
-	String getIdentity() { facts.digest ?: Slices.stampOf([file]) }
+	/** What tells this model from another: the digest that it records, else its file's. */
+	String getIdentity() {
+		facts.digest ?: MessageDigest.getInstance('SHA-256').digest(file.bytes).encodeHex().toString()
+	}
 
 	/** The number at a path such as ('thresholds', 'prob'), or null. */
 	Double number(String... path) {
