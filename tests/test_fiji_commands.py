@@ -404,7 +404,7 @@ def test_an_older_groovy_gives_the_same_files(run, tmp_path, groovy):
     volume(images / "v.tif", spacing=(0.2, 0.1, 0.1))
     for name, java in [("new", plain_imagej()), ("old", plain_imagej(groovy))]:
         out = tmp_path / name
-        given = {"diameter": "12", "percentiles": "1,99"}
+        given = {"percentiles": "1,99", "prob": "0.6"}
         done = [
             run("Segment_Folder", java=java, folder=images, out=out / "folder", **given),
             run("Segment_Views", java=java, image=images / "v.tif", out=out, **given),
