@@ -146,6 +146,4 @@ def engine_ends() -> Iterator[None]:
 
 def _end_engine() -> None:
     while _held:
-        close = getattr(_held.pop()[1], "close", None)
-        if close is not None:
-            close()
+        _held.pop()[1].close()
