@@ -59,9 +59,9 @@ class ImageResult {
 	}
 
 	ColorProcessor drawn() {
-		def sorted = (float[]) grey.clone()
+		def sorted = Arrays.copyOf(grey, grey.length)
 		Arrays.sort(sorted)
-		def image = new FloatProcessor(particles.w, particles.h, (float[]) grey.clone())
+		def image = new FloatProcessor(particles.w, particles.h, Arrays.copyOf(grey, grey.length))
 		image.setMinAndMax(sorted[(int) (0.005 * (sorted.length - 1))], sorted[(int) (0.998 * (sorted.length - 1))])
 		def picture = image.convertToByteProcessor().convertToColorProcessor()
 		particles.outlines.eachWithIndex { Roi outline, int i ->
