@@ -14,7 +14,8 @@ LEAST_PIXELS = 256 * 256
 """Smaller pieces of a slice would be all margin."""
 
 FUSE = 60
-"""Bytes for each voxel that is fused at once, three views and grey values included."""
+"""Bytes for each voxel that is fused at once: 26 of labels, probabilities and grey values, 26 that
+arrays were measured to take beside them (tracemalloc, 1 and 2 million voxels), the rest in hand."""
 
 MEASURE = 12
 """Bytes for each voxel of the slices measured at once, beside grey values."""
