@@ -15,7 +15,7 @@ LEAST_PIXELS = 256 * 256
 
 FUSE = 60
 """Bytes for each voxel that is fused at once: 26 of labels, probabilities and grey values, 26 that
-arrays were measured to take beside them (tracemalloc, 1 and 2 million voxels), the rest in hand."""
+arrays were measured to take beside them (tracemalloc, 1 to 8 million voxels), the rest in hand."""
 
 MEASURE = 12
 """Bytes for each voxel of the slices measured at once, beside grey values."""
