@@ -17,15 +17,14 @@ from particlebridge.analysis import electrode
 from particlebridge.bridge.writing import write_stack
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs forks and /proc")
-MODEL = Path(__file__).parent / "data" / "plugin" / "bundle.zip"
-SETTINGS = {"model": str(MODEL), "prob_thresh": 0.4}
+SETTINGS = {"model": "nmc", "diameter": 22.0}
 KILLS = int(os.environ.get("PARTICLEBRIDGE_KILLS", "0"))
 LOG = os.environ.get("PARTICLEBRIDGE_KILLS_LOG", os.devnull)
 
 
 @pytest.fixture(scope="module")
 def volume(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = electrode((14, 48, 56), seed=3, radius=(6.0, 12.0))
+    made = electrode((24, 64, 72), seed=3, radius=(6.0, 12.0))
     path = tmp_path_factory.mktemp("volumes") / "small.tif"
     write_stack(path, made.volume, made.volume.shape, np.uint16, made.spacing)
     return path
@@ -38,7 +37,7 @@ def undisturbed(
     out = tmp_path_factory.mktemp("runs") / "run"
     finished, cpu = attempt(volume, out, **SETTINGS)
     assert finished
-    assert len(pd.read_csv(out / "features.csv")) >= 1
+    assert len(pd.read_csv(out / "features.csv")) >= 15
     return contents(out), cpu
 
 
