@@ -119,6 +119,9 @@ def _check(archive: zipfile.ZipFile, zip_path: Path, max_files: int) -> None:
         seen.add(key)
     unpacked = sum(info.file_size for info in infos)
     packed = max(zip_path.stat().st_size, 1)
+    # zipfile would seek there and tell of an invalid argument.
+    if any(not 0 <= info.header_offset < packed for info in infos):
+        raise ValueError(f"{zip_path} is not a whole zip file; copy or download it again")
     if unpacked > MAX_BYTES or (unpacked > _BOMB_BYTES and unpacked > _BOMB_RATIO * packed):
         raise ValueError(
             f"{zip_path} is hostile: {packed:,} bytes would unpack to {unpacked:,}, "

@@ -3,12 +3,12 @@
 #@ File (label="Labels (to load)", style="open", required=false, value="", persist=false, description="Its labels.tif; not needed to save") labels
 #@ File (label="Regions, RoiSet.zip (empty: the ROI Manager's)", style="open", required=false, value="", persist=false, description="What to save; without a window it must be given") rois
 #@ File (label="Save into folder", style="directory", required=false, value="", persist=false, description="Gets labels.tif, rois.zip, and images/ and labels/ to train on") out
-#@ String (visibility="INVISIBLE", required=false, persist=false) notAsked
+#@ java.util.BitSet (required=false, persist=false) notAsked
 #@ UIService ui
 // shared: Problem Report FieldOfView Slices Outlines WholeFile RoiZip LabelRois Corrections
 
 // Were a File the only input left out, SciJava would choose it by itself: without a window it cancels and is
-// silent. notAsked is never given, so a File is never the only one.
+// silent. notAsked has a type that no dialog knows and is never given, so a File is never the only one.
 def report = new Report('Correct Labels', ui)
 report.guard {
 	// An empty field of a recorded macro is a file without a name.

@@ -5,14 +5,14 @@
 #@ String (label="Overlap threshold", required=false, persist=false, value="", description="0 to 1; how much of a particle another one may cover") nms
 #@ String (label="Percentiles", required=false, persist=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
 #@ String (label="Particle diameter (pixels)", required=false, persist=false, value="", description="How wide particles are in this image; the image is rescaled to the size the model was trained at") diameter
-#@ String (visibility="INVISIBLE", required=false, persist=false) notAsked
+#@ java.util.BitSet (required=false, persist=false) notAsked
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
 // shared: Problem Report Bundle Settings Resampling FieldOfView Outlines Slices StarDist Particles WholeFile RoiZip ImageResult
 
 // Were a File the only input left out, SciJava would choose it by itself: without a window it cancels and is
-// silent. notAsked is never given, so a File is never the only one.
+// silent. notAsked has a type that no dialog knows and is never given, so a File is never the only one.
 def report = new Report('Segment Image', ui)
 report.guard {
 	// An empty field of a recorded macro is a file without a name.

@@ -74,8 +74,8 @@ def test_scijava_reads_every_parameter(java, command):
         header=known,
     )
     assert len(inputs) == len(known)
-    for name, kind, label, _, visibility, persisted, description in inputs:
-        assert kind in ("String", "File", "CommandService")
+    for name, kind, label, required, visibility, persisted, description in inputs:
+        assert kind in ("String", "File", "CommandService", "BitSet")
         if kind in ("String", "File") and visibility == "NORMAL":
             assert label
             # Nothing that a macro leaves out may silently come from what was chosen last.
@@ -83,6 +83,7 @@ def test_scijava_reads_every_parameter(java, command):
             assert description
         # What is not recorded is asked for in a dialog when the recorded macro runs.
         assert kind == "CommandService" or visibility == "NORMAL"
+        assert kind != "BitSet" or (name == "notAsked" and not required)
 
 
 # --- pure functions, against Python's

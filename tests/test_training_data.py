@@ -36,7 +36,7 @@ def example(labels: np.ndarray, name: str = "a.tif") -> Example:
         (np.ones((4, 5)), np.ones((5, 4), int), "same height and width"),
         (np.ones((4, 5)), np.full((4, 5), 0.5), "whole numbers"),
         (np.ones(4), np.ones(4, int), "1 axes"),
-        (np.ones((4, 5)), np.zeros((4, 5), int), "nothing to train on"),
+        (np.ones((4, 5)), np.zeros((4, 5), int), "no object is annotated"),
         (row_of_disks(5), (row_of_disks(5) > 0) * 255, "a mask of 5 pieces"),
     ],
 )
