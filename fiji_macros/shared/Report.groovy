@@ -57,7 +57,8 @@ class Report {
 			if (startedFromCommandLine()) System.exit(1)
 		} else {
 			if (!(failure instanceof Problem)) IJ.handleException(failure)
-			IJ.error("Particlebridge: $command", wrapped(sentence, 90))
+			// Not IJ.error: that stops the macro before it shows anything, and fails where the macro is another thread's.
+			IJ.showMessage("Particlebridge: $command", wrapped(sentence, 90))
 		}
 		// A macro that called this command must not go on as if it had worked.
 		if (Interpreter.getInstance() != null) Interpreter.getInstance().abortMacro()
