@@ -34,13 +34,15 @@ class Bad:
     """What is bad, how to make it, and the command that meets it.
 
     `make` writes the file and may return a function that clears up. In `command`, {file} is its
-    path, {folder} its folder, {out} a fresh folder beside it.
+    path, {folder} its folder, {out} a fresh folder beside it. `named` is the file that the sentence
+    shall name where it is another one.
     """
 
     what: str
     file: str
     make: Callable[[Path], Any]
     command: tuple[str, ...] = _RUN
+    named: str | None = None
 
 
 def said(bad: Bad, folder: Path) -> tuple[int, str]:
@@ -292,7 +294,8 @@ CASES = (
     Bad("VIA: coordinates that are no numbers", "via.json",
         _annotated(_via({"name": "circle", "cx": "x", "cy": 1, "r": 2})), _TRAIN),
     Bad("VIA: coordinates of 1e308", "via.json",
-        _annotated(_via({"name": "circle", "cx": 1e308, "cy": 1, "r": 1e308})), _TRAIN),
+        _annotated(_via({"name": "circle", "cx": 1e308, "cy": 1, "r": 1e308})), _TRAIN,
+        named="a.tif"),
     Bad("VIA: another image's annotations", "via.json",
         _annotated('{"b.tif1": {"filename": "b.tif", "size": 1, "regions": []}}'), _TRAIN),
     Bad("label image of fractions", "labels.tif",
