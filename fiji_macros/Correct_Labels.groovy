@@ -1,27 +1,24 @@
-#@ String (label="What", choices={"Load labels as regions", "Save regions as labels"}, style="radioButtonVertical", description="First load, then correct in the ROI Manager, then save") what
-#@ File (label="Image or stack", style="open", persist=false, description="The grey image that was segmented") image
-#@ File (label="Labels (to load)", style="open", required=false, value="", persist=false, description="Its labels.tif; not needed to save") labels
+#@ String (label="What", choices={"Load labels as regions", "Save regions as labels"}, style="radioButtonVertical", required=false, description="First load, then correct in the ROI Manager, then save") what
+#@ File (label="Image or stack", style="open", required=false, persist=false, description="The grey image that was segmented") image
+#@ File (label="Labels (to load)", style="open", required=false, value="", persist=false, description="Its labels.tif; not needed to save. Its regions take the place of what is in the ROI Manager") labels
 #@ File (label="Regions, RoiSet.zip (empty: the ROI Manager's)", style="open", required=false, value="", persist=false, description="What to save; without a window it must be given") rois
 #@ File (label="Save into folder", style="directory", required=false, value="", persist=false, description="Gets labels.tif, rois.zip, and images/ and labels/ to train on") out
-#@ java.util.BitSet (required=false, persist=false) notAsked
 #@ UIService ui
-// shared: Problem Report FieldOfView Slices Outlines WholeFile RoiZip LabelRois Corrections
+// shared: Problem Report Inputs FieldOfView Slices Outlines WholeFile RoiZip LabelRois Corrections
 
-// Were a File the only input left out, SciJava would choose it by itself: without a window it cancels and is
-// silent. notAsked has a type that no dialog knows and is never given, so a File is never the only one.
+final LOAD = 'Load labels as regions'
+final SAVE = 'Save regions as labels'
 def report = new Report('Correct Labels', ui)
 report.guard {
-	// An empty field of a recorded macro is a file without a name.
-	labels = WholeFile.orNull(labels)
-	rois = WholeFile.orNull(rois)
-	out = WholeFile.orNull(out)
+	def inputs = new Inputs(binding)
+	def what = inputs.choice('what', [LOAD, SAVE])
+	def image = inputs.file('image', 'image or stack')
+	def labels = what == LOAD ? inputs.file('labels', 'label image') : null
+	def rois = inputs.fileOrNull('rois')
+	// In a window what is loaded lies in the ROI Manager.
+	def out = what == LOAD && !report.headless ? inputs.fileOrNull('out') : inputs.file('out', 'folder to save into')
 	def corrections = new Corrections(Slices.openImage(image), image.name, report)
-	if (what.startsWith('Load')) {
-		if (labels == null) throw new Problem('Choose the labels to load.')
-		corrections.load(Slices.openImage(labels), labels.name, out)
-	} else {
-		if (out == null) throw new Problem('Choose the folder to save into.')
-		corrections.save(rois == null ? corrections.managed() : RoiZip.read(rois), out)
-	}
+	if (what == LOAD) corrections.load(Slices.openImage(labels), labels.name, out)
+	else corrections.save(rois == null ? corrections.managed() : RoiZip.read(rois), out)
 }
 return null

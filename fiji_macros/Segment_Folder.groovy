@@ -1,6 +1,6 @@
-#@ File (label="Folder of images", style="directory", persist=false, description="Each image, and each stack, is segmented on its own") folder
-#@ File (label="Model (.zip)", style="open", description="models/Particlebridge/nmc.zip, or what particlebridge export MODEL makes") model
-#@ File (label="Save into folder", style="directory", persist=false, description="Gets one folder per image, and segment_folder.log") out
+#@ File (label="Folder of images", style="directory", required=false, persist=false, description="Each image, and each stack, is segmented on its own") folder
+#@ File (label="Model (.zip)", style="open", required=false, description="models/Particlebridge/nmc.zip, or what particlebridge export MODEL makes") model
+#@ File (label="Save into folder", style="directory", required=false, persist=false, description="Gets one folder per image, and segment_folder.log") out
 #@ String (label="Probability threshold", required=false, persist=false, value="", description="0 to 1; higher: fewer, surer particles") prob
 #@ String (label="Overlap threshold", required=false, persist=false, value="", description="0 to 1; how much of a particle another one may cover") nms
 #@ String (label="Percentiles", required=false, persist=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
@@ -8,10 +8,14 @@
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
-// shared: Problem Report Bundle Settings Resampling FieldOfView Outlines Slices StarDist Particles ViewRun PartStack WholeFile RoiZip ImageResult FolderRun
+// shared: Problem Report Inputs Bundle Settings Resampling FieldOfView Outlines Slices StarDist Particles ViewRun PartStack WholeFile RoiZip ImageResult FolderRun
 
 def report = new Report('Segment Folder', ui)
 report.guard {
+	def inputs = new Inputs(binding)
+	def folder = inputs.file('folder', 'folder of images')
+	def model = inputs.file('model', 'model (.zip)')
+	def out = inputs.file('out', 'folder to save into')
 	def starDist = StarDist.of(commands, datasets, model, prob, nms, percentiles, diameter)
 	new FolderRun(folder, out, starDist, report).run()
 }

@@ -1,31 +1,28 @@
-#@ File (label="Image (empty: the active one)", style="open", required=false, value="", persist=false, description="A file; if empty, the image in front") image
-#@ File (label="Model (.zip)", style="open", description="models/Particlebridge/nmc.zip, or what particlebridge export MODEL makes") model
+#@ File (label="Image (empty: the active one)", style="open", required=false, value="", persist=false, description="A file; if empty, the image in front. Its particles take the place of what is in the ROI Manager") image
+#@ File (label="Model (.zip)", style="open", required=false, description="models/Particlebridge/nmc.zip, or what particlebridge export MODEL makes") model
 #@ File (label="Save into folder (empty: do not save)", style="directory", required=false, value="", persist=false, description="Gets labels.tif, prob.tif, dist.tif, rois.zip, overlay.png, objects.csv") out
 #@ String (label="Probability threshold", required=false, persist=false, value="", description="0 to 1; higher: fewer, surer particles") prob
 #@ String (label="Overlap threshold", required=false, persist=false, value="", description="0 to 1; how much of a particle another one may cover") nms
 #@ String (label="Percentiles", required=false, persist=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
 #@ String (label="Particle diameter (pixels)", required=false, persist=false, value="", description="How wide particles are in this image; the image is rescaled to the size the model was trained at") diameter
-#@ java.util.BitSet (required=false, persist=false) notAsked
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
-// shared: Problem Report Bundle Settings Resampling FieldOfView Outlines Slices StarDist Particles WholeFile RoiZip ImageResult
+// shared: Problem Report Inputs Bundle Settings Resampling FieldOfView Outlines Slices StarDist Particles WholeFile RoiZip ImageResult
 
-// Were a File the only input left out, SciJava would choose it by itself: without a window it cancels and is
-// silent. notAsked has a type that no dialog knows and is never given, so a File is never the only one.
 def report = new Report('Segment Image', ui)
 report.guard {
-	// An empty field of a recorded macro is a file without a name.
-	image = WholeFile.orNull(image)
-	out = WholeFile.orNull(out)
-	def starDist = StarDist.of(commands, datasets, model, prob, nms, percentiles, diameter)
+	def inputs = new Inputs(binding)
+	def image = inputs.fileOrNull('image')
 	def shown = image == null ? ij.WindowManager.currentImage : null
-	if (image == null && shown == null) throw new Problem('No image is open: open one, or choose a file.')
+	if (image == null && shown == null) throw new Problem('No image is open: open one, or name a file (image=...).')
+	def model = inputs.file('model', 'model (.zip)')
+	def out = report.headless ? inputs.file('out', 'folder to save into') : inputs.fileOrNull('out')
+	def starDist = StarDist.of(commands, datasets, model, prob, nms, percentiles, diameter)
 	def slices = shown == null ? Slices.open(image, 0) : Slices.of(shown, shown.title, 0)
 	if (slices.count != 1) {
 		throw new Problem("$slices.name: has $slices.count slices; use Segment View for a stack, Segment Views for a volume.")
 	}
-	if (image == null && out == null && report.headless) throw new Problem('No folder to save into was given (out).')
 	def grey = slices.slice(0)
 	def particles = starDist.segment(grey, slices.h, slices.w, starDist.scaleOf(slices), slices.name)
 	def result = new ImageResult(particles, grey, slices)

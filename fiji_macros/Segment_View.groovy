@@ -1,6 +1,6 @@
-#@ File (label="Stack, or folder of slices", style="open", persist=false, description="A TIFF stack, or a folder: type or drop its path") image
-#@ File (label="Model (.zip)", style="open", description="models/Particlebridge/nmc.zip, or what particlebridge export MODEL makes") model
-#@ File (label="Save into folder", style="directory", persist=false, description="Gets labels.tif, prob.tif and dist.tif") out
+#@ File (label="Stack, or folder of slices", style="open", required=false, persist=false, description="A TIFF stack, or a folder: type or drop its path") image
+#@ File (label="Model (.zip)", style="open", required=false, description="models/Particlebridge/nmc.zip, or what particlebridge export MODEL makes") model
+#@ File (label="Save into folder", style="directory", required=false, persist=false, description="Gets labels.tif, prob.tif and dist.tif") out
 #@ String (label="Probability threshold", required=false, persist=false, value="", description="0 to 1; higher: fewer, surer particles") prob
 #@ String (label="Overlap threshold", required=false, persist=false, value="", description="0 to 1; how much of a particle another one may cover") nms
 #@ String (label="Percentiles", required=false, persist=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
@@ -11,10 +11,14 @@
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
-// shared: Problem Report Bundle Settings Resampling FieldOfView Outlines Slices StarDist Particles ViewRun PartStack WholeFile
+// shared: Problem Report Inputs Bundle Settings Resampling FieldOfView Outlines Slices StarDist Particles ViewRun PartStack WholeFile
 
 def report = new Report('Segment View', ui)
 report.guard {
+	def inputs = new Inputs(binding)
+	def image = inputs.file('image', 'stack, or folder of slices,')
+	def model = inputs.file('model', 'model (.zip)')
+	def out = inputs.file('out', 'folder to save into')
 	def starDist = StarDist.of(commands, datasets, model, prob, nms, percentiles, diameter)
 	// A program that calls this command names the slices it wants, such as 0-3,7, and reads .parts itself;
 	// it may give the scale of rows and columns, such as 0.5,0.5.

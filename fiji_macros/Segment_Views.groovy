@@ -1,31 +1,31 @@
-#@ File (label="Volume, or folder of slices", style="open", persist=false, description="A TIFF stack of xy slices, or a folder: type or drop its path") image
-#@ File (label="Model (.zip)", style="open", description="models/Particlebridge/nmc.zip, or what particlebridge export MODEL makes") model
+#@ File (label="Volume, or folder of slices", style="open", required=false, persist=false, description="A TIFF stack of xy slices, or a folder: type or drop its path") image
+#@ File (label="Model (.zip)", style="open", required=false, description="models/Particlebridge/nmc.zip, or what particlebridge export MODEL makes") model
 #@ File (label="Model for xz and yz (empty: the same)", style="open", required=false, value="", persist=false, description="Another bundle for the side views, if their slices look different") sideModel
-#@ File (label="Save into folder", style="directory", persist=false, description="Gets views/xy, views/xz and views/yz; go on with: particlebridge fuse FOLDER") out
+#@ File (label="Save into folder", style="directory", required=false, persist=false, description="Gets views/xy, views/xz and views/yz; go on with: particlebridge fuse FOLDER") out
 #@ String (label="Views", required=false, persist=false, value="xy,xz,yz", description="Out of xy, xz and yz") views
 #@ String (label="Probability threshold", required=false, persist=false, value="", description="0 to 1; higher: fewer, surer particles") prob
 #@ String (label="Overlap threshold", required=false, persist=false, value="", description="0 to 1; how much of a particle another one may cover") nms
 #@ String (label="Percentiles", required=false, persist=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
 #@ String (label="Particle diameter (pixels)", required=false, persist=false, value="", description="How wide particles are in this volume; slices are rescaled to the size the model was trained at") diameter
 #@ String (label="Voxel size (um)", required=false, persist=false, value="", description="If the volume does not say; one number for all directions") pixel
-#@ java.util.BitSet (required=false, persist=false) notAsked
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
-// shared: Problem Report Bundle Settings Resampling FieldOfView Outlines Slices StarDist Particles ViewRun PartStack WholeFile
+// shared: Problem Report Inputs Bundle Settings Resampling FieldOfView Outlines Slices StarDist Particles ViewRun PartStack WholeFile
 
-// Were a File the only input left out, SciJava would choose it by itself: without a window it cancels and is
-// silent. notAsked has a type that no dialog knows and is never given, so a File is never the only one.
 def report = new Report('Segment Views', ui)
 report.guard {
-	// An empty field of a recorded macro is a file without a name.
-	sideModel = WholeFile.orNull(sideModel)
+	def inputs = new Inputs(binding)
+	def image = inputs.file('image', 'volume, or folder of slices,')
+	def model = inputs.file('model', 'model (.zip)')
+	def sideModel = inputs.fileOrNull('sideModel') ?: model
+	def out = inputs.file('out', 'folder to save into')
 	def names = (views?.trim() ?: 'xy,xz,yz').split(/[,;\s]+/).findAll { it }
 	def unknown = names.find { !(it in ['xy', 'xz', 'yz']) }
 	if (unknown) throw new Problem("There is no view $unknown; the views are xy, xz and yz.")
 	def volume = null
 	for (name in names) {
-		def ownModel = name == 'xy' || sideModel == null ? model : sideModel
+		def ownModel = name == 'xy' ? model : sideModel
 		def starDist = StarDist.of(commands, datasets, ownModel, prob, nms, percentiles, diameter)
 		if (volume == null) {
 			volume = Slices.open(image, Settings.pixelSize(starDist.bundle, pixel))

@@ -16,6 +16,7 @@ MACROS = ("Segment_Image", "Segment_View", "Segment_Views")
 _FOLDER = Path(__file__).resolve().parent
 _SHARED = re.compile(r"^// shared: (.+)$", re.MULTILINE)
 _IMPORT = re.compile(r"^import .+\n", re.MULTILINE)
+_PARAMETER = re.compile(r"^#@ .+\n", re.MULTILINE)
 
 
 def compose(command: str) -> str:
@@ -47,10 +48,10 @@ def compose(command: str) -> str:
         (_FOLDER / "shared" / f"{name}.groovy").read_text(encoding="utf-8")
         for name in _named(own, command)
     ]
-    parameters = [line for line in own.splitlines() if line.startswith("#@")]
+    parameters = [line.strip() for text in (own, *shared) for line in _PARAMETER.findall(text)]
     body = [line for line in own.splitlines() if not line.startswith(("#@", "// shared:"))]
     imports = sorted({line for text in shared for line in _IMPORT.findall(text)})
-    classes = [_IMPORT.sub("", text).strip() for text in shared]
+    classes = [_PARAMETER.sub("", _IMPORT.sub("", text)).strip() for text in shared]
     return (
         "\n".join(parameters)
         + f"\n// Particlebridge {version()}: {command.replace('_', ' ')}\n"

@@ -75,7 +75,7 @@ def plain_imagej(groovy: str = NEWEST) -> PlainImageJ:
     return java
 
 
-def start_java(groovy: str = NEWEST) -> Any:
+def start_java(groovy: str, preferences: str) -> Any:
     """Start the JVM with the artifacts; returns scyjava's jimport."""
     import jpype
     import scyjava
@@ -85,6 +85,8 @@ def start_java(groovy: str = NEWEST) -> Any:
     scyjava.config.set_java_constraints(fetch="never")
     jpype.addClassPath(_jars(groovy) / "*")
     scyjava.config.add_option("-Djava.awt.headless=true")
+    # What SciJava remembers of its dialogs does not go into the user's own preferences.
+    scyjava.config.add_option(f"-Djava.util.prefs.userRoot={preferences}")
     # Many short scripts: the quick compiler alone starts sooner.
     for option in ("-Xmx1g", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"):
         scyjava.config.add_option(option)
@@ -100,7 +102,8 @@ def _jars(groovy: str) -> Path:
     import jgo
 
     group = "org.apache.groovy" if groovy.startswith("4") else "org.codehaus.groovy"
-    artifacts = [*_ARTIFACTS, f"{group}:groovy:{groovy}", f"{group}:groovy-json:{groovy}"]
+    parts = ("groovy", "groovy-json", "groovy-jsr223")
+    artifacts = [*_ARTIFACTS, *(f"{group}:{part}:{groovy}" for part in parts)]
     name = hashlib.sha256("+".join(artifacts).encode()).hexdigest()[:12]
     folder = Path(tempfile.gettempdir()) / f"particlebridge-tests-jars-{name}"
     with FileLock(folder.with_suffix(".lock")):
@@ -117,13 +120,14 @@ def _jars(groovy: str) -> Path:
 
 
 def _serve() -> None:
-    interpreter = Interpreter(start_java(sys.argv[1]))
-    for line in sys.stdin:
-        try:
-            answer = {"value": interpreter.run(json.loads(line))}
-        except Exception as error:  # Java's exceptions too: the test shall see them
-            answer = {"error": str(error)}
-        print(_ANSWER + json.dumps(answer), flush=True)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as preferences:
+        interpreter = Interpreter(start_java(sys.argv[1], preferences))
+        for line in sys.stdin:
+            try:
+                answer = {"value": interpreter.run(json.loads(line))}
+            except Exception as error:  # Java's exceptions too: the test shall see them
+                answer = {"error": str(error)}
+            print(_ANSWER + json.dumps(answer), flush=True)
 
 
 class Interpreter:

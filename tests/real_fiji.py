@@ -12,6 +12,15 @@ from engine_contract import PLUGIN, recorded
 SECONDS = 300
 _LAUNCHERS = ("fiji-linux-x64", "fiji", "ImageJ-linux64", "ImageJ-macosx", "ImageJ-win64.exe")
 
+NEEDED = {
+    "Segment_Image": ("image", "model", "out"),
+    "Segment_View": ("image", "model", "out"),
+    "Segment_Views": ("image", "model", "out"),
+    "Segment_Folder": ("folder", "model", "out"),
+    "Correct_Labels": ("what", "image", "labels", "out"),
+}
+"""What each command cannot do without, when no image is open and there is no window."""
+
 
 def launch(
     home: Path, *arguments: str | Path, display: str | None = None
@@ -36,3 +45,10 @@ def phantom() -> np.ndarray:
 def truth() -> np.ndarray:
     """The labels that the plugin gave for the phantom slice."""
     return recorded(PLUGIN / "phantom_slice_plugin_tiles1.npz")["label"]
+
+
+def left_out(command: str, name: str) -> str:
+    """The sentence of a command that was not given an input."""
+    if (command, name) == ("Segment_Image", "image"):
+        return "No image is open: open one, or name a file (image=...)."
+    return f"was given: choose one in the dialog, or name it in the call ({name}=...)."

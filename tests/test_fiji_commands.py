@@ -15,6 +15,7 @@ from particlebridge import analysis
 from particlebridge.analysis import Polygons
 from particlebridge.fiji_macros.compose import COMMANDS, compose
 from plain_imagej import NEWEST, OLDER, plain_imagej
+from real_fiji import NEEDED, left_out
 
 SHARED = Path(__file__).parents[1] / "fiji_macros" / "shared"
 STUB = (Path(__file__).parent / "java_stubs" / "recording_stardist.groovy").read_text()
@@ -31,7 +32,7 @@ def with_classes(text, *names):
     sources = [(SHARED / f"{name}.groovy").read_text() for name in names]
     lines = "\n".join(sources).splitlines()
     imports = sorted({line for line in lines if line.startswith("import ")})
-    rest = [line for line in lines if not line.startswith("import ")]
+    rest = [line for line in lines if not line.startswith(("import ", "#@"))]
     return "\n".join([*imports, text, *rest])
 
 
@@ -83,7 +84,59 @@ def test_scijava_reads_every_parameter(java, command):
             assert description
         # What is not recorded is asked for in a dialog when the recorded macro runs.
         assert kind == "CommandService" or visibility == "NORMAL"
-        assert kind != "BitSet" or (name == "notAsked" and not required)
+        # SciJava cancels silently what lacks a required input; the commands say it themselves.
+        assert kind == "CommandService" or not required
+        assert (kind == "BitSet") == (name == "notAsked")
+
+
+# SciJava as in Fiji, but for what is not on Maven Central, and without a window: before each script
+# runs its own chain of preprocessors: remembered values, files to choose, required inputs.
+SCIJAVA = """
+import org.scijava.Context
+import org.scijava.module.ModuleService
+import org.scijava.script.AdaptedScriptLanguage
+import org.scijava.script.ScriptInfo
+import org.scijava.script.ScriptService
+import org.scijava.ui.UIService
+
+class Language extends AdaptedScriptLanguage {
+    Language() { super(new org.codehaus.groovy.jsr223.GroovyScriptEngineFactory()) }
+}
+def context = new Context(ScriptService, UIService, ModuleService)
+context.getService(ScriptService).index.add(new Language(), false)
+def info = new ScriptInfo(context, name, new StringReader(text))
+def modules = context.getService(ModuleService)
+def result = cases.collect { given ->
+    def said = new ByteArrayOutputStream()
+    def (out, err) = [System.out, System.err]
+    System.setOut(new PrintStream(said)); System.setErr(new PrintStream(said))
+    try { modules.run(info, true, given).get() } finally { System.setOut(out); System.setErr(err) }
+    said.toString()
+}
+def remembered = info.getInput('model') ? modules.load(info.getInput('model'))?.path : null
+context.dispose()
+[said: result, remembered: remembered]
+"""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_command_is_cancelled_in_silence_for_want_of_an_input(java, tmp_path, command):
+    text = compose(command).replace("#@ DatasetService datasets\n", "")
+    fields = re.findall(r"^#@ (?:File|String) .+ (\w+)$", text, re.MULTILINE)
+    full = dict.fromkeys(fields, "") | {n: str(tmp_path / n) for n in NEEDED[command]}
+    if "what" in full:
+        full["what"] = "Load labels as regions"
+    # Last comes the model: the runs before it have made SciJava remember one.
+    names = sorted(NEEDED[command], key=lambda name: name == "model")
+    cases = [{k: v for k, v in full.items() if k != name} for name in names]
+    cases += [{k: v for k, v in case.items() if v} for case in cases]
+    answer = java.run(SCIJAVA, name=f"{command}.groovy", text=text, cases=cases)
+    assert answer["remembered"] == full.get("model")
+    for name, said in zip(names * 2, answer["said"], strict=True):
+        assert f"ERROR {command.replace('_', ' ')}: No " in said
+        assert left_out(command, name) in said
+        assert said.count("[particlebridge] ERROR") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- pure functions, against Python's
@@ -701,6 +754,25 @@ def test_corrected_stacks_keep_the_slices_that_bear_regions(run, tmp_path):
         assert result["problem"] is None
     assert np.array_equal(tifffile.imread(tmp_path / "o" / "labels.tif"), stack > 0)
     assert {p.name for p in (tmp_path / "o" / "labels").iterdir()} == {"a_0002.tif", "a_0004.tif"}
+
+
+@pytest.mark.parametrize("empty", [None, " "])
+@pytest.mark.parametrize(
+    ("command", "name"), [(command, name) for command in COMMANDS for name in NEEDED[command]]
+)
+def test_an_input_that_is_missing_is_one_sentence(run, tmp_path, command, name, empty):
+    given = {n: tmp_path / n for n in NEEDED[command]} | {"what": "Load labels as regions"}
+    result = run(command, **given | {name: empty})
+    assert result["problem"].startswith("No ")
+    assert result["problem"].endswith(left_out(command, name))
+    assert result["calls"] == []
+
+
+def test_to_load_and_to_save_are_all_that_there_is_to_do(run, tmp_path):
+    result = run("Correct_Labels", what="Save", image=tmp_path / "a.tif", out=tmp_path / "o")
+    assert result["problem"] == (
+        "what must be one of: Load labels as regions, Save regions as labels; not: Save"
+    )
 
 
 def test_labels_of_another_image_are_refused(run, tmp_path):

@@ -20,7 +20,7 @@ from particlebridge.bridge.fiji_install import (
 )
 from particlebridge.exporter import export, load_model
 from particlebridge.fiji_macros.compose import COMMANDS, MACROS, compose, version
-from real_fiji import launch, phantom, truth
+from real_fiji import NEEDED, launch, left_out, phantom, truth
 
 pytestmark = pytest.mark.fiji
 
@@ -168,6 +168,35 @@ def test_a_fault_is_one_sentence_and_exit_code_1(call, tmp_path, command, route)
     assert code == 1
     assert "/no/model.zip: there is no such model." in said
     assert "\tat " not in said
+
+
+def without(command: str, name: str, tmp_path: Path) -> dict:
+    """All that a command needs, but for one input."""
+    given = {key: tmp_path / key for key in NEEDED[command]}
+    if "what" in given:
+        given["what"] = "Load labels as regions"
+    del given[name]
+    return given
+
+
+# A Fiji that was started for it ends at the first fault: one input of each command by each route.
+@pytest.mark.parametrize("route", ["--run", "-macro", "another macro"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_is_left_out_is_said(call, tmp_path, command, route):
+    name = NEEDED[command][-1 - ROUTES.index(route) % len(NEEDED[command])]
+    code, said = call(route, command, without(command, name, tmp_path))
+    assert code == 1, said
+    assert f"[particlebridge] ERROR {command.replace('_', ' ')}: No " in said
+    assert left_out(command, name) in said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_is_left_out_is_said_through_pyimagej(call, tmp_path, command):
+    for name in NEEDED[command]:
+        _, said = call("pyimagej", command, without(command, name, tmp_path))
+        errors = [line for line in said.splitlines() if "[particlebridge] ERROR" in line]
+        assert errors[-1].startswith(f"[particlebridge] ERROR {command.replace('_', ' ')}: No ")
+        assert errors[-1].endswith(left_out(command, name))
 
 
 def test_a_macro_that_stops_itself_ends_with_exit_code_1(call, tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from engine_contract import PLUGIN, THRESHOLDS
-from real_fiji import launch, phantom, truth
+from real_fiji import launch, left_out, phantom, truth
 
 pytestmark = pytest.mark.fiji
 
@@ -73,6 +73,37 @@ FAIL = """
 		dialog.dispose()
 		Thread.sleep(1500)
 		answer('log', ij.IJ.getLog())
+"""
+ASK = """
+		def asked = { waitFor('the dialog') { shown(JDialog).find { it.title == 'Segment View' } } }
+		def labels = { inside(it).findAll { it instanceof JLabel && it.visible && it.text }*.text }
+		def press = { dialog ->
+			def ok = inside(dialog).find { it instanceof JButton && it.text == 'OK' }
+			SwingUtilities.invokeLater { ok.doClick() }
+		}
+		def told = {
+			def dialog = waitFor('the error') {
+				shown(Dialog).find { it.title.startsWith('Particlebridge') } }
+			def text = inside(dialog).findAll { it.class.simpleName == 'MultiLineLabel' }
+				.collect { it.lines.join(' ') }.join(' ')
+			dialog.dispose()
+			text
+		}
+		ij.IJ.doCommand('Segment View')
+		def dialog = asked()
+		answer('all', labels(dialog).join('|'))
+		inside(dialog).findAll { it instanceof JTextField }.each { field ->
+			SwingUtilities.invokeAndWait { field.text = '' } }
+		press(dialog)
+		answer('empty', told())
+		// A macro that names all but one file: that one alone is asked for.
+		Thread.start { ij.IJ.runMacro('''CALL''') }
+		dialog = asked()
+		answer('one', labels(dialog).join('|'))
+		def field = inside(dialog).find { it instanceof JTextField && it.editable }
+		SwingUtilities.invokeAndWait { field.text = 'OUT' }
+		press(dialog)
+		answer('then', told())
 """
 
 
@@ -162,3 +193,14 @@ def test_a_fault_is_a_dialog_and_ends_the_macro(drive, tmp_path):
     assert said["title"] == "Particlebridge: Segment View"
     assert "/no/model.zip: there is no such model." in said["said"]
     assert "went on" not in said["log"]
+
+
+def test_a_file_that_is_left_out_is_asked_for(drive, tmp_path):
+    call = (f'run("Segment View", "image=[{PLUGIN}/phantom_slice.tif] model=[/no/model.zip] '
+            'prob=[] nms=[] percentiles=[] diameter=[] pixel=[] slices=[] scale=[]");')  # fmt: skip
+    said = drive(ASK.replace("CALL", call).replace("OUT", str(tmp_path / "out")))
+    files = ["Stack, or folder of slices", "Model (.zip)", "Save into folder"]
+    assert said["all"].split("|")[:3] == files
+    assert left_out("Segment_View", "image") in said["empty"]
+    assert said["one"] == "Save into folder"
+    assert "/no/model.zip: there is no such model." in said["then"]

@@ -16,7 +16,6 @@ class Bundle {
 	}
 
 	static Bundle open(File file) {
-		if (file == null) throw new Problem('No model was given: choose a bundle (.zip).')
 		if (!file.exists()) throw new Problem("$file: there is no such model.")
 		if (file.directory) throw new Problem("$file: is a folder; Fiji needs the exported bundle (.zip).")
 		ZipFile zip

@@ -36,8 +36,6 @@ class Corrections {
 		if (out != null) {
 			out.mkdirs()
 			RoiZip.write(new File(out, 'rois.zip'), regions)
-		} else if (report.headless) {
-			throw new Problem('Without a window the regions must be saved: give a folder (out).')
 		}
 		report.say("$labelsName: ${regions.size()} regions")
 		if (!report.headless) {
@@ -53,7 +51,7 @@ class Corrections {
 	List<Roi> managed() {
 		def manager = RoiManager.getInstance()
 		if (manager == null || manager.count == 0) {
-			throw new Problem('The ROI Manager is empty: load labels first, or choose a RoiSet.zip.')
+			throw new Problem('The ROI Manager is empty: load labels first, or name a RoiSet.zip (rois=...).')
 		}
 		return manager.roisAsArray as List
 	}

@@ -14,7 +14,7 @@ class FolderRun {
 	}
 
 	void run() {
-		if (folder == null || !folder.directory) throw new Problem("$folder: there is no such folder.")
+		if (!folder.directory) throw new Problem("$folder: there is no such folder.")
 		def files = Slices.imagesIn(folder)
 		if (files.empty) throw new Problem("$folder: holds no image (${Slices.SUFFIXES.join(', ')}).")
 		if (!out.directory && !out.mkdirs()) throw new Problem("$out: this folder cannot be made.")

@@ -39,7 +39,6 @@ class Slices {
 
 	/** Opens a TIFF stack or a folder of slices; the slices of a folder are read one by one. */
 	static Slices open(File file, double pixelSize) {
-		if (file == null) throw new Problem('No image was given.')
 		if (!file.exists()) throw new Problem("$file: there is no such file or folder.")
 		if (!file.directory) {
 			def one = of(openImage(file), file.name, pixelSize)
@@ -77,6 +76,7 @@ class Slices {
 
 	/** Opens one file with ImageJ, and with SCIFIO or Bio-Formats through it where Fiji has them. */
 	static ImagePlus openImage(File file) {
+		if (!file.exists()) throw new Problem("$file: there is no such file.")
 		ImagePlus image = null
 		try {
 			image = IJ.openImage(file.path)

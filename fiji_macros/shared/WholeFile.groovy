@@ -4,8 +4,6 @@ import java.nio.file.StandardCopyOption
 /** Files that are either whole or absent. */
 class WholeFile {
 
-	static File orNull(File file) { file == null || file.path.trim().empty ? null : file }
-
 	/** Lets `work` write beside a file, which appears when that is done. */
 	static void write(File file, Closure work) {
 		def beside = new File(file.absoluteFile.parentFile, '.partial-' + file.name)
