@@ -6,10 +6,11 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_BESIDE = re.compile(r"\..+\.[0-9a-f]{8}(\.[^.]+)?")
+# Ours, and what Zarr writes beside a chunk.
+_BESIDE = re.compile(r"\..+\.[0-9a-f]{8}(\.[^.]+)?|.+\.[0-9a-f]{32}\.partial")
 # numpy tells a full disk by these words and without a number.
 _SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
 
@@ -36,7 +37,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         half-written stays behind.
     """
     path = Path(path)
-    beside = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
+    beside = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
@@ -56,8 +57,24 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             beside.unlink(missing_ok=True)
 
 
+def remove_folder(path: str | os.PathLike[str]) -> None:
+    """Delete a folder all at once: a process killed over it leaves no half of it under its name.
+
+    Parameters
+    ----------
+    path
+        The folder. That there is none, or that it cannot be deleted, is no error.
+    """
+    path = Path(path)
+    beside = _beside(path)
+    with suppress(OSError):
+        path.rename(beside)
+        path = beside
+    shutil.rmtree(path, ignore_errors=True)
+
+
 def remove_leftovers(folder: str | os.PathLike[str]) -> None:
-    """Delete what a killed process left under the names of `atomic_path`.
+    """Delete what a killed process left under names that are only used while it is at work.
 
     Parameters
     ----------
@@ -70,3 +87,7 @@ def remove_leftovers(folder: str | os.PathLike[str]) -> None:
         for name in list(filter(_BESIDE.fullmatch, folders)):
             shutil.rmtree(Path(root, name), ignore_errors=True)
             folders.remove(name)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")

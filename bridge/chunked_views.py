@@ -1,10 +1,10 @@
 """One view of a volume as three OME-Zarr stacks, written slab by slab while slices get ready."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from particlebridge.analysis.files import remove_folder
 
 from .ome_zarr import create_stack, open_stack
 from .view_segmentation import ViewFolder
@@ -60,15 +60,14 @@ class ChunkedViewFolder(ViewFolder):
 
     def join(self) -> None:
         """Move the whole stacks up, labels last, and drop what is left."""
-        if self.is_whole:
-            return
-        self.settle()
-        for name in _DTYPES:
-            stack = self._parts / f"{name}.zarr"
-            if stack.exists():
-                shutil.rmtree(self.file(name), ignore_errors=True)
-                stack.rename(self.file(name))
-        shutil.rmtree(self._parts, ignore_errors=True)
+        if not self.is_whole:
+            self.settle()
+            for name in _DTYPES:
+                stack = self._parts / f"{name}.zarr"
+                if stack.exists():
+                    remove_folder(self.file(name))
+                    stack.rename(self.file(name))
+        remove_folder(self._parts)
 
     def _slabs(self) -> Iterator[int]:
         return iter(range(0, self.shape[0], SLAB))

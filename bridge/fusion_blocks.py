@@ -1,6 +1,5 @@
 """Fusing the views of a volume larger than memory: block by block, then numbered through."""
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +11,7 @@ import pandas as pd
 from particlebridge import analysis
 from particlebridge.analysis import ViewStack, atomic_path
 from particlebridge.analysis.block_labels import JoinedLabels, join_labels, match_labels
+from particlebridge.analysis.files import remove_folder
 from particlebridge.analysis.fusion import Method
 from particlebridge.analysis.views import View, view_axes, view_spacing
 
@@ -74,7 +74,7 @@ def block_folder(parent: Path, key: Any) -> Path:
     folder = parent / f".fusion-{digest(key)}"
     for old in parent.glob(".fusion-*"):
         if old != folder:
-            shutil.rmtree(old)
+            remove_folder(old)
     return folder
 
 
@@ -133,11 +133,10 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
     for name in STACKS:
         stack = work.folder / f"{name}.zarr"
         place = target if name == "labels" else target.with_name("solid.zarr")
-        if place.exists():
-            shutil.rmtree(place)
+        remove_folder(place)
         if stack.exists():
             stack.rename(place)
-    shutil.rmtree(work.folder, ignore_errors=True)
+    remove_folder(work.folder)
     return {"particles": len(table), "blocks": len(blocks), "resumed_blocks": resumed}
 
 

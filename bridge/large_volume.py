@@ -1,6 +1,5 @@
 """A volume larger than memory, once its views are segmented: fused and measured in blocks."""
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 from particlebridge import analysis
 from particlebridge.analysis import atomic_path
+from particlebridge.analysis.files import remove_folder
 from particlebridge.analysis.views import View
 
 from .console import notice, progress
@@ -122,7 +122,7 @@ def measure_large(
         write_table(analysis.contacts(labels, volume.spacing, block=depth), files[0])
         write_table(table, files[1])
         notes.update(slabs=kept.total, resumed_slabs=kept.resumed)
-    shutil.rmtree(scratch, ignore_errors=True)
+        remove_folder(scratch)
 
 
 class KeptMap:

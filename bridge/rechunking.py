@@ -1,9 +1,9 @@
 """Volumes whose chunks are whole slices, copied once into cubes that suit every view."""
 
 import math
-import shutil
 
 from particlebridge.analysis import atomic_path
+from particlebridge.analysis.files import remove_folder
 
 from .console import notice, progress
 from .ome_zarr import CHUNK, create_stack, open_stack
@@ -45,19 +45,19 @@ def in_cubes(volume: Volume, run: RunFolder, ceiling: int | None) -> Volume:
         return volume
     target, beside = run.path / "volume.zarr", run.path / ".volume.zarr"
     key = {"volume": volume.digest}
+    mark = run.path / f".volume-{volume.digest}"
     if not run.is_done("copy in cubes", key, [target]):
         chunks = chunks_of(data)
         axis = min(range(3), key=lambda a: chunks[a])
         step = -(-chunks[axis] // CHUNK) * CHUNK
-        mark = run.path / f".volume-{volume.digest}"
         with run.stage("copy in cubes", key) as notes:
             notice(f"{volume.source}: is copied into cubic chunks, once")
-            if not mark.exists():
-                create_stack(beside, data.shape, data.dtype, volume.spacing)
-                mark.write_text("0")
-            begun = int(mark.read_text())
+            begun = int(mark.read_text()) if mark.exists() else 0
             notes["resumed_slices"] = begun
-            array = open_stack(beside)
+            if begun == 0:
+                create_stack(beside, data.shape, data.dtype, volume.spacing)
+            whole = begun == data.shape[axis] and not beside.exists()
+            array = open_stack(target if whole else beside)
             with progress("slices copied", data.shape[axis], begun) as advance:
                 for low in range(begun, data.shape[axis], step):
                     box = [slice(None)] * 3
@@ -66,7 +66,9 @@ def in_cubes(volume: Volume, run: RunFolder, ceiling: int | None) -> Volume:
                     with atomic_path(mark) as fresh:
                         fresh.write_text(str(box[axis].stop))
                     advance(box[axis].stop - low)
-            shutil.rmtree(target, ignore_errors=True)
-            beside.rename(target)
-            mark.unlink()
+            if not whole:
+                remove_folder(target)
+                beside.rename(target)
+    # It says that the copy is whole until run.json does.
+    mark.unlink(missing_ok=True)
     return Volume(open_volume(target).data, volume.spacing, volume.spacing_from, target)

@@ -23,7 +23,8 @@ from .stored_arrays import AnyArray, planes
 _PACKAGES = ("particlebridge", "numpy", "scikit-image", "scikit-learn", "shap", "stardist", "keras",
              "tensorflow")  # fmt: skip
 
-_PASSING = {"seconds", "finished", "resumed_slices", "resumed_images", "resumed_blocks"}
+_PASSING = {"seconds", "finished", "resumed_slices", "resumed_images", "resumed_blocks",
+            "resumed_slabs"}  # fmt: skip
 
 
 class RunFolder:

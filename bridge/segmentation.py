@@ -170,10 +170,12 @@ def segment_volume(
         try:
             with run.stage(f"segment {view}", key) as notes:
                 spec = engine_spec(options, view, network, settings, plan.max_pixels)
-                if folder.is_whole and options.engine == "python":
-                    # An earlier run may have been killed before it could say so.
-                    notes.update(engine_of(spec, network).versions())
-                elif not folder.is_whole:
+                if folder.is_whole:
+                    # An earlier run may have been killed before it could clear up and say so.
+                    folder.join()
+                    if options.engine == "python":
+                        notes.update(engine_of(spec, network).versions())
+                else:
                     if not plan.runner.remote:
                         engine_of(spec, network)
                     with progress(f"{view} slices", total, total - missing) as advance:

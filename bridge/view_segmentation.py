@@ -1,12 +1,12 @@
 """One view of a volume: each slice segmented once, kept as a part, joined when all are there."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from particlebridge.analysis import Prediction, ViewStack, atomic_path
+from particlebridge.analysis.files import remove_folder
 
 from .engine import Engine, Failure
 from .stored_arrays import AnyArray, SliceStack
@@ -86,7 +86,7 @@ class ViewFolder:
             kinds = {"prob": np.float32, "dist": np.float32}
             for name, dtype in {**kinds, "labels": np.uint16 if fits else np.int32}.items():
                 write_stack(self.file(name), self._planes(name), self.shape, dtype, self.spacing)
-        shutil.rmtree(self._parts, ignore_errors=True)
+        remove_folder(self._parts)
 
     def open(self, name: str) -> AnyArray:
         """Open a finished stack, ``labels``, ``prob`` or ``dist``, without loading it."""

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 
@@ -13,6 +14,18 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("../shared/data (the real slice and the plugin's recorded results) is not here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_volume(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A TIFF with a dozen particles, made to be run down the whole road in seconds."""
+    from particlebridge.analysis import electrode
+    from particlebridge.bridge.writing import write_stack
+
+    made = electrode((16, 40, 44), seed=3, radius=(4.0, 7.0))
+    path = tmp_path_factory.mktemp("volumes") / "small.tif"
+    write_stack(path, made.volume, made.volume.shape, np.uint16, made.spacing)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from killed_runs import contents
-from particlebridge.analysis import atomic_path, electrode
-from particlebridge.analysis.files import remove_leftovers
+from particlebridge.analysis import atomic_path
+from particlebridge.analysis.files import remove_folder, remove_leftovers
 from particlebridge.bridge import run
 from particlebridge.bridge.cli import sentence
 from particlebridge.bridge.view_segmentation import ViewFolder
-from particlebridge.bridge.writing import write_stack
 
 Mount = Callable[[str], None]
 MODEL = Path(__file__).parent / "data" / "plugin" / "bundle.zip"
@@ -40,27 +39,19 @@ def disk(tmp_path: Path) -> Iterator[tuple[Path, Mount]]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-@pytest.fixture(scope="module")
-def volume(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = electrode((12, 48, 48), seed=3, radius=(6.0, 12.0))
-    path = tmp_path_factory.mktemp("volumes") / "small.tif"
-    write_stack(path, made.volume, made.volume.shape, np.uint16, made.spacing)
-    return path
-
-
 def _carry(volume: Path, out: Path) -> None:
     run([volume], out, views=("xy",), model=MODEL, prob_thresh=0.4)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(volume: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def undisturbed(small_volume: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "run"
-    _carry(volume, out)
+    _carry(small_volume, out)
     return out
 
 
 def test_a_full_disk_is_said_keeps_what_is_done_and_the_run_goes_on(
-    volume: Path, undisturbed: Path, disk: tuple[Path, Mount]
+    small_volume: Path, undisturbed: Path, disk: tuple[Path, Mount]
 ) -> None:
     folder, change = disk
     out = folder / "run"
@@ -70,7 +61,7 @@ def test_a_full_disk_is_said_keeps_what_is_done_and_the_run_goes_on(
     for share in (0.05, 0.4, 0.8):
         change(f"size={int(share * whole) // 4096 * 4}k")
         with pytest.raises(OSError, match="No space left") as caught:
-            _carry(volume, out)
+            _carry(small_volume, out)
         text = sentence(caught.value)
         assert text.endswith(
             "the disk is full; free some space and run the same command again, "
@@ -85,12 +76,12 @@ def test_a_full_disk_is_said_keeps_what_is_done_and_the_run_goes_on(
         kept = stacks
     assert kept
     change("size=64m")
-    _carry(volume, out)
+    _carry(small_volume, out)
     assert contents(out) == expected
 
 
 def test_a_read_only_folder_is_said_and_left_alone(
-    volume: Path, undisturbed: Path, disk: tuple[Path, Mount]
+    small_volume: Path, undisturbed: Path, disk: tuple[Path, Mount]
 ) -> None:
     folder, change = disk
     change("size=8m")
@@ -98,7 +89,7 @@ def test_a_read_only_folder_is_said_and_left_alone(
     change("ro")
     for out in (folder / "run", folder / "new"):
         with pytest.raises(OSError, match=r"[Rr]ead-only|[Pp]ermission") as caught:
-            _carry(volume, out)
+            _carry(small_volume, out)
         text = sentence(caught.value)
         assert text.startswith(str(out)), text
         assert text.endswith("choose another --out")
@@ -107,10 +98,10 @@ def test_a_read_only_folder_is_said_and_left_alone(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows holds a mapped file")
 def test_a_volume_that_vanishes_during_a_run(
-    volume: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_volume: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = tmp_path / volume.name
-    own.write_bytes(volume.read_bytes())
+    own = tmp_path / small_volume.name
+    own.write_bytes(small_volume.read_bytes())
     keep = ViewFolder.keep
 
     def lose(folder: ViewFolder, index: int, prediction: object) -> None:
@@ -122,7 +113,7 @@ def test_a_volume_that_vanishes_during_a_run(
     with pytest.raises(FileNotFoundError, match=r"small\.tif: no such file"):
         _carry(own, out)
     monkeypatch.undo()
-    own.write_bytes(volume.read_bytes())
+    own.write_bytes(small_volume.read_bytes())
     _carry(own, out)
     same = contents(undisturbed)
     # These two name the volume's folder.
@@ -149,10 +140,29 @@ def test_leftovers_of_a_killed_process_go(tmp_path: Path) -> None:
         file.touch()
         names = [file, folder]
         (inner / "00002.npz").touch()
+        (inner / f"0.{'0af1' * 8}.partial").touch()  # Zarr's
         (tmp_path / ".lock").touch()
         remove_leftovers(tmp_path)
         assert not any(os.path.lexists(name) for name in names)
         file.touch()
         folder.mkdir()
-    assert (inner / "00002.npz").exists()
+    assert sorted(file.name for file in inner.iterdir()) == ["00001.npz", "00002.npz"]
     assert (tmp_path / ".lock").exists()
+
+
+def test_a_folder_goes_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = tmp_path / ".parts"
+    (parts / "a").mkdir(parents=True)
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            remove_folder(parts)
+    assert not parts.exists()
+    assert len(list(tmp_path.iterdir())) == 1
+    remove_leftovers(tmp_path)
+    assert not list(tmp_path.iterdir())
+    remove_folder(parts)
