@@ -1,8 +1,11 @@
 """One sentence for whatever a library raises on a bad file."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
 
 SMALL_BYTES = 64 << 20
 """A file may always declare this much."""
@@ -22,6 +25,12 @@ def reason(error: BaseException) -> str:
     """Say in one line what an error means."""
     if isinstance(error, MemoryError):
         return "it does not fit into memory"
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    if isinstance(error, json.JSONDecodeError):
+        return f"line {error.lineno}, column {error.colno}: {error.msg[:1].lower()}{error.msg[1:]}"
+    if type(error).__module__.startswith("imagecodecs"):
+        return "a packed piece of it cannot be unpacked"
     text = shown(str(error), _LONGEST)
     # The text of a KeyError is the key alone.
     named = isinstance(error, (ValueError, OSError, RuntimeError)) and text
@@ -75,3 +84,26 @@ def check_declared_size(declared: int, stored: int) -> None:
     """
     if declared > max(SMALL_BYTES, _MOST_PACKED * stored):
         raise ValueError(f"it declares {declared:,} bytes in a file far too small for them")
+
+
+def check_memory(needed: int, path: Path, what: str, mend: str) -> None:
+    """Refuse to read at once what is larger than the memory that is free now.
+
+    Parameters
+    ----------
+    needed
+        Bytes.
+    path
+        The file or folder.
+    what, mend
+        The sentence reads ``PATH: WHAT takes 80 GB of memory, more than is free; MEND``.
+
+    Raises
+    ------
+    ValueError
+        If it does not fit. An operating system that swaps or overcommits would stall over it, or
+        kill the process.
+    """
+    if needed > psutil.virtual_memory().available:
+        size = f"{needed / 1e9:,.3g}" if needed < 1e12 else f"{needed / 1e9:,.0f}"
+        raise ValueError(f"{path}: {what} takes {size} GB of memory, more than is free; {mend}")

@@ -1,7 +1,7 @@
 """Pixels of single files as they are stored: TIFF, numpy arrays, pictures."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from .bad_files import check_declared_size, naming
+from .bad_files import check_declared_size, check_memory, naming
 from .tiff_pages import check_page_chain
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 IMAGE_SUFFIXES = (*TIFF_SUFFIXES, ".png", ".jpg", ".jpeg", ".bmp")
 TIFF_DAMAGE = ("damaged or truncated TIFF", "copy or export it again")
+CROP = "crop it, or write it as OME-Zarr"
 
 
 @contextmanager
@@ -86,11 +87,13 @@ def tiff_pixels(tif: tifffile.TiffFile, path: Path) -> np.ndarray:
     Raises
     ------
     ValueError
-        As `check_tiff_size`, or if a piece of it cannot be decoded.
+        As `check_tiff_size`, if a piece of it cannot be decoded, or if it is larger than memory.
     """
     check_tiff_size(tif, path)
+    series = tif.series[0]
+    if series.dataoffset is None:
+        check_memory(series.nbytes, path, f"unpacking it to {shape_text(series.shape)}", CROP)
     with naming(path, *TIFF_DAMAGE):
-        series = tif.series[0]
         # ImageJ writes big-endian: mapping it is fine, compiled code wants native order later.
         data: Any = (
             tifffile.memmap(path, series=0, mode="r")
@@ -109,7 +112,26 @@ def read_npy(path: Path) -> np.ndarray:
         If it is no such file.
     """
     with naming(path, "cannot be read as .npy", "save it again"):
+        _check_npy(path)
         return np.lib.format.open_memmap(path, mode="r")
+
+
+def _check_npy(path: Path) -> None:
+    """Say what is wrong with an array before numpy does in its own words."""
+    heads = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    with path.open("rb") as file:
+        head = heads.get(np.lib.format.read_magic(file))
+        if head is None:
+            return
+        shape, _, dtype = head(file)
+        if dtype.hasobject:
+            raise ValueError("it holds Python objects, not numbers")
+        declared, size = file.tell() + math.prod(shape) * dtype.itemsize, path.stat().st_size
+    if declared > size:
+        raise ValueError(f"{declared:,} bytes declared, {size:,} in the file")
 
 
 def read_picture(path: Path, *, palette: str = "grey") -> np.ndarray:
@@ -132,9 +154,7 @@ def read_picture(path: Path, *, palette: str = "grey") -> np.ndarray:
     ValueError
         If it cannot be decoded.
     """
-    from PIL import Image
-
-    with naming(path, "cannot be read as an image", "save it again"), Image.open(path) as picture:
+    with naming(path, "cannot be read as an image", "save it again"), _picture(path) as picture:
         kind = picture.mode
         if kind == "P" and palette == "labels":
             return np.asarray(picture)
@@ -142,3 +162,20 @@ def read_picture(path: Path, *, palette: str = "grey") -> np.ndarray:
             return np.asarray(picture.convert("L"))
         plain = kind in ("L", "I", "F", "RGB") or kind.startswith("I;16")
         return np.asarray(picture if plain else picture.convert("RGB"))
+
+
+def _picture(path: Path) -> Any:
+    from PIL import Image
+
+    try:
+        return Image.open(path)
+    except Image.DecompressionBombError as error:
+        raise ValueError(
+            f"{path}: declares more pixels than a PNG, JPEG or BMP may have; crop it, or save it "
+            "as TIFF"
+        ) from error
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """Write a shape as 3 x 100,000 x 100,000."""
+    return " x ".join(f"{n:,}" for n in shape)

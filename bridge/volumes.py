@@ -1,5 +1,6 @@
 """Reading volumes, images and labels from what microscopes, Fiji and Python write."""
 
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -10,14 +11,16 @@ from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 import tifffile
-from particlebridge.analysis.bad_files import naming
+from particlebridge.analysis.bad_files import check_memory, naming
 from particlebridge.analysis.image_files import (
+    CROP,
     IMAGE_SUFFIXES,
     TIFF_SUFFIXES,
     check_tiff_size,
     opened_tiff,
     read_npy,
     read_picture,
+    shape_text,
     tiff_pixels,
 )
 
@@ -79,7 +82,11 @@ def read_volume(
         Uncompressed TIFF and ``.npy`` are memory-mapped, not loaded; all else is in memory.
     """
     volume = open_volume(path, voxel_size)
-    data = volume.data if isinstance(volume.data, np.ndarray) else volume.data[:]
+    data = volume.data
+    if isinstance(data, StoredArray):
+        what = f"reading its {shape_text(data.shape)} voxels at once"
+        check_memory(data.nbytes, volume.source, what, "run it with --format zarr, or crop it")
+        data = data[:]
     return Volume(data, volume.spacing, volume.spacing_from, volume.source)
 
 
@@ -112,6 +119,10 @@ def open_volume(
     """
     path = _existing(path)
     data, recorded = _open_array(path)
+    if isinstance(data, StoredArray):
+        chunk = math.prod(data.chunks) * data.dtype.itemsize
+        what = f"each of its pieces of {shape_text(data.chunks)}"
+        check_memory(chunk, path, what, "write it again as OME-Zarr in chunks of 64 x 64 x 64")
     if voxel_size is not None:
         return Volume(data, check_spacing(voxel_size), "given", path)
     if recorded is not None:
@@ -163,6 +174,7 @@ def read_image(path: str | os.PathLike[str]) -> Image:
             "single slice, or run it as a volume with --views"
         )
     check_numbers(data, path)
+    check_memory(data.nbytes, path, f"one image of {shape_text(data.shape)}", "crop it")
     return Image(data, recorded[1:] if recorded else None, path)
 
 
@@ -183,6 +195,7 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
     data, axes, _ = _read_array(path, palette="labels")
     check_numbers(data, path)
     data = data.reshape([n for n, a in zip(data.shape, axes, strict=True) if n > 1 or a in "ZYX"])
+    check_memory(4 * data.size, path, f"labels of {shape_text(data.shape)}", "crop them")
     if data.ndim not in (2, 3):
         raise ValueError(f"{path}: labels must be 2-D or 3-D, found shape {data.shape}")
     if data.dtype.kind == "f":
@@ -304,7 +317,9 @@ def _read_array(path: Path, palette: str = "grey") -> tuple[np.ndarray, str, Spa
     if is_chunked(path):
         source = open_chunked(path)
         with naming(path, "damaged or truncated", "copy or export it again"):
-            return np.asarray(source.opener()[...]), source.axes, source.spacing
+            array = source.opener()
+            check_memory(math.prod(array.shape) * array.dtype.itemsize, path, "reading it", CROP)
+            return np.asarray(array[...]), source.axes, source.spacing
     suffix = path.suffix.lower()
     if suffix in TIFF_SUFFIXES:
         with opened_tiff(path) as tif:

@@ -1,14 +1,17 @@
 """Reading: what Fiji, Python and microscopes write, and what hostile files do."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from particlebridge.bridge.volumes import (
     is_image_stack,
     list_images,
+    open_volume,
     read_image,
     read_labels,
     read_volume,
@@ -250,3 +253,25 @@ def test_a_gap_in_the_numbers_of_slices_is_an_error(tmp_path: Path) -> None:
         read_volume(tmp_path)
     (tmp_path / "s40.tif").unlink()
     assert read_volume(tmp_path).data.shape == (3, 4, 5)
+
+
+def test_what_is_larger_than_free_memory_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed, chunked = tmp_path / "a.tif", tmp_path / "a.zarr"
+    grey = np.zeros((8, 64, 64), np.uint16)
+    tifffile.imwrite(packed, grey, compression="zlib")
+    zarr.create_array(chunked, data=grey + 1, chunks=(2, 32, 32))
+    free = SimpleNamespace(available=grey[0].nbytes + 1)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: free)
+    assert open_volume(packed).data[3].shape == open_volume(chunked).data[3].shape == (64, 64)
+    mend = "8 x 64 x 64 voxels at once takes 6.55e-05 GB of memory, more than is free; run it with"
+    for path in (packed, chunked):
+        with pytest.raises(ValueError, match=f"{path.name}: reading its {mend} --format zarr"):
+            read_volume(path)
+    with pytest.raises(ValueError, match=r"a\.tif: unpacking it to 8 x 64 x 64"):
+        read_labels(packed)
+    free.available = 100
+    for path in (packed, chunked):
+        with pytest.raises(ValueError, match=r"each of its pieces of .* more than is free; write"):
+            open_volume(path)
