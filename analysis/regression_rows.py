@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from .wording import listing, plural
+
 MIN_PARTICLES = 50
 
 
@@ -102,9 +104,10 @@ def _numbers(table: pd.DataFrame, wanted: Sequence[str], state: str) -> pd.DataF
     """Regressors, Damage, label and Border as numbers; what is no number becomes NaN."""
     missing = [n for n in [*wanted, "Damage"] if n not in table.columns]
     if missing:
+        more = [plural(len(missing) - 3, "other column")] if len(missing) > 4 else []
+        named = listing([*missing[:3], *more] if more else missing)
         raise ValueError(
-            f"The table{_of([state])} lacks {', '.join(missing)}: "
-            "give the features.csv that measure writes."
+            f"The table{_of([state])} lacks {named}; give the features.csv that measure writes."
         )
     numbers = table[[*wanted, "Damage"]].apply(pd.to_numeric, errors="coerce").astype(float)
     numbers = numbers.replace([np.inf, -np.inf], np.nan)

@@ -5,7 +5,9 @@ from pathlib import Path
 
 
 def check_page_chain(path: Path) -> None:
-    """Refuse a TIFF whose pages refer to each other in a circle, which tifffile never leaves.
+    """Refuse what is no TIFF, and pages that refer to each other in a circle.
+
+    tifffile never leaves the circle.
 
     Parameters
     ----------
@@ -15,7 +17,7 @@ def check_page_chain(path: Path) -> None:
     Raises
     ------
     ValueError
-        If a page is followed by one that came before.
+        If it begins otherwise, or a page is followed by one that came before.
     OSError
         If the file cannot be read.
     """
@@ -29,6 +31,8 @@ def check_page_chain(path: Path) -> None:
         elif magic == 43:
             count_of, entry, next_of = struct.Struct(f"{order}Q"), 20, struct.Struct(f"{order}Q")
             (page,) = next_of.unpack(head[8:16])
+        elif head[:2] not in (b"II", b"MM", b"EP"):
+            raise ValueError("it does not begin as a TIFF does")
         else:
             return
         seen: set[int] = set()

@@ -1,5 +1,6 @@
 """Volumes that lie in chunks: OME-Zarr (OME-NGFF 0.4 and 0.5), plain Zarr, HDF5 datasets."""
 
+import json
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -109,6 +110,7 @@ def open_chunked(path: str | os.PathLike[str]) -> ChunkedSource:
 def _open_zarr(path: Path) -> ChunkedSource:
     import zarr
 
+    _check_codecs(path, path)
     node = _zarr_node(path)
     if isinstance(node, zarr.Array):
         axes, spacing = _plain_axes(node.ndim, path), None
@@ -116,12 +118,7 @@ def _open_zarr(path: Path) -> ChunkedSource:
         level, axes, spacing = _best_level(node, path)
         node = _zarr_node(path, level.path)
     _check_kind(node.dtype, node.shape, axes, path)
-    foreign = sorted(set(_codecs(node.metadata.to_dict())) - _CODECS)
-    if foreign:
-        raise ValueError(
-            f"{path}: its chunks are coded by '{shown(foreign[0])}', which is not accepted; "
-            "write it again with zstd, gzip or blosc"
-        )
+    _accept(node.metadata.to_dict(), path)
     cell = node.shards or node.chunks
     folder = path / node.path
     sizes = {
@@ -179,6 +176,7 @@ def _best_level(group: "zarr.Group", path: Path) -> "tuple[zarr.Array[Any], str,
     name = level["path"]
     if not isinstance(name, str) or ".." in PurePosixPath(name).parts or name.startswith("/"):
         raise ValueError(f"its multiscales name the level '{shown(str(name))}'")
+    _check_codecs(path / group.path / name, path)
     if name not in group:
         raise ValueError(f"its finest level '{shown(name)}' is missing")
     array = group[name]
@@ -229,11 +227,33 @@ def _scale(
     return (sizes.get("Z") or y, y, x)
 
 
+def _check_codecs(folder: Path, path: Path) -> None:
+    """Look at an array's codecs before Zarr does: of one it does not know it says less."""
+    for name in ("zarr.json", ".zarray"):
+        try:
+            metadata = json.loads((folder / name).read_text("utf-8"))
+        except (OSError, ValueError, RecursionError):
+            continue  # what is wrong with it Zarr will say
+        if isinstance(metadata, dict):
+            _accept(metadata, path)
+
+
+def _accept(metadata: dict[str, Any], path: Path) -> None:
+    foreign = sorted(set(_codecs(metadata)) - _CODECS)
+    if foreign:
+        raise ValueError(
+            f"{path}: its chunks are coded by '{shown(foreign[0])}', which is not accepted; "
+            "write it again with zstd, gzip or blosc"
+        )
+
+
 def _codecs(metadata: Any) -> Iterator[str]:
     """Yield the names of all codecs in a Zarr array's metadata, those inside shards too."""
     for key in ("compressor", "filters", "codecs", "index_codecs"):
         entries = metadata.get(key) or []
-        for entry in [entries] if isinstance(entries, dict) else entries:
+        for entry in entries if isinstance(entries, (list, tuple)) else [entries]:
+            if not isinstance(entry, dict) and not hasattr(entry, "to_dict"):
+                continue
             known = entry if isinstance(entry, dict) else entry.to_dict()
             yield str(known.get("id") or known.get("name")).removeprefix("numcodecs.")
             if isinstance(known.get("configuration"), dict):

@@ -113,11 +113,15 @@ def explain(
     if len(set(names)) < len(names):
         raise ValueError(f"two tables would both be state '{max(names, key=names.count)}'; "
                          "rename one of the files")  # fmt: skip
+    if len(paths) == 1:
+        names = ["all"]
     states = {name: read_table(path) for name, path in zip(names, paths, strict=True)}
     try:
         explanation = analysis.explain(states, features=features)
     except ValueError as error:
-        raise ValueError(f"{', '.join(str(path) for path in paths)}: {error}") from error
+        text = str(error).rstrip(".")
+        named = ", ".join(str(path) for path in paths)
+        raise ValueError(f"{named}: {text[:1].lower()}{text[1:]}") from error
     run = RunFolder(out)
     with run.locked():
         write_table(explanation.importance, run.path / "importance.csv")

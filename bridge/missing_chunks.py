@@ -53,7 +53,7 @@ def check_chunks(
         where = np.argwhere(groups == lost[0] if lost.size else groups > 0)
         first = tuple(int(v) for v in where[0] * np.asarray(cell))
         raise ValueError(
-            f"{path}: {np.count_nonzero(~present)} of its {present.size} chunks are missing, "
+            f"{path}: {_missing(~present)} missing, "
             f"the one at voxel {first} amid data; copy it again, or cut the volume there"
         )
 
@@ -83,3 +83,8 @@ def _look_across(
         group = missing[tuple(place)]
         touching[group] += voxels.size
         empty[group] += np.count_nonzero(voxels == fill if fill == fill else voxels != voxels)
+
+
+def _missing(absent: np.ndarray) -> str:
+    count = np.count_nonzero(absent)
+    return f"{count} of its {absent.size} chunks {'is' if count == 1 else 'are'}"

@@ -9,6 +9,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from particlebridge.analysis.bad_files import reason
+
 if TYPE_CHECKING:
     from csbdeep.models import CARE
     from stardist.models import StarDist2D, StarDist3D
@@ -146,8 +148,10 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
         raise FileNotFoundError(f"{path}: no such file; a model folder holds config.json and .h5")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}); copy the model folder again") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"{path} is not JSON ({reason(error)}); copy the model folder again"
+        ) from error
     if not isinstance(config, dict) or not {"n_rays", "probabilistic"} & config.keys():
         raise ValueError(
             f"{path} describes neither a StarDist nor a CARE model; "

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from particlebridge.analysis import atomic_path
+from particlebridge.analysis.bad_files import reason
 
 RECORD_NAME = "particlebridge.json"
 _MAX_BYTES = 1 << 20
@@ -111,7 +112,9 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"{path} is not JSON ({error}); restore it from the model") from error
+        raise ValueError(
+            f"{path} is not JSON ({reason(error)}); restore it from the model"
+        ) from error
     if not isinstance(entries, dict):
         raise ValueError(f"{path} holds a JSON {type(entries).__name__}, not an object")
     return entries

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from particlebridge.analysis import atomic_path
+from particlebridge.analysis.bad_files import shown
 
 from .outlines import label_outlines
 from .rasterize import Region
@@ -230,9 +231,12 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any) -> float:
-    number = float(value)
-    if isinstance(value, bool) or not math.isfinite(number):
-        raise ValueError(f"{value} is no coordinate")
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"'{shown(str(value))}' is no coordinate")
     return number
 
 

@@ -24,6 +24,8 @@ from particlebridge.bridge.cli import app
 from typer.testing import CliRunner
 
 TABLE = Path(__file__).parents[1] / "docs" / "bad_input.md"
+VAST = 1_600_000
+"""Side of a slice of terabytes; a sparse file makes it look possible."""
 GREY = (np.arange(6 * 40 * 40) % 251).astype(np.uint16).reshape(6, 40, 40)
 LABELS = np.kron(np.array([[1, 0], [0, 2]], np.uint16), np.ones((20, 20), np.uint16))
 _RUN = ("run", "{file}", "--out", "{out}", "--diameter", "20")
@@ -99,6 +101,52 @@ def _circle(path: Path) -> None:
     (count,) = struct.unpack_from("<H", data, last)
     struct.pack_into("<I", data, last + 2 + 12 * count, first)
     path.write_bytes(data)
+
+
+def _tiff_vast(path: Path) -> None:
+    tifffile.imwrite(path, GREY[0].astype(np.uint8), compression="zlib", photometric=1)
+    with tifffile.TiffFile(path, mode="r+") as tif:
+        for name in ("ImageWidth", "ImageLength", "RowsPerStrip"):
+            tif.pages.first.tags[name].overwrite(VAST, dtype="I")
+    _stretch(path, VAST**2 // 900)
+
+
+def _npy_cut(path: Path) -> None:
+    np.save(path, GREY)
+    path.write_bytes(path.read_bytes()[:9000])
+
+
+def _npy_vast(path: Path) -> None:
+    np.save(path, GREY[0].astype(np.uint8))
+    text = path.read_bytes()[:128].replace(b"(40, 40), }" + b" " * 14, b"(1600000, 1600000), }    ")
+    path.write_bytes(text)
+    _stretch(path, 128 + VAST**2)
+
+
+def _zarr_vast(path: Path) -> None:
+    shape = (2, VAST, VAST)
+    zarr.create_array(path, shape=shape, dtype="u1", chunks=shape, zarr_format=2)
+    chunk = path / "0.0.0"
+    chunk.write_bytes(b"\x28\xb5\x2f\xfd")
+    _stretch(chunk, 2 * VAST**2 // 900)
+
+
+def _stretch(path: Path, size: int) -> None:
+    with path.open("r+b") as file:
+        file.truncate(size)
+
+
+def _png_vast(path: Path) -> None:
+    def part(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    head = struct.pack(">IIBBBBB", VAST, VAST, 8, 0, 0, 0, 0)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + part(b"IHDR", head) + part(b"IDAT", zlib.compress(bytes(1 << 20)))
+        + part(b"IEND", b"")
+    )  # fmt: skip
 
 
 def _holed(value: float) -> Callable[[Path], None]:
@@ -254,6 +302,10 @@ CASES = (
     Bad("TIFF cut short", "scan.tif", _cut),
     Bad("TIFF, one bit of packed pixels flipped", "scan.tif", _flipped),
     Bad("TIFF that declares absurd sizes", "scan.tif", _absurd),
+    Bad("TIFF of one image that unpacks to terabytes", "scan.tif", _tiff_vast, _SEGMENT),
+    Bad("array cut short", "scan.npy", _npy_cut),
+    Bad("array of terabytes in a sparse file", "scan.npy", _npy_vast, _SEGMENT),
+    Bad("PNG that unpacks to terabytes", "scan.png", _png_vast, _SEGMENT),
     Bad("TIFF whose pages refer to each other in a circle", "scan.tif", _circle),
     Bad("TIFF in colour", "scan.tif",
         lambda p: tifffile.imwrite(p, np.zeros((4, 9, 9, 3), np.uint8), photometric="rgb")),
@@ -278,6 +330,7 @@ CASES = (
     Bad("Zarr with a chunk that unpacks to 64 GB", "scan.zarr", _zarr_bomb),
     Bad("Zarr that would unpickle", "scan.zarr", _zarr_pickle),
     Bad("Zarr of 10^18 voxels", "scan.zarr", _zarr_absurd),
+    Bad("Zarr whose chunks unpack to terabytes", "scan.zarr", _zarr_vast),
     Bad("HDF5 of several datasets", "scan.h5", _h5(_two_datasets)),
     Bad("HDF5 dataset never written", "scan.h5",
         _h5(lambda f: f.create_dataset("a", (10**6, 10**5, 10**5), "u2", chunks=(8, 8, 8)))),
@@ -320,7 +373,8 @@ def main() -> None:
             code, text = said(bad, Path(folder))
         print(f"{code} {bad.what}: {text}", flush=True)
         rows.append(row(bad, text))
-    TABLE.write_text(HEAD + "".join(rows), encoding="utf-8")
+    _, mark, rest = TABLE.read_text("utf-8").partition(FUZZED)
+    TABLE.write_text(HEAD + "".join(rows) + mark + rest, encoding="utf-8")
 
 
 HEAD = """# What the command line says to input it cannot use
@@ -331,6 +385,9 @@ Each command ended with exit code 1, this one line on stderr and no file left ha
 | input | sentence |
 |---|---|
 """
+
+FUZZED = "\n## Fuzzing\n"
+"""What follows is written by hand."""
 
 
 def row(bad: Bad, text: str) -> str:

@@ -134,7 +134,7 @@ def test_feature_unknown_for_most_particles_is_left_out_everywhere():
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda t: t.drop(columns=["Contact", "Z"]), "lacks Z, Contact"),
+        (lambda t: t.drop(columns=["Contact", "Z"]), "lacks Z and Contact"),
         (lambda t: t.head(49), "Only 49 of 49 particles"),
         (lambda t: t.head(0), "Only 0 of 0 particles"),
         (lambda t: t.assign(Border=True), "Only 0 of 80"),
