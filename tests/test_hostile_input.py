@@ -3,7 +3,8 @@
 Each case starts from a small valid file and changes bytes, fields or text of it. No other
 exception, no endless loop and no memory beyond ``MOST_MEMORY`` may come of it. In CI each case
 runs a few fixed examples; ``PARTICLEBRIDGE_FUZZ=long pytest tests/test_hostile_input.py`` runs
-many random ones.
+many random ones (``PARTICLEBRIDGE_FUZZ_EXAMPLES`` of each, 2000 unless it is given) and adds how
+many each reader had to ``PARTICLEBRIDGE_FUZZ_LOG``.
 """
 
 import contextlib
@@ -15,9 +16,12 @@ import os
 import signal
 import sys
 import tempfile
+import time
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +36,10 @@ from particlebridge.bridge.run_folder import RunFolder
 from particlebridge.bridge.sheet import list_items
 from particlebridge.bridge.tables import read_table
 from particlebridge.bridge.volumes import is_image_stack, read_image, read_labels, read_volume
-from particlebridge.exporter import read_annotations, safe_zip, write_rois
+from particlebridge.exporter import inspect, read_annotations, safe_zip, write_rois
+from particlebridge.exporter.keras_models import read_config
 from particlebridge.exporter.model_record import ModelRecord, read_record
+from particlebridge.exporter.saved_model import read_saved_model, write_zip
 from PIL import Image
 
 MOST_MEMORY = 512 << 20
@@ -50,7 +56,12 @@ FUZZ = settings(
     suppress_health_check=list(HealthCheck),
 )
 
+LOG = os.environ.get("PARTICLEBRIDGE_FUZZ_LOG", os.devnull)
+SEEN: dict[str, Counter[str]] = {}
+"""Reader -> how many files it took and refused, and its CPU seconds."""
+
 STACK = np.arange(3 * 4 * 5, dtype=np.uint16).reshape(3, 4, 5)
+BUNDLE = Path(__file__).parent / "data" / "plugin" / "bundle.zip"
 LABELS = np.kron(np.array([[1, 0], [0, 2]], np.int32), np.ones((5, 5), np.int32))
 
 
@@ -160,6 +171,28 @@ def _rois(path: Path) -> None:
     write_rois(LABELS, path)
 
 
+def _roi(path: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        write_rois(LABELS, Path(folder) / "set.zip")
+        with zipfile.ZipFile(Path(folder) / "set.zip") as archive:
+            path.write_bytes(archive.read(archive.namelist()[0]))
+
+
+def _picture(path: Path) -> None:
+    Image.fromarray(LABELS.astype(np.uint8)).save(path)
+
+
+@cache
+def _graph() -> bytes:
+    """A bundle's graph without its weights: there are few bytes, so more of them matter."""
+    saved = read_saved_model(BUNDLE)
+    for node in saved.meta_graphs[0].graph_def.node:
+        tensor = node.attr["value"].tensor
+        if len(tensor.tensor_content) > 64:
+            tensor.tensor_content = tensor.tensor_content[:64]
+    return bytes(saved.SerializeToString())
+
+
 def _write_json(document: Any) -> Callable[[Path], None]:
     def write(path: Path) -> None:
         path.write_text(json.dumps(document))
@@ -216,19 +249,22 @@ SHEET = [
 ]
 FEATURES = [["label", "Volume", "Damage", "state"], ["1", "2.5", "0.1", "a"], ["2", "3", "", "b"]]
 
+CONFIG = {"n_rays": 32, "grid": [2, 2], "axes": "YXC", "probabilistic": False}
+
 BYTES = {
     "imagej tiff": Case("a.tif", _imagej, _volume),
     "ome tiff": Case("a.ome.tif", _ome, _volume),
     "deflated tiff": Case("a.tif", _deflated, _labels),
     "tiff of labels to train on": Case("a.tif", _deflated, _label_image),
     "npy": Case("a.npy", lambda path: np.save(path, STACK), _volume),
-    "png": Case("a.png", lambda p: Image.fromarray(LABELS.astype(np.uint8)).save(p), _image),
-    "png of labels to train on": Case(
-        "a.png", lambda p: Image.fromarray(LABELS.astype(np.uint8)).save(p), _label_image
-    ),
+    "png": Case("a.png", _picture, _image),
+    "png of labels to train on": Case("a.png", _picture, _label_image),
+    "jpeg": Case("a.jpg", _picture, _image),
+    "bmp": Case("a.bmp", _picture, _image),
     "hdf5": Case("a.h5", _hdf5, _volume),
     "zip": Case("a.zip", _zipped, _zip),
     "roi set": Case("a.zip", _rois, _annotations),
+    "roi": Case("a.roi", _roi, _annotations),
     "via json": Case("a.json", _write_json(VIA), _annotations),
     "run.json": Case("run.json", _run_json, _run),
     "csv sheet": Case("a.csv", lambda p: _write_rows(p, SHEET), _sheet),
@@ -239,6 +275,10 @@ FIELDS = {
     "geojson": (GEOJSON, Case("a.geojson", _write_json(GEOJSON), _annotations)),
     "labelme": (LABELME, Case("a.json", _write_json(LABELME), _annotations)),
     "run.json": (RUN, Case("run.json", _write_json(RUN), _run)),
+    "model config": (
+        CONFIG,
+        Case("config.json", _write_json(CONFIG), lambda p: read_config(p.parent)),
+    ),
     "model record": (RECORD, Case("particlebridge.json", _write_json(RECORD), read_record)),
 }
 TABLES = {
@@ -350,6 +390,15 @@ def _little_memory() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_AS, before)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _tally() -> Iterator[None]:
+    yield
+    with Path(LOG).open("a") as log:
+        for name, seen in SEEN.items():
+            log.write(f"| {name} | {seen['read'] + seen['refused']:,} | {seen['refused']:,} | "
+                      f"{seen['seconds']:.0f} |\n")  # fmt: skip
+
+
 class _Endless(BaseException):
     """No reader may take this for one of its own errors."""
 
@@ -376,12 +425,16 @@ def _limits() -> Iterator[None]:
     assert grown < MOST_MEMORY, f"grew by {grown:,} bytes"
 
 
-def _endure(read: Callable[[Path], object], path: Path) -> None:
+def _endure(name: str, read: Callable[[Path], object], path: Path) -> None:
     """Read a damaged file: it must work, or fail by one sentence that names it."""
+    seen = SEEN.setdefault(name, Counter())
+    start = time.process_time()
     with _limits():
         try:
             read(path)
+            seen["read"] += 1
         except (ValueError, OSError) as error:
+            seen["refused"] += 1
             text = str(error)
             assert "\n" not in text, text
             assert path.name in text or path.parent.name in text, f"names no file: {text}"
@@ -389,6 +442,8 @@ def _endure(read: Callable[[Path], object], path: Path) -> None:
             cause = error.__cause__
             assert not isinstance(error, UnicodeError), "a decoder's own error"
             assert not isinstance(cause, MemoryError), repr(cause)
+        finally:
+            seen["seconds"] += time.process_time() - start  # type: ignore[assignment]
 
 
 @pytest.mark.parametrize("name", BYTES)
@@ -402,7 +457,7 @@ def test_changed_bytes(name: str, edits: list[tuple[str, int, Any]]) -> None:
         case.read(path)
         case.write(path)
         path.write_bytes(_damaged(path.read_bytes(), edits))
-        _endure(case.read, path)
+        _endure(f"{name}, bytes", case.read, path)
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -414,7 +469,7 @@ def test_changed_json_fields(name: str, data: st.DataObject) -> None:
         path = Path(folder) / case.file
         case.write(path)
         path.write_text(json.dumps(data.draw(_broken(document))))
-        _endure(case.read, path)
+        _endure(f"{name}, fields", case.read, path)
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -429,7 +484,16 @@ def test_changed_cells(name: str, data: st.DataObject) -> None:
         broken = data.draw(_broken(rows))
         broken = broken if isinstance(broken, list) else [[broken]]
         _write_rows(path, [row if isinstance(row, list) else [row] for row in broken])
-        _endure(case.read, path)
+        _endure(f"{name}, cells", case.read, path)
+
+
+@FUZZ
+@given(edits=EDITS)
+def test_changed_bundle_graph(edits: list[tuple[str, int, Any]]) -> None:
+    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+        path = Path(folder) / "a.zip"
+        write_zip(path, {"saved_model.pb": _damaged(_graph(), edits)})
+        _endure("bundle, its graph", inspect, path)
 
 
 @FUZZ
@@ -447,7 +511,7 @@ def test_changed_ome_xml(data: st.DataObject) -> None:
             words[at] = junk if data.draw(st.booleans()) else words[at] + junk
         changed = '"'.join(words).replace("\x00", "?").encode("ascii", "replace")
         tifffile.imwrite(path, STACK, description=changed, metadata=None, photometric=1)
-        _endure(_volume, path)
+        _endure("ome-xml, attributes", _volume, path)
 
 
 @pytest.mark.parametrize("version", [2, 3])
@@ -475,4 +539,4 @@ def test_changed_zarr(version: Any, data: st.DataObject) -> None:
             file.unlink()
         else:
             file.write_bytes(_damaged(file.read_bytes(), data.draw(EDITS)))
-        _endure(_volume, path)
+        _endure(f"zarr {version}, metadata and chunks", _volume, path)
