@@ -45,18 +45,23 @@ def regions_of_project(entries: Mapping[str, Any], path: Path) -> dict[str, list
     found: dict[str, list[Region]] = {}
     for key, image in images.items():
         if not isinstance(image, dict) or not isinstance(image.get("filename"), str):
-            raise ValueError(f"{path}: image {key!r} has no filename; save the project again")
+            raise ValueError(
+                f"{path}: image '{shown(key)}' has no filename; save the project again"
+            )
         name = _base_name(image["filename"])
+        called = shown(name)
         if name in found:
-            raise ValueError(f"{path}: two images are named {name}; rename one and save again")
+            raise ValueError(f"{path}: two images are named {called}; rename one and save again")
         regions = image.get("regions", [])
         if isinstance(regions, dict):  # VIA 1
             regions = list(regions.values())
         if not isinstance(regions, list):
-            raise ValueError(f"{path}, image {name}: regions is not a list; save the project again")
+            raise ValueError(
+                f"{path}, image {called}: regions is not a list; save the project again"
+            )
         found[name] = []
         for number, region in enumerate(regions, start=1):
-            where = f"{path}, image {name}, region {number}"
+            where = f"{path}, image {called}, region {number}"
             if not isinstance(region, dict):
                 raise ValueError(f"{where} is not an object; save the project again")
             found[name].append(
@@ -115,7 +120,7 @@ def regions_of_csv(path: str | os.PathLike[str]) -> dict[str, list[Region]]:
             raise ValueError(f"{path}, row {line} is cut short; export it from VIA again")
         name, shape, attributes = (row[k] for k in at)
         regions = found.setdefault(_base_name(name), [])
-        where = f"{path}, image {_base_name(name)}, region {len(regions) + 1}"
+        where = f"{path}, image {shown(_base_name(name))}, region {len(regions) + 1}"
         try:
             parsed = json.loads(shape or "{}"), json.loads(attributes or "{}")
         except (ValueError, RecursionError) as error:

@@ -135,12 +135,15 @@ def test_wrong_files_are_one_sentence(tmp_path: Path, entries: Any, wrong: str) 
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"\xff\xfe\x00", b"[" * 100_000, b'{"a":' * 100_000, b"[1" + b"0" * 5000 + b"]"],
-)
+    [b"", b"{", b"\xff\xfe\x00", b"[" * 100_000, b'{"a":' * 100_000, b"[1" + b"0" * 5000 + b"]",
+     b'{"' + b"_via_img" * 2000 + b'": {"a.png9": {}}}',
+     b'{"a": {"filename": "' + b"a.png" * 2000 + b'", "regions": 3}}'],
+)  # fmt: skip
 def test_hostile_json(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "via.json").write_bytes(content)
-    with pytest.raises(ValueError, match=r"via\.json"):
+    with pytest.raises(ValueError, match=r"via\.json") as caught:
         read_annotations(tmp_path / "via.json", (9, 9))
+    assert len(str(caught.value)) < 400 + len(str(tmp_path))
 
 
 @pytest.mark.parametrize(
