@@ -37,6 +37,8 @@ class Score:
         Labels of which at most half the voxels lie on any truth object.
     matches
         One row for each matched pair at the lowest threshold: `truth`, `label`, `iou`.
+    lost, new
+        Numbers of the truth objects and of the labels that are in no such pair, in order.
     """
 
     n_truth: int
@@ -51,6 +53,8 @@ class Score:
     missed: int
     false: int
     matches: pd.DataFrame
+    lost: np.ndarray
+    new: np.ndarray
 
     def as_row(self) -> dict[str, float]:
         """Flatten the numbers into one row of a table: ``{"F1@0.5": ..., "PQ": ..., ...}``."""
@@ -137,6 +141,8 @@ def score(
                 "iou": iou[loosest],
             }
         ),
+        lost=np.delete(truth_ids, row[loosest]),
+        new=np.delete(label_ids, col[loosest]),
     )
 
 

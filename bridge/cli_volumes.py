@@ -177,9 +177,19 @@ def compare(
     a: Annotated[Path, typer.Argument(help="Labels taken as the truth.")],
     b: Annotated[Path, typer.Argument(help="Labels compared with them.")],
 ) -> None:
-    """Score one label file against another: F1, splits, merges, what changed."""
+    """Score one label file against another: F1, splits, merges, and which objects changed."""
     from . import compare as function
     from .console import show_pairs
 
-    rows = function(a, b).as_row().items()
-    show_pairs((name, f"{value:.4g}") for name, value in rows)
+    found = function(a, b)
+    show_pairs((name, f"{value:.4g}") for name, value in found.as_row().items())
+    show_pairs(
+        (f"without a partner in {other.name}", _few(numbers.tolist()))
+        for other, numbers in ((b, found.lost), (a, found.new))
+    )
+
+
+def _few(numbers: list[int], most: int = 20) -> str:
+    """List the first numbers and count the rest."""
+    more = f" and {len(numbers) - most} more" if len(numbers) > most else ""
+    return (", ".join(map(str, numbers[:most])) or "none") + more

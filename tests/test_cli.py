@@ -103,6 +103,25 @@ def test_bad_input_gets_one_sentence_and_exit_code_1(
     assert "Traceback" not in done.stderr
 
 
+def test_compare_says_what_changed(tmp_path: Path) -> None:
+    labels = np.zeros((4, 20, 60), np.uint16)
+    for k in range(5):
+        labels[:, 5:15, 12 * k + 1 : 12 * k + 11] = k + 1
+    tifffile.imwrite(tmp_path / "old.tif", labels, metadata={"axes": "ZYX"})
+    labels[labels == 2] = 1
+    labels[labels == 5] = 0
+    labels[:, 16:19, 50:59] = 9
+    tifffile.imwrite(tmp_path / "new.tif", labels, metadata={"axes": "ZYX"})
+    done = CliRunner().invoke(
+        app, ["compare", str(tmp_path / "old.tif"), str(tmp_path / "new.tif")]
+    )
+    said = dict((part.strip() for part in line.split("  ", 1)) for line in done.stdout.splitlines())
+    assert done.exit_code == 0
+    assert (said["merges"], said["missed"], said["false"]) == ("1", "1", "1")
+    assert said["without a partner in new.tif"].startswith(("1, 5", "2, 5"))
+    assert said["without a partner in old.tif"] == "9"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -37,6 +37,8 @@ def test_split_merge_missed_and_false_are_told_apart():
     found = blocks((0, 5), (5, 10), (10, 20), (32, 36))
     result = score(truth, found)
     assert (result.splits, result.merges, result.missed, result.false) == (1, 1, 1, 1)
+    assert result.lost.tolist() in ([2, 4], [3, 4])  # one of the two merged has the label
+    assert result.new.tolist() in ([1, 4], [2, 4])
     assert result.n_truth == result.n_labels == 4
 
 
