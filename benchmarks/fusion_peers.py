@@ -6,8 +6,11 @@ import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+import edt
 import numpy as np
+import pandas as pd
 from particlebridge.analysis import (
     VIEWS,
     Score,
@@ -18,26 +21,29 @@ from particlebridge.analysis import (
     paper_fusion,
     score,
 )
+from particlebridge.analysis.views import View
 from scipy import ndimage
 from skimage.feature import peak_local_max
 from skimage.filters import threshold_otsu
 from skimage.segmentation import watershed
 
+from tests.damaged_views import Damage, damaged_views
+
 _WORKER = Path(__file__).with_name("usegment3d_worker.py")
 
 # The names of the rows, in the order of the tables.
-SINGLE = tuple(f"{view} alone, linked" for view in VIEWS)
+SINGLE = {f"{view} alone, linked": view for view in VIEWS}
 WATERSHED, PAPER, FLOW = "Otsu + watershed, 3-D", "paper", "flow"
 CONSENSUS, USEGMENT = "consensus", "u-Segment3D indirect"
 
 
-def single(views: Mapping[str, ViewStack]) -> dict[str, np.ndarray]:
-    """Each view alone, its slices linked by overlap."""
-    return {
-        row: np.ascontiguousarray(from_view(link_slices(views[view].labels), view))
-        for row, view in zip(SINGLE, VIEWS, strict=True)
-        if view in views
-    }
+def single(views: Mapping[str, ViewStack], view: View) -> np.ndarray:
+    """One view alone, its slices linked by overlap."""
+    return np.ascontiguousarray(from_view(link_slices(views[view].labels), view))
+
+
+def singles(views: Mapping[str, ViewStack]) -> dict[str, np.ndarray]:
+    return {row: single(views, view) for row, view in SINGLE.items()}
 
 
 def flow(views: Mapping[str, ViewStack]) -> np.ndarray:
@@ -144,3 +150,18 @@ def _without_cut(truth: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.
     sizes = np.bincount(labels.ravel())
     on_cut = np.bincount(labels[cut[truth]], minlength=sizes.size)
     return np.where(cut[truth], 0, truth), np.where((on_cut > 0.5 * sizes)[labels], 0, labels)
+
+
+def damaged_stacks(truth: np.ndarray, damage: Damage, seed: int) -> dict[str, ViewStack]:
+    """Damage the views; their distance maps are those of the damaged objects."""
+    return {
+        view: ViewStack(
+            labels, dist=np.stack([edt.edt(p, black_border=True) for p in labels])
+        )
+        for view, labels in damaged_views(truth, damage, seed).items()
+    }  # fmt: skip
+
+
+def as_table(rows: Any) -> str:
+    table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
+    return table.round(3).to_string()

@@ -1,0 +1,108 @@
+"""What fusing takes, and how fast the paper's k-means is found."""
+
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from particlebridge.analysis import VIEWS, ViewStack, electrode, fuse, kmeans_1d, score, to_view
+
+from benchmarks.bench_features import packed
+from benchmarks.fusion_peers import as_table, damaged_stacks
+from benchmarks.predicted_views import SHAPE
+from tests.damaged_views import HARD
+
+
+def scaling(cache: Path) -> None:
+    """Seconds and memory beyond the inputs, 256^3 and 512^3 of particles of one size.
+
+    What is fused lies in the folder `cache` afterwards; a second call only measures.
+    """
+    rows = []
+    for edge, count in ((256, 250), (512, 2000)):
+        folder = cache / f"packed_{edge}"
+        if not (folder / "truth.npy").exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            grey, labels, _ = packed((edge,) * 3, count)
+            np.save(f"{folder}/volume.npy", grey)
+            for view in VIEWS:
+                np.save(f"{folder}/{view}.npy", _thinned(to_view(labels, view)))
+            np.save(f"{folder}/truth.npy", labels)
+        said = subprocess.run(
+            [sys.executable, "-m", "benchmarks.fusion_speed", folder],
+            check=True, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        seconds, cpu, beyond, f1 = map(float, said.stdout.split()[-4:])
+        rows.append({"edge": edge, "seconds": seconds, "CPU s": cpu, "voxels/s": edge**3 / seconds,
+                     "GB beyond inputs": beyond, "F1@0.5": f1})  # fmt: skip
+        print(as_table(rows[-1:]), flush=True)
+
+
+def _thinned(stack: np.ndarray) -> np.ndarray:
+    """Drop every tenth 2-D object, by chance."""
+    rng = np.random.default_rng(0)
+    thin = np.zeros(stack.shape, np.uint16)
+    for plane, out in zip(stack, thin, strict=True):
+        kept = rng.random(int(plane.max(initial=0)) + 1) >= HARD.drop
+        out[:] = np.where(kept[plane], plane, 0)
+    return thin
+
+
+def measure(folder: Path) -> None:
+    """Fuse what lies in a folder, in a process of its own, and print what it took."""
+    small = damaged_stacks(packed((40, 40, 40), 4)[1], HARD, 0)
+    fuse(small, np.zeros((40, 40, 40), np.uint16))  # Compiles, or loads what was compiled.
+    views = {view: ViewStack(np.load(folder / f"{view}.npy")) for view in VIEWS}
+    volume = np.load(folder / "volume.npy")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    wall, cpu = time.perf_counter(), time.process_time()
+    fusion = fuse(views, volume)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    beyond = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20
+    f1 = score(np.load(folder / "truth.npy", mmap_mode="r"), fusion.labels).f1[0.5]
+    print(f"{wall:.1f} {cpu:.1f} {beyond:.2f} {f1:.4f}")
+
+
+def kmeans() -> None:
+    """Exact one-dimensional k-means beside scikit-learn's on the same summed distance map."""
+    from sklearn.cluster import KMeans
+
+    views = damaged_stacks(electrode(SHAPE, seed=8201).labels, HARD, 1)
+    total = sum(stack.dist.transpose(np.argsort(order)) for stack, order in
+                zip(views.values(), ((0, 1, 2), (1, 0, 2), (2, 0, 1)), strict=True))  # fmt: skip
+    values = np.ascontiguousarray(total, np.float32)
+    kmeans_1d(values[SHAPE[0] // 2], 5)  # Compiles, or loads what was compiled.
+    ours = _timed(5, kmeans_1d, values, 5)
+    column = values.reshape(-1, 1)
+    for starts, times in ((1, 3), (10, 1)):
+        seconds, found = _timed(times, KMeans(5, n_init=starts, random_state=0).fit, column)
+        # scikit-learn adds up in float32, so its own inertia_ is off in the third digit.
+        theirs, own = _inertia(values, found.cluster_centers_), _inertia(values, ours[1].centres)
+        print(f"KMeans, {starts} start(s): {seconds:.2f} s, inertia {theirs:.8g}; kmeans_1d: "
+              f"{ours[0]:.4f} s, inertia {own:.8g}: {seconds / ours[0]:.0f} times, "
+              f"{values.size:,} voxels")  # fmt: skip
+
+
+def _inertia(values: np.ndarray, centres: np.ndarray) -> float:
+    """Sum of squared distances to the nearest centre, in float64."""
+    centres = np.sort(np.asarray(centres, float).ravel())
+    nearest = centres[np.digitize(values, (centres[1:] + centres[:-1]) / 2)]
+    return float(((values - nearest) ** 2).sum())
+
+
+def _timed(times: int, work: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
+    """Seconds of the fastest of some calls, and what it gives."""
+    seconds = []
+    for _ in range(times):
+        start = time.perf_counter()
+        result = work(*arguments)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds), result
+
+
+if __name__ == "__main__":
+    measure(Path(sys.argv[1]))
