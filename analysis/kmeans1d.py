@@ -1,11 +1,20 @@
-"""k-means of one-dimensional values: the exact optimum on their histogram, no random starts."""
+"""k-means of one-dimensional values: the exact optimum, no random starts."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 import numba
 import numpy as np
 
-_BINS = 1 << 16
+from .threads import in_pieces
+
+_BINS = 1 << 10
+# Values in a piece of the work, and the most pieces.
+_PIECE, _PIECES = 1 << 18, 256
+# What is larger has no square in float64, what is smaller than the inverse has none but zero.
+_BEYOND = 1e150
+
+_T = TypeVar("_T")
 
 
 class Clusters1D(NamedTuple):
@@ -44,15 +53,24 @@ def kmeans_1d(values: np.ndarray, k: int) -> Clusters1D:
     Raises
     ------
     ValueError
-        If there are no values, one is not finite, or k < 1.
+        If there are no values, one is not finite (or beyond 1e150), or k < 1.
 
     Notes
     -----
     In one dimension the clusters are intervals, so the optimum follows from dynamic programming
     (Wang & Song, R Journal 3/2, 2011), here by divide and conquer on the monotone split points,
-    O(k n log n). n is the number of bins: 65,536 over the range, each with the exact count, sum
-    and sum of squares of its values. Then Lloyd's step, on the values themselves, moves
-    thresholds off the bins' edges.
+    O(k n log n) for n cells. To keep n small, and to sort few values:
+
+    1. The values are counted in 1,024 bins. The best clusters whose thresholds are edges of bins
+       bound the optimum from above. From below it is bounded, for every bin that a threshold may
+       lie in, by the best clusters of the other values. That leaves a few bins for each threshold.
+    2. The optimum is a fixed point of Lloyd's map, which is monotone in the thresholds: from the
+       lowest thresholds left and from the highest it closes in on all fixed points between them.
+    3. Only the values in the bins that are left are sorted, and each different one becomes a cell
+       of its own. The optimum over these cells is that over all values.
+
+    The result does not depend on the number of processors. Sums are float64 from the lowest value
+    up: what is below their rounding is not told apart.
     """
     values = np.asarray(values).ravel()
     if k < 1:
@@ -62,100 +80,217 @@ def kmeans_1d(values: np.ndarray, k: int) -> Clusters1D:
     if values.dtype != np.float32:
         values = values.astype(np.float64)
     low, high = float(values.min()), float(values.max())
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise ValueError("A value is NaN or infinite; mask such voxels first.")
-    if low == high:
+    if not (abs(low) < _BEYOND and abs(high) < _BEYOND):
+        raise ValueError("A value is NaN, infinite or beyond 1e150; mask such voxels first.")
+    if high - low < 1 / _BEYOND:
         return Clusters1D(np.array([low]), np.zeros(0), 0.0)
     scale = _BINS / (high - low)
-    count, total, squares = _histogram(values, low, scale)
-    filled = np.flatnonzero(count)
-    k = min(k, filled.size)
-    starts = _best_starts(count[filled], total[filled], squares[filled], k)
-    # Between the last value of a bin and the first of the next lies the bins' edge.
-    centres, inertia = _means(values, low, low + filled[starts[1:]] / scale)
-    best = Clusters1D(centres, low + filled[starts[1:]] / scale, inertia)
-    while True:
-        halves = (best.centres[1:] + best.centres[:-1]) / 2
-        centres, inertia = _means(values, low, halves)
-        if not inertia < best.inertia * (1 - 1e-12):
-            return best
-        best = Clusters1D(centres, halves, inertia)
+    bins = np.sum(_by_piece(values, lambda piece: _histogram(piece, low, scale, _BINS)), axis=0)
+    lowest, highest = _brackets(bins, k, scale)
+    cells, bin_of = _cells(values, bins, lowest, highest, low, scale)
+    ends = _cut(
+        cells,
+        np.append(np.searchsorted(bin_of, lowest), len(cells)),
+        np.append(np.searchsorted(bin_of, highest, side="right"), len(cells)),
+    )
+    starts = np.unique(np.concatenate([[0], ends[:-1]]))
+    count, total, squares = np.add.reduceat(cells, starts[starts < len(cells)]).T
+    centres = low + total / count
+    inertia = max(float(np.sum(squares - total**2 / count)), 0.0)
+    return Clusters1D(centres, (centres[1:] + centres[:-1]) / 2, inertia)
+
+
+def _by_piece(values: np.ndarray, work: Callable[[np.ndarray], _T]) -> list[_T]:
+    """Call `work` for pieces that depend on nothing but the number of values; results in order."""
+    size = max(_PIECE, -(-values.size // _PIECES))
+    pieces = [values[start : start + size] for start in range(0, values.size, size)]
+    found = in_pieces(lambda start, stop: [work(p) for p in pieces[start:stop]], (len(pieces),))
+    return [result for results in found for result in results]
 
 
 @numba.njit(cache=True, nogil=True)
-def _histogram(
-    values: np.ndarray, low: float, scale: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Count, sum and sum of squares of the values, less `low`, in each bin."""
-    count, total, squares = np.zeros(_BINS), np.zeros(_BINS), np.zeros(_BINS)
+def _histogram(values: np.ndarray, low: float, scale: float, n: int) -> np.ndarray:
+    """Count, sum and sum of squares of the values, less `low`, in each of n bins."""
+    bins = np.zeros((n, 3))
+    # Images have runs of one value; to add each by itself would be to wait for the one before.
+    last, run = values[0], 0.0
     for i in range(values.size):
-        value = values[i] - low
-        at = min(int(value * scale), _BINS - 1)
-        count[at] += 1.0
-        total[at] += value
-        squares[at] += value * value
-    return count, total, squares
+        if values[i] != last:
+            _add(bins, last - low, run, scale)
+            last, run = values[i], 0.0
+        run += 1.0
+    _add(bins, last - low, run, scale)
+    return bins
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _add(bins: np.ndarray, value: float, times: float, scale: float) -> None:
+    at = min(int(value * scale), len(bins) - 1)
+    bins[at, 0] += times
+    bins[at, 1] += times * value
+    bins[at, 2] += times * value * value
+
+
+def _brackets(bins: np.ndarray, k: int, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """First and last bin in which each of the k - 1 thresholds of the optimum may lie."""
+    n = len(bins)
+    lowest, highest = np.zeros(k - 1, np.int64), np.full(k - 1, n - 1)
+    if np.count_nonzero(bins[:, 0]) < k:
+        return lowest, highest
+    anywhere, at_end = np.zeros(k, np.int64), np.full(k, n)
+    above = _least(bins, np.append(anywhere[1:], n), at_end, 0)[0][-1, n]
+    # What lies in a threshold's own bin is left out, whichever side it is on.
+    before = _least(bins, anywhere, at_end, 1)[0]
+    after = _least(np.ascontiguousarray(bins[::-1]), anywhere, at_end, 1)[0]
+    rounding = 1e-9 * above + 1e-12 * bins[:, 2].sum()
+    for m in range(1, k):
+        below = before[m - 1, :n] + after[k - m - 1, n - 1 :: -1]
+        possible = np.flatnonzero(below <= above + rounding)
+        lowest[m - 1], highest[m - 1] = possible[0], possible[-1]
+    _close_in(bins, lowest, highest, scale)
+    return lowest, highest
 
 
 @numba.njit(cache=True, nogil=True)
-def _means(values: np.ndarray, low: float, thresholds: np.ndarray) -> tuple[np.ndarray, float]:
-    """Means and inertia of the values between thresholds."""
-    k = thresholds.size + 1
-    count, total, squares = np.zeros(k), np.zeros(k), np.zeros(k)
+def _close_in(bins: np.ndarray, lowest: np.ndarray, highest: np.ndarray, scale: float) -> None:
+    """Lloyd's steps from both ends, rounded outwards to whole bins, until neither moves."""
+    n, k = len(bins), lowest.size + 1
+    count, total = np.zeros(n + 1), np.zeros(n + 1)
+    count[1:], total[1:] = np.cumsum(bins[:, 0]), np.cumsum(bins[:, 1])
+    ends, centres = np.zeros(k + 1, np.int64), np.zeros(k)
+    ends[k] = n
+    moved = True
+    while moved:
+        moved = False
+        for upper in range(2):
+            ends[1:k] = highest + 1 if upper else lowest
+            for i in range(k):
+                inside = count[ends[i + 1]] - count[ends[i]]
+                if inside > 0.0:
+                    centres[i] = (total[ends[i + 1]] - total[ends[i]]) / inside
+                else:
+                    centres[i] = ends[i + upper] / scale
+            for i in range(k - 1):
+                at = min(int((centres[i] + centres[i + 1]) / 2 * scale), n - 1)
+                if upper and lowest[i] <= at < highest[i]:
+                    highest[i] = at
+                    moved = True
+                elif not upper and lowest[i] < at <= highest[i]:
+                    lowest[i] = at
+                    moved = True
+
+
+def _cells(
+    values: np.ndarray,
+    bins: np.ndarray,
+    lowest: np.ndarray,
+    highest: np.ndarray,
+    low: float,
+    scale: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Part the bins that may hold a threshold into their different values.
+
+    Returns
+    -------
+    cells : ndarray of float64, shape (n, 3)
+        Count, sum and sum of squares, as of the bins; from the lowest value up, none empty.
+    bin_of : ndarray of int64, shape (n,)
+    """
+    count, total, squares = bins.T
+    parted = np.zeros(len(bins), bool)
+    for first, last in zip(lowest, highest, strict=True):
+        parted[first : last + 1] = True
+    # By Cauchy and Schwarz these are equal where a bin holds one value only.
+    parted &= count * squares > total**2
+    whole = np.flatnonzero((count > 0) & ~parted)
+    if not parted.any():
+        return bins[whole], whole
+    found = _by_piece(
+        values,
+        lambda piece: np.unique(_inside(piece, low, scale, parted), return_counts=True),
+    )
+    different, where = np.unique(np.concatenate([v for v, _ in found]), return_inverse=True)
+    times = np.bincount(where, np.concatenate([c for _, c in found]))
+    value = different - low
+    bin_of = np.minimum((value * scale).astype(np.int64), len(bins) - 1)
+    cells = np.concatenate(
+        [bins[whole], np.stack([times, times * value, times * value**2], axis=1)]
+    )
+    bin_of = np.concatenate([whole, bin_of])
+    order = np.argsort(bin_of, kind="stable")
+    return cells[order], bin_of[order]
+
+
+@numba.njit(cache=True, nogil=True)
+def _inside(values: np.ndarray, low: float, scale: float, wanted: np.ndarray) -> np.ndarray:
+    """Copy the values that lie in wanted bins, as float64."""
+    kept, n = np.empty(values.size), 0
     for i in range(values.size):
-        cluster = 0
-        while cluster < k - 1 and values[i] >= thresholds[cluster]:
-            cluster += 1
-        value = values[i] - low
-        count[cluster] += 1.0
-        total[cluster] += value
-        squares[cluster] += value * value
-    inertia = 0.0
-    for cluster in range(k):
-        if count[cluster] > 0.0:
-            inertia += squares[cluster] - total[cluster] ** 2 / count[cluster]
-            total[cluster] /= count[cluster]
-    return low + total, max(inertia, 0.0)
+        # Written always and kept by counting: a branch would be guessed wrong too often.
+        kept[n] = values[i]
+        n += wanted[min(int((values[i] - low) * scale), wanted.size - 1)]
+    return kept[:n].copy()
 
 
-@numba.njit(cache=True)
-def _best_starts(count: np.ndarray, total: np.ndarray, squares: np.ndarray, k: int) -> np.ndarray:
-    """First bin of each of the k intervals of bins with the least inertia."""
-    n = count.size
+def _cut(cells: np.ndarray, lowest: np.ndarray, highest: np.ndarray) -> np.ndarray:
+    """Give the ends of the k intervals of cells with the least inertia, each between its bounds."""
+    split = _least(cells, lowest, highest, 0)[1]
+    ends = highest.copy()
+    for used in range(ends.size - 1, 0, -1):
+        ends[used - 1] = split[used, ends[used]]
+    return ends
+
+
+@numba.njit(cache=True, nogil=True)
+def _least(
+    cells: np.ndarray, lowest: np.ndarray, highest: np.ndarray, left_out: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Least inertia of the first j cells in 1, 2, ... intervals.
+
+    Parameters
+    ----------
+    cells
+        (n, 3) count, sum and sum of squares.
+    lowest, highest
+        Bounds of each interval's end, in cells.
+    left_out
+        Cells after each end that belong to no interval.
+
+    Returns
+    -------
+    cost : ndarray of float64, shape (k, n + 1)
+        ``cost[m, j]`` for m + 1 intervals; infinite outside the bounds.
+    split : ndarray of int32, shape (k, n + 1)
+        End of the last interval but one.
+    """
+    n, k = len(cells), lowest.size
     c, s, q = np.zeros(n + 1), np.zeros(n + 1), np.zeros(n + 1)
-    c[1:], s[1:], q[1:] = np.cumsum(count), np.cumsum(total), np.cumsum(squares)
-    # cost[j]: the least inertia of the first j bins in as many intervals as rounds so far.
-    cost = np.empty(n + 1)
-    cost[0] = 0.0
-    for j in range(1, n + 1):
-        cost[j] = q[j] - s[j] ** 2 / c[j]
-    split = np.zeros((k, n + 1), np.int32)
+    c[1:], s[1:], q[1:] = np.cumsum(cells[:, 0]), np.cumsum(cells[:, 1]), np.cumsum(cells[:, 2])
+    cost, split = np.full((k, n + 1), np.inf), np.zeros((k, n + 1), np.int32)
+    for j in range(lowest[0], highest[0] + 1):
+        cost[0, j] = q[j] - s[j] ** 2 / c[j] if c[j] > 0.0 else 0.0
     todo = np.empty((64, 4), np.int64)
     for used in range(1, k):
-        new = np.full(n + 1, np.inf)
-        todo[0] = (used + 1, n, used, n - 1)
+        todo[0] = lowest[used], highest[used], lowest[used - 1], highest[used - 1]
         pending = 1
         while pending:
             pending -= 1
-            first, last, lowest, highest = todo[pending]
+            first, last, left, right = todo[pending]
             middle = (first + last) // 2
-            best = -1
-            for i in range(max(lowest, used), min(highest, middle - 1) + 1):
-                inside = q[middle] - q[i] - (s[middle] - s[i]) ** 2 / (c[middle] - c[i])
-                if cost[i] + inside < new[middle]:
-                    new[middle] = cost[i] + inside
-                    best = i
-            split[used, middle] = best
+            best, least = left, np.inf
+            for i in range(left, min(right, middle) + 1):
+                start = min(i + left_out, middle)
+                inertia = cost[used - 1, i]
+                inside = c[middle] - c[start]
+                if inside > 0.0:
+                    inertia += q[middle] - q[start] - (s[middle] - s[start]) ** 2 / inside
+                if inertia < least:
+                    best, least = i, inertia
+            cost[used, middle], split[used, middle] = least, best
             if first < middle:
-                todo[pending] = (first, middle - 1, lowest, best)
+                todo[pending] = first, middle - 1, left, best
                 pending += 1
             if middle < last:
-                todo[pending] = (middle + 1, last, best, highest)
+                todo[pending] = middle + 1, last, best, right
                 pending += 1
-        cost = new
-    starts = np.zeros(k, np.int64)
-    end = n
-    for used in range(k - 1, 0, -1):
-        starts[used] = split[used, end]
-        end = split[used, end]
-    return starts
+    return cost, split
