@@ -49,8 +49,6 @@ class NmcRecipe:
         Peak learning rate; a cosine takes it to zero.
     seed
         Of slices, patches and initial weights.
-    minutes
-        The schedule ends by then even if steps are left.
     augmentation
         How patches are changed; None: not at all.
     bfloat16
@@ -58,14 +56,13 @@ class NmcRecipe:
         and losses stay float32, and so does the finished model.
     """
 
-    epochs: int = 50
+    epochs: int = 49
     steps: int = 100
     slices: int = 900
     diameter: float = 40.0
     filters: int = 32
     rate: float = 4e-4
     seed: int = 42
-    minutes: float = math.inf
     augmentation: Augmentation | None = _CHANGE
     bfloat16: bool = True
 
@@ -205,8 +202,7 @@ def fit(out: Path, recipe: NmcRecipe, pool: Sequence[Example], held_out: Sequenc
     start = time.monotonic()
     for epoch in range(recipe.epochs):
         for step in range(epoch * recipe.steps, (epoch + 1) * recipe.steps):
-            passed = (time.monotonic() - start) / 60 / recipe.minutes
-            cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, max(step / total, passed))))
+            cosine = 0.5 * (1 + math.cos(math.pi * step / total))
             rate = max(1e-6, recipe.rate * cosine * min(1.0, (step + 1) / warm_up))
             network.optimizer.learning_rate.assign(rate)
             # the mean since the last evaluate, as Keras reports it
@@ -220,8 +216,6 @@ def fit(out: Path, recipe: NmcRecipe, pool: Sequence[Example], held_out: Sequenc
             best = val_loss
             with atomic_path(out / "weights_best.h5") as beside:
                 network.save_weights(beside)
-        if seconds / 60 > recipe.minutes:
-            break
 
 
 def _write_log(path: Path, rows: list[dict[str, Any]]) -> None:
