@@ -1,11 +1,13 @@
 """Who does the pieces of a run: this process, or the workers of a Dask cluster."""
 
 import logging
+import queue
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from particlebridge.analysis.bad_files import reason
@@ -13,9 +15,22 @@ from particlebridge.analysis.bad_files import reason
 from .console import notice
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
 _PROGRESS = "particlebridge"
+
+_DEATHS = 2
+"""Workers of ours that may die over a piece beside others, and again over it alone."""
+
+_JOINING = 2.0
+"""Seconds between two looks at how many workers there are."""
+
+_NO_DASHBOARD = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+"""Without an address the scheduler's web server would listen on port 8787 of every interface."""
+
+# Pieces are cut to fit the ceiling, and keep nothing on the worker: one that nears the ceiling has
+# nothing to spill, and must not wait for memory to become free.
+_WORKER_MEMORY: dict[str, Any] = {"target": False, "spill": False, "pause": False}
 
 
 @dataclass(frozen=True)
@@ -81,6 +96,10 @@ class InProcess:
 class DaskRunner:
     """Sends pieces to the workers of a cluster; what is lost with a worker goes to another.
 
+    A worker has one piece at a time. Dask blames a death on all that the worker had, and with
+    several workers dying the innocent may be given up with the culprit; so what was given up is
+    tried once more alone.
+
     Parameters
     ----------
     client
@@ -104,24 +123,45 @@ class DaskRunner:
         advance: Callable[[int], None] = lambda _: None,
     ) -> Iterator[tuple[str, Any]]:
         """Do each piece; see `Runner.run`."""
-        from distributed import as_completed
+        from distributed import KilledWorker
 
         self._advance = advance
-        token = uuid.uuid4().hex[:8]
-        futures = {}
-        for name, piece in pieces.items():
-            key = f"{name}-{token}"
-            self._names[key] = name
-            future = self._client.submit(_alone, function, piece, key=key, pure=False, retries=1)
-            futures[future] = name
-        for future in as_completed(list(futures), loop=self._client.loop):
-            name = futures.pop(future)
-            if future.status == "finished":
-                yield name, future.result()
+        suspects = []
+        for name, future in self._finished(function, pieces):
+            if isinstance(_error(future), KilledWorker):
+                suspects.append(name)
             else:
-                lost = LostPiece(name, reason(_cause(future.exception())))
-                notice(f"{name} failed on its worker: {lost.reason}")
-                yield name, lost
+                yield name, _outcome(name, future)
+        for name in suspects:
+            notice(f"{name}: workers died; tried once more with no other piece under way")
+            for _, future in self._finished(function, {name: pieces[name]}):
+                yield name, _outcome(name, future)
+
+    def _finished(
+        self, function: Callable[[Any], Any], pieces: Mapping[str, Any]
+    ) -> Iterator[tuple[str, "Future"]]:
+        """Give each piece's future as it ends; never more are under way than there are workers."""
+        token = uuid.uuid4().hex[:8]
+        waiting = iter(pieces.items())
+        under_way: dict[Future, str] = {}
+        ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        while True:
+            room = max(1, len(self._client.nthreads())) - len(under_way)
+            for name, piece in islice(waiting, max(0, room)):
+                key = f"{name}-{token}"
+                self._names[key] = name
+                future = self._client.submit(
+                    _alone, function, piece, key=key, pure=False, retries=1
+                )
+                under_way[future] = name
+                future.add_done_callback(ended.put)
+            if not under_way:
+                return
+            try:
+                future = ended.get(timeout=_JOINING)
+            except queue.Empty:  # workers may have joined meanwhile
+                continue
+            yield under_way.pop(future), future
             future.release()
 
     def close(self) -> None:
@@ -220,26 +260,37 @@ def runner(
 def _cluster(scheduler: str, workers: int | None, memory: int | None) -> Iterator[Any]:
     """Give what a client connects to."""
     if scheduler == "local":
+        import dask
         from dask.system import CPU_COUNT
         from distributed import LocalCluster
 
-        with LocalCluster(
-            n_workers=workers or max(1, CPU_COUNT // 2),
-            threads_per_worker=1,
-            memory_limit=memory or "auto",
-            dashboard_address=None,
-            silence_logs=logging.ERROR,
-        ) as local:
-            yield local
+        limits = {**_WORKER_MEMORY, "terminate": 1.0}
+        with (
+            dask.config.set({f"distributed.worker.memory.{k}": v for k, v in limits.items()}),
+            LocalCluster(
+                n_workers=workers or max(1, CPU_COUNT // 2),
+                threads_per_worker=1,
+                memory_limit=memory or "auto",
+                scheduler_kwargs={**_NO_DASHBOARD, "allowed_failures": _DEATHS - 1},
+                silence_logs=logging.ERROR,
+            ) as local,
+        ):
+            yield _unwatched(local)
     elif scheduler == "slurm":
         with slurm_cluster(memory) as cluster:
             # Jobs that reach their walltime are followed by others.
             cluster.adapt(minimum_jobs=workers or 4, maximum_jobs=workers or 4)
-            yield cluster
+            yield _unwatched(cluster)
     elif ":" in scheduler:
         yield scheduler if "://" in scheduler else f"tcp://{scheduler}"
     else:
         raise ValueError(f"scheduler is '{scheduler}'; it must be local, slurm or HOST:PORT")
+
+
+def _unwatched(cluster: Any) -> Any:
+    """Close the scheduler's web server, which Dask starts also where no dashboard is wanted."""
+    cluster.scheduler.http_server.stop()
+    return cluster
 
 
 def slurm_cluster(memory: int | None = None) -> Any:
@@ -270,21 +321,37 @@ def slurm_cluster(memory: int | None = None) -> Any:
     import dask
 
     held = dask.config.get("jobqueue.slurm", {})
+    setting = "export DASK_DISTRIBUTED__WORKER__MEMORY__{}={}"
+    exports = [setting.format(name.upper(), value) for name, value in _WORKER_MEMORY.items()]
     return dask_jobqueue.SLURMCluster(
         cores=1,
         job_cpu=held.get("cores") or 4,
         processes=1,
         memory=f"{memory // 10**6} MB" if memory else held.get("memory") or "16 GB",
         job_name="particlebridge",
-        scheduler_options={"dashboard_address": None},
+        job_script_prologue=[*(held.get("job-script-prologue") or ()), *exports],
+        scheduler_options={**_NO_DASHBOARD, "allowed_failures": _DEATHS - 1},
     )
 
 
-def _cause(error: BaseException | None) -> BaseException:
+def _error(future: "Future") -> BaseException | None:
+    error: BaseException | None = None if future.status == "finished" else future.exception()
+    return error
+
+
+def _outcome(name: str, future: "Future") -> Any:
+    """Give what a piece returned, or why it is lost."""
     from distributed import KilledWorker
 
+    if future.status == "finished":
+        return future.result()
+    error = _error(future)
     if isinstance(error, KilledWorker):
-        deaths = error.allowed_failures + 1
-        last = error.last_worker.address
-        return RuntimeError(f"{deaths} workers died over it, the last at {last}; they lack memory?")
-    return error or RuntimeError("no reason given")
+        deaths, last = error.allowed_failures + 1, error.last_worker.address
+        error = RuntimeError(
+            f"{deaths} workers died over it with no other piece under way, the last at {last}; "
+            "they lack memory?"
+        )
+    lost = LostPiece(name, reason(error or RuntimeError("no reason given")))
+    notice(f"{name} failed on its worker: {lost.reason}")
+    return lost

@@ -2,10 +2,13 @@
 
 import os
 import signal
+import socket
+import time
 from pathlib import Path
 
 import dask
 import numpy as np
+import psutil
 import pytest
 from particlebridge.bridge.scheduling import (
     DaskRunner,
@@ -37,8 +40,12 @@ def _broken(number: int) -> int:
     return number
 
 
-def _always_deadly(_: int) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+def _one_deadly(number: int) -> int:
+    """Kill the worker, for piece 1; the others take long enough to be under way beside it."""
+    if number == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.3)
+    return number
 
 
 PIECES = {f"piece {i}": i for i in range(4)}
@@ -46,9 +53,7 @@ PIECES = {f"piece {i}": i for i in range(4)}
 
 @pytest.fixture(scope="module")
 def cluster():
-    # Dask gives a piece up after four deaths; two are enough to see it, and faster.
-    few = dask.config.set({"distributed.scheduler.allowed-failures": 1})
-    with few, runner("local", workers=2) as hands:
+    with runner("local", workers=2) as hands:
         yield hands
 
 
@@ -80,18 +85,37 @@ def test_what_dies_with_its_worker_is_done_by_another(cluster: DaskRunner, tmp_p
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
-def test_a_piece_that_kills_every_worker_is_given_up(cluster: DaskRunner) -> None:
-    lost = dict(cluster.run(_always_deadly, {"piece 1": 1}))["piece 1"]
+def test_a_piece_that_kills_every_worker_is_given_up_alone(cluster: DaskRunner) -> None:
+    pieces = {f"piece {i}": i for i in range(8)}
+    done = dict(cluster.run(_one_deadly, pieces))
+    lost = done.pop("piece 1")
     assert isinstance(lost, LostPiece)
-    assert "2 workers died over it" in lost.reason
-    assert dict(cluster.run(_square, PIECES))["piece 3"] == 9
+    assert "2 workers died over it with no other piece under way" in lost.reason
+    assert done == {name: i for name, i in pieces.items() if i != 1}
+
+
+def test_no_dashboard_listens(cluster: DaskRunner) -> None:
+    """Whoever can reach a dashboard can read the names of files; none was asked for."""
+    here = psutil.Process()
+    listening = [c.laddr for c in here.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+    assert listening  # the scheduler itself
+    for address in listening:
+        with socket.create_connection((address.ip, address.port), timeout=5) as asked:
+            asked.sendall(b"GET /status HTTP/1.0\r\n\r\n")
+            asked.shutdown(socket.SHUT_WR)
+            assert b"HTTP/" not in asked.recv(4096), address
+    for worker in here.children(recursive=True):
+        for held in worker.net_connections("tcp"):
+            if held.status == psutil.CONN_LISTEN:
+                assert held.laddr.ip in ("127.0.0.1", "::1"), held
 
 
 def test_slurm_jobs_are_asked_for_as_dask_jobqueue_does() -> None:
     """No Slurm here: what sbatch would get is read, not submitted."""
     with dask.config.set(
         {"jobqueue.slurm.queue": "long", "jobqueue.slurm.account": "cathodes",
-         "jobqueue.slurm.cores": 8, "jobqueue.slurm.walltime": "08:00:00"}
+         "jobqueue.slurm.cores": 8, "jobqueue.slurm.walltime": "08:00:00",
+         "jobqueue.slurm.job-script-prologue": ["module load java"]}
     ), slurm_cluster(memory=12 * 10**9) as cluster:  # fmt: skip
         script = cluster.job_script()
     lines = script.splitlines()
@@ -104,6 +128,8 @@ def test_slurm_jobs_are_asked_for_as_dask_jobqueue_does() -> None:
     assert "#SBATCH -t 08:00:00" in lines
     assert "distributed.cli.dask_worker tcp://" in script
     assert "--nthreads 1 " in script
+    assert "module load java" in lines
+    assert "export DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE=False" in lines
 
 
 @pytest.mark.parametrize(
