@@ -2,12 +2,12 @@
 
     python -m benchmarks.bench_memory OUT [--sizes 256,256,256 512,512,512 512,1024,1024]
 
-Each stage runs in a process of its own, whose peak resident memory (with all it starts) is taken
-from the system ten times a second. The volume is one generated electrode repeated in all
-directions, made chunk by chunk. The network's answer is recorded: the truth's sections, with the
-probability 1, so that only the network's own memory is missing; that is measured apart, with
-`--network`, on one slice of every size. OUT/memory.csv holds one row a stage; run again, what is
-finished is not done again.
+Each stage runs in a process of its own, whose peak resident memory is taken from the system ten
+times a second, with the bytes that it read and wrote. The volume is one generated electrode
+repeated in all directions, made chunk by chunk. The network's answer is recorded: the truth's
+sections, with the probability 1, so that only the network's own memory is missing; that is
+measured apart, with `--network`, on one slice of every size. OUT/memory.json holds one row a
+stage; run again, what is finished is not done again.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import json
 import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -143,37 +144,59 @@ def network(folder: Path, memory: str) -> None:
     PythonEngine("nmc", Settings(diameter=30.0)).segment(stack[len(stack) // 2])
 
 
-def peak_of(stage: Callable[[Path, str], None], folder: Path, memory: str) -> tuple[int, float]:
-    """Run a stage in a process of its own; its peak resident bytes, and seconds.
+@dataclass
+class Taken:
+    """What a stage took: peak resident bytes, wall and processor seconds, bytes read and written.
 
-    A stage that is stopped goes on from there when it is run again; the peak is that of all.
+    Bytes are those of the system's calls: of the files as they are packed, whether from disk or
+    from the system's cache, and of the modules that were imported.
     """
+
+    peak: int = 0
+    wall: float = 0.0
+    cpu: float = 0.0
+    read: int = 0
+    written: int = 0
+
+
+def take(stage: Callable[[Path, str], None], folder: Path, memory: str) -> Taken:
+    """Run a stage in a process of its own and look at it ten times a second.
+
+    A stage that is stopped goes on from there when it is run again; what it took is then that of
+    all its tries.
+    """
+    note = folder / f"taken-{stage.__name__}.json"
+    before = Taken(**json.loads(note.read_text())) if note.exists() else Taken()
     process = multiprocessing.get_context("spawn").Process(target=stage, args=(folder, memory))
     start = time.perf_counter()
-    note = folder / f"peak-{stage.__name__}"
-    peak, before = (int(n) for n in note.read_text().split()) if note.exists() else (0, 0)
     process.start()
+    seen, taken = psutil.Process(process.pid), before
     while process.is_alive():
         try:
-            root = psutil.Process(process.pid)
-            every = [root, *root.children(recursive=True)]
-            peak = max(peak, sum(p.memory_info().rss for p in every))
+            peak, times, bytes_ = seen.memory_info().rss, seen.cpu_times(), seen.io_counters()
         except psutil.Error:
-            pass
+            break
+        taken = Taken(
+            max(taken.peak, peak),
+            before.wall + time.perf_counter() - start,
+            before.cpu + times.user + times.system,
+            before.read + bytes_.read_chars,
+            before.written + bytes_.write_chars,
+        )
         with atomic_path(note) as beside:
-            beside.write_text(f"{peak} {before + round(time.perf_counter() - start)}")
+            beside.write_text(json.dumps(asdict(taken)))
         time.sleep(0.1)
     process.join()
     if process.exitcode:
         raise SystemExit(f"{stage.__name__} ended with {process.exitcode}")
-    return peak, before + time.perf_counter() - start
+    return taken
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path, nargs="?", default=Path("memory-benchmark"))
     parser.add_argument("--sizes", nargs="+", default=["256,256,256", "512,512,512"])
-    parser.add_argument("--memory", default="100GB", help="100GB: all in one block")
+    parser.add_argument("--memory", default="100GB", help="100GB is all in one block")
     parser.add_argument("--network", action="store_true")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
@@ -188,8 +211,19 @@ def main() -> None:
             about = {"size": f"{z} x {y} x {x}", "ceiling": given.memory, "stage": stage.__name__}
             if any(about.items() <= row.items() for row in rows):
                 continue
-            peak, seconds = peak_of(stage, folder, given.memory)
-            rows.append({**about, "peak_GB": round(peak / 1e9, 3), "seconds": round(seconds)})
+            taken = take(stage, folder, given.memory)
+            voxels = z * y * x
+            rows.append(
+                {
+                    **about,
+                    "peak_GB": round(taken.peak / 1e9, 3),
+                    "peak_B_per_voxel": round(taken.peak / voxels, 1),
+                    "read_B_per_voxel": round(taken.read / voxels, 2),
+                    "written_B_per_voxel": round(taken.written / voxels, 2),
+                    "cpu_s": round(taken.cpu),
+                    "wall_s": round(taken.wall),
+                }
+            )
             notes.write_text(json.dumps(rows, indent=1))
             print(pd.DataFrame(rows).to_string(index=False), flush=True)
 
