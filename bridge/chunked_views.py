@@ -1,6 +1,6 @@
 """One view of a volume as three OME-Zarr stacks, written slab by slab while slices get ready."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,9 +42,12 @@ class ChunkedViewFolder(ViewFolder):
         written = {low // SLAB for low in self._slabs() if self._note(low).exists()}
         return [i for i in super().missing() if i // SLAB not in written]
 
-    def settle(self) -> None:
-        """Write the slabs whose slices are all there."""
-        for low in self._slabs():
+    def settle(self, indices: Sequence[int]) -> None:
+        """Write the slabs of these slices whose slices are all there.
+
+        No others: another worker may be about to write them, and to drop their slices.
+        """
+        for low in sorted({index - index % SLAB for index in indices}):
             parts = [self._part(i) for i in range(low, min(low + SLAB, self.shape[0]))]
             if self._note(low).exists() or not all(part.exists() for part in parts):
                 continue
@@ -61,7 +64,7 @@ class ChunkedViewFolder(ViewFolder):
     def join(self) -> None:
         """Move the whole stacks up, labels last, and drop what is left."""
         if not self.is_whole:
-            self.settle()
+            self.settle(range(self.shape[0]))
             for name in _DTYPES:
                 stack = self._parts / f"{name}.zarr"
                 if stack.exists():

@@ -56,8 +56,8 @@ class ViewFolder:
     def prepare(self) -> None:
         """Get ready for slices to be kept."""
 
-    def settle(self) -> None:
-        """Use the slices that were kept so far, where they can be used before all are there."""
+    def settle(self, indices: Sequence[int]) -> None:
+        """Use these slices, which were kept, where they can be used before all are there."""
 
     def missing(self) -> list[int]:
         """List the slices that are still to be segmented."""
@@ -146,7 +146,7 @@ def segment_slices(
         else:
             folder.keep(index, result)
         advance(1)
-    folder.settle()
+    folder.settle(indices)
     return failures
 
 
