@@ -15,6 +15,7 @@ from particlebridge.analysis.files import remove_folder
 from particlebridge.analysis.fusion import Method
 from particlebridge.analysis.views import View, view_axes, view_spacing
 
+from . import memory_estimate
 from .blocks import Block, Layout, neighbours, shared
 from .console import notice, progress
 from .ome_zarr import create_stack, open_stack
@@ -109,7 +110,8 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
     todo = {f"fusion block {b.number}": b for b in blocks if not _result(work, b).exists()}
     resumed = len(blocks) - len(todo)
     side = " x ".join(str(n) for n in work.layout.side)
-    notice(f"fusing the views in {len(blocks)} block(s) of {side} voxels")
+    size = (memory_estimate.BASE + memory_estimate.FUSE * work.layout.most_voxels()) / 1e9
+    notice(f"fusing the views in {len(blocks)} block(s) of {side} voxels, {size:.1f} GB for each")
     with progress("fused blocks", len(blocks), resumed) as advance:
         lost = [
             done

@@ -13,18 +13,19 @@ NETWORK = 720
 LEAST_PIXELS = 256 * 256
 """Smaller pieces of a slice would be all margin."""
 
-FUSE = 60
-"""Bytes for each voxel that is fused at once: 26 of labels, probabilities and grey values, 26 that
-arrays were measured to take beside them (tracemalloc, 1 to 8 million voxels), the rest in hand."""
+FUSE = 54
+"""Bytes for each voxel that is fused at once: 26 of labels, probabilities and grey values, 25 that
+are taken beside them (measured: 51 more with each voxel, from 256^3 to 512^3), the rest in hand."""
 
-MEASURE = 12
-"""Bytes for each voxel of the slices measured at once, beside grey values."""
+MEASURE = 7
+"""Bytes for each voxel of the slices measured at once, beside grey values: 5 of labels and
+material, the rest beside them (measured: 5 more with each voxel, from 256^3 to 512^3)."""
 
 _SLICE = 60
-"""Bytes for each pixel of the slice under way, outside the network."""
+"""Bytes for each pixel of the slice under way as it was resized, outside the network."""
 
 
-def slice_bytes(depth: int, itemsize: int, format: str) -> int:
+def slice_bytes(depth: int, itemsize: int, format: str, enlarged: float = 1.0) -> float:
     """Estimate the bytes for each pixel of a slice: slabs read and written, and the slice itself.
 
     Parameters
@@ -35,8 +36,10 @@ def slice_bytes(depth: int, itemsize: int, format: str) -> int:
         Bytes of a voxel.
     format
         ``tiff`` or ``zarr``.
+    enlarged
+        Pixels of the network for each of the slice.
     """
-    return depth * itemsize + (SLAB * 4 if format == "zarr" else 4) + _SLICE
+    return depth * itemsize + (SLAB * 4 if format == "zarr" else 4) + _SLICE * max(1.0, enlarged)
 
 
 def usual_ceiling() -> int:

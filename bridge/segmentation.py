@@ -160,6 +160,9 @@ def segment_volume(
             pixel_size=(spacing[1] / finest, spacing[2] / finest),
             diameter=_diameter(options, network, volume, fill, run),
         )
+        own = plan
+        if plan.expected and options.engine == "python":
+            own = plan.fitted(volume, _enlarged(network, settings))
         key = {"volume": volume.digest, **effective_settings(network, settings, options.engine)}
         if plan.format == "zarr":
             key["format"] = "zarr"
@@ -169,7 +172,7 @@ def segment_volume(
         missing = len(folder.missing())
         try:
             with run.stage(f"segment {view}", key) as notes:
-                spec = engine_spec(options, view, network, settings, plan.max_pixels)
+                spec = engine_spec(options, view, network, settings, own.max_pixels)
                 if folder.is_whole:
                     # An earlier run may have been killed before it could clear up and say so.
                     folder.join()
@@ -193,6 +196,15 @@ def segment_volume(
     if failed:
         raise RuntimeError("; ".join(failed))
     return folders
+
+
+def _enlarged(network: Network, settings: Settings) -> float:
+    """Give the pixels of the network for each pixel of a slice."""
+    height, width = settings.pixel_size
+    zoom = 1.0
+    if network.diameter is not None and settings.diameter is not None:
+        zoom = network.diameter / settings.diameter
+    return zoom**2 * height * width
 
 
 def _segment_files(files: Sequence[Path], run: RunFolder, options: SegmentOptions) -> None:

@@ -43,20 +43,31 @@ class Plan:
         Bytes that a process may take; None: as it comes.
     max_pixels
         Largest piece of a slice that goes through the network at once.
+    expected
+        Bytes that a process is expected to take, once `fitted` to a volume.
     """
 
     format: Format = "tiff"
     runner: Runner = field(default_factory=InProcess)
     ceiling: int | None = None
     max_pixels: int = MAX_PIXELS
+    expected: float = 0.0
 
     def view_folder(self, path: Path, shape: tuple[int, int, int], spacing: Spacing) -> ViewFolder:
         """Give a view's folder in this format."""
         kind = ChunkedViewFolder if self.format == "zarr" else ViewFolder
         return kind(path, shape, spacing)
 
-    def fitted(self, volume: Volume) -> "Plan":
+    def fitted(self, volume: Volume, enlarged: float = 1.0) -> "Plan":
         """Fit the network's pieces to a volume, and say how much memory its run takes.
+
+        Parameters
+        ----------
+        volume
+            Opened, not loaded.
+        enlarged
+            Pixels of the network for each of a slice, as soon as the particles' size is known:
+            small ones are enlarged to what the model was trained on.
 
         Raises
         ------
@@ -70,7 +81,10 @@ class Plan:
             stack.shape[1]
             * stack.shape[2]
             * memory_of.slice_bytes(
-                CHUNK if flat else stack.depth, volume.data.dtype.itemsize, self.format
+                CHUNK if flat else stack.depth,
+                volume.data.dtype.itemsize,
+                self.format,
+                enlarged,
             )
             for stack in stacks
         )
@@ -80,8 +94,7 @@ class Plan:
         if pixels < memory_of.LEAST_PIXELS:
             needed = memory_of.BASE + slices + memory_of.NETWORK * memory_of.LEAST_PIXELS
             raise self._too_little(volume.source, needed, "a slice")
-        plan = replace(self, max_pixels=pixels)
-        expected = memory_of.BASE + slices + memory_of.NETWORK * min(pixels, most)
+        expected = memory_of.BASE + slices + memory_of.NETWORK * min(pixels, most * enlarged)
         if self.format == "tiff":
             whole = memory_of.BASE + memory_of.FUSE * math.prod(volume.data.shape)
             if self.ceiling is not None and whole > self.ceiling:
@@ -98,8 +111,9 @@ class Plan:
                 whole = memory_of.BASE + memory_of.FUSE * plane * volume.data.shape[0]
                 expected = max(expected, slab, min(whole, self.ceiling))
         allowed = "no limit given" if self.ceiling is None else f"{_gb(self.ceiling)} allowed"
-        notice(f"memory: {_gb(expected)} expected, {allowed} (for each worker process)")
-        return plan
+        if _gb(expected) != _gb(self.expected):
+            notice(f"memory: {_gb(expected)} expected, {allowed} (for each worker process)")
+        return replace(self, max_pixels=pixels, expected=expected)
 
     def layout(
         self, shape: tuple[int, int, int], spacing: Spacing, diameter: float, source: Path
