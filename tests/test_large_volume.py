@@ -6,15 +6,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from particlebridge.analysis import electrode
+from particlebridge.analysis import Polygons, Prediction, electrode
 from particlebridge.bridge import read_labels, read_volume, run, segment
+from particlebridge.bridge.chunked_views import ChunkedViewFolder
 from particlebridge.bridge.ome_zarr import create_stack
 from particlebridge.bridge.work_plan import Plan, parse_bytes
+
+SHAPE = (33, 48, 56)
+"""Two chunks along every axis."""
 
 
 @pytest.fixture(scope="module")
 def volume(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = electrode((40, 72, 72), seed=11, radius=(6.0, 14.0))
+    made = electrode(SHAPE, seed=11, radius=(6.0, 14.0))
     path = tmp_path_factory.mktemp("volumes") / "electrode.zarr"
     create_stack(path, made.volume.shape, np.uint16, made.spacing, (32, 32, 32))[:] = made.volume
     return path
@@ -71,7 +75,7 @@ def test_a_second_run_does_nothing_again(volume: Path, in_chunks: Path) -> None:
     run([volume], in_chunks, diameter=22, format="zarr")
     assert {p: p.stat().st_mtime_ns for p in kept} == before
     record = json.loads((in_chunks / "run.json").read_text())
-    assert record["stages"]["segment xy"]["resumed_slices"] == 40
+    assert record["stages"]["segment xy"]["resumed_slices"] == SHAPE[0]
     assert record["stages"]["fuse"]["blocks"] == 1
 
 
@@ -88,6 +92,22 @@ def test_two_processes_give_what_one_gives(volume: Path, in_chunks: Path, tmp_pa
     a, b = (pd.read_csv(folder / "features.csv") for folder in (in_chunks, out))
     assert len(a) == len(b)
     assert np.allclose(a["Volume"], b["Volume"], rtol=1e-2)
+
+
+def test_a_worker_writes_the_slabs_of_its_own_slices_only(tmp_path: Path) -> None:
+    """Another may be writing its own at that moment, and dropping the slices."""
+    folder = ChunkedViewFolder(tmp_path / "xy", (32, 4, 5), (1.0, 1.0, 1.0))
+    folder.prepare()
+    none = np.zeros((0, 32, 2))
+    polygons = Polygons(none[:, 0], none[..., 0], none[:, 0, 0], none)
+    for index in range(32):
+        plane = np.full((4, 5), index + 1, np.int32)
+        folder.keep(index, Prediction(plane, plane / 100, plane * 2.0, polygons))
+    folder.settle(range(16))
+    left = sorted(path.stem for path in (tmp_path / "xy" / ".parts").glob("*.npz"))
+    assert left == [f"{index:05d}" for index in range(16, 32)]
+    folder.join()
+    assert np.array_equal(folder.open("labels")[:, 0, 0], np.arange(1, 33))
 
 
 def test_ceilings() -> None:
@@ -112,3 +132,6 @@ def test_a_ceiling_shapes_the_pieces(volume: Path) -> None:
     roomy = Plan("zarr", ceiling=32 * 10**9).fitted(opened)
     assert len(roomy.layout((512,) * 3, (1, 1, 1), 30.0, volume).blocks()) == 1
     assert plan.slab_depth(opened) % 64 == 0
+    # Particles of a quarter of the model's size: sixteen times the pixels, in smaller pieces.
+    large = plan.fitted(opened, enlarged=16.0)
+    assert large.max_pixels < plan.max_pixels
