@@ -128,14 +128,16 @@ class DaskRunner:
         self._advance = advance
         suspects = []
         for name, future in self._finished(function, pieces):
-            if isinstance(_error(future), KilledWorker):
+            done, error = _outcome(future)
+            if isinstance(error, KilledWorker):
                 suspects.append(name)
             else:
-                yield name, _outcome(name, future)
+                yield name, _lost(name, error) if error else done
         for name in suspects:
             notice(f"{name}: workers died; tried once more with no other piece under way")
             for _, future in self._finished(function, {name: pieces[name]}):
-                yield name, _outcome(name, future)
+                done, error = _outcome(future)
+                yield name, _lost(name, error) if error else done
 
     def _finished(
         self, function: Callable[[Any], Any], pieces: Mapping[str, Any]
@@ -334,24 +336,27 @@ def slurm_cluster(memory: int | None = None) -> Any:
     )
 
 
-def _error(future: "Future") -> BaseException | None:
-    error: BaseException | None = None if future.status == "finished" else future.exception()
-    return error
+def _outcome(future: "Future") -> tuple[Any, Exception | None]:
+    """Give what a piece returned, or why it is lost.
+
+    A result goes with the worker that holds it. Dask then does the piece again, and workers may
+    die over that too: asking for the result tells, the future's status does not.
+    """
+    try:
+        return future.result(), None
+    except Exception as error:
+        return None, error
 
 
-def _outcome(name: str, future: "Future") -> Any:
-    """Give what a piece returned, or why it is lost."""
+def _lost(name: str, error: Exception) -> LostPiece:
     from distributed import KilledWorker
 
-    if future.status == "finished":
-        return future.result()
-    error = _error(future)
     if isinstance(error, KilledWorker):
         deaths, last = error.allowed_failures + 1, error.last_worker.address
         error = RuntimeError(
             f"{deaths} workers died over it with no other piece under way, the last at {last}; "
             "they lack memory?"
         )
-    lost = LostPiece(name, reason(error or RuntimeError("no reason given")))
+    lost = LostPiece(name, reason(error))
     notice(f"{name} failed on its worker: {lost.reason}")
     return lost

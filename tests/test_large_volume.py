@@ -1,6 +1,9 @@
 """The road in chunks: the same bodies and table as in memory, on one process or several."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,8 @@ from particlebridge.bridge.work_plan import Plan, parse_bytes
 
 SHAPE = (33, 48, 56)
 """Two chunks along every axis."""
+
+COMMAND = [sys.executable, "-c", "from particlebridge.bridge.cli import main; main()", "run"]
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +89,33 @@ def test_views_of_the_other_format_are_not_mixed_in(volume: Path, in_memory: Pat
         segment(volume, in_memory, diameter=22, format="zarr")
 
 
-def test_two_processes_give_what_one_gives(volume: Path, in_chunks: Path, tmp_path: Path) -> None:
+@pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
+def test_two_processes_give_what_one_gives_after_a_piece_killed_its_workers(
+    volume: Path, in_chunks: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "cluster"
+    options = ["--out", str(out), "--diameter", "22", "--format", "zarr", "--scheduler", "local"]
+    preload = str([str(Path(__file__).with_name("deadly_slices.py"))])
+    killed = subprocess.run(
+        [*COMMAND, str(volume), *options, "--workers", "2"],
+        env={**os.environ, "DASK_DISTRIBUTED__WORKER__PRELOAD": preload},
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert killed.returncode == 1
+    last = killed.stderr.strip().splitlines()[-1]
+    assert "32 of 48 slices failed (0, 1, 2" in last
+    assert "2 workers died over it with no other piece under way" in last
+    assert "tried once more" in killed.stderr
+    assert (out / "views" / "xy" / "labels.zarr").is_dir()
+    assert (out / "views" / "yz" / "labels.zarr").is_dir()
+    assert not (out / "labels.zarr").exists()
+
     run([volume], out, diameter=22, format="zarr", scheduler="local", workers=2)
+    stages = json.loads((out / "run.json").read_text())["stages"]
+    resumed = [stages[f"segment {view}"]["resumed_slices"] for view in ("xy", "xz", "yz")]
+    assert resumed == [SHAPE[0], SHAPE[1] - 32, SHAPE[2]]
     one, two = read_labels(in_chunks / "labels.zarr"), read_labels(out / "labels.zarr")
     assert np.mean(one == two) > 0.999
     a, b = (pd.read_csv(folder / "features.csv") for folder in (in_chunks, out))
