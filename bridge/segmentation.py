@@ -176,13 +176,14 @@ def segment_volume(
                 if folder.is_whole:
                     # An earlier run may have been killed before it could clear up and say so.
                     folder.join()
-                    if options.engine == "python":
-                        notes.update(engine_of(spec, network).versions())
                 else:
                     if not plan.runner.remote:
                         engine_of(spec, network)
                     with progress(f"{view} slices", total, total - missing) as advance:
                         notes.update(segment_view(stack, folder, spec, plan.runner, advance))
+                if not missing and options.engine == "python":
+                    # The run that made the slices did not come to write down what made them.
+                    notes.update(engine_of(spec, network).versions())
                 notes["resumed_slices"] = total - missing
         except SlicesFailed as error:
             failed.append(str(error))

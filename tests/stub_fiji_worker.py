@@ -10,11 +10,12 @@ import json
 import os
 import queue
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
 from particlebridge.bridge.fiji_worker import END_OF_LOG
-from plain_imagej import Interpreter, start_java
+from plain_imagej import NEWEST, Interpreter, start_java
 
 HERE = Path(__file__).parent
 AXES = "package net.imagej.axis\nclass Axes { static String X = 'X', Y = 'Y' }"
@@ -79,11 +80,12 @@ def main() -> None:
 
     threading.Thread(target=listen, daemon=True).start()
     interpreter = command = None
+    preferences = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
     while True:
         request = requests.get()
         answer: dict = {"value": ""}
         if request["do"] == "start":
-            interpreter = Interpreter(start_java())
+            interpreter = Interpreter(start_java(NEWEST, preferences.name))
             command = Path(request["fiji"]) / "scripts/Plugins/Particlebridge/Segment_View.groovy"
             facts = {"imagej": "1.54f", "java": "17", "stardist": "stub", "csbdeep": "stub"}
             answer = {"value": {**facts, "menu": "yes" if command.is_file() else ""}}
