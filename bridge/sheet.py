@@ -77,7 +77,14 @@ def _read_sheet(sheet: Path, voxel_size: Spacing | None) -> list[Item]:
                 size = parse_voxel_size(cells["voxel_size"])
             except ValueError as error:
                 raise ValueError(f"{sheet}: line {number}: {shown(str(error), 200)}") from None
-        items.append(Item(path, _stem(path), size, cells.get("state", ""), cells.get("group", "")))
+        try:
+            name = _stem(path)
+        except OSError as error:
+            raise ValueError(
+                f"{sheet}: line {number}: no file can be called {shown(cells['path'], 60)} "
+                f"({error.strerror}); write the volume's file there"
+            ) from None
+        items.append(Item(path, name, size, cells.get("state", ""), cells.get("group", "")))
     return items
 
 

@@ -50,6 +50,7 @@ def test_no_name_leads_out_of_the_run_folder(tmp_path: Path, path: str) -> None:
         ("path\n", "at least one row"),
         ("file\na.tif\n", "needs a column 'path'"),
         ("path,state\na.tif,1\n ,2\n", "line 3 names no path"),
+        ("path\n" + 3000 * "x" + "\n", r"line 2: no file can be called x{60}\.\.\. \("),
         ("path,voxel_size\na.tif,small\n", "line 2: voxel size 'small' is not Z,Y,X"),
         ("path,voxel_size\na.tif,-1\n", "line 2: voxel size -1.0"),
         ("path,state\na,1\nb,2,3,4\n", "cannot be read as CSV"),
