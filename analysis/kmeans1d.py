@@ -9,9 +9,11 @@ import numpy as np
 from .threads import in_pieces
 
 # Bins that are counted, and how many of them are one in the dynamic programme.
-_BINS, _COARSE = 1 << 12, 1 << 2
+_BINS, _COARSE = 1 << 12, 1 << 4
 # Values in a piece of the work, and the most pieces.
 _PIECE, _PIECES = 1 << 18, 256
+# Values of a piece that are counted side by side, and that are looked at together.
+_LANES, _BLOCK = 4, 1 << 10
 # What is larger has no square in float64, what is smaller than the inverse has none but zero.
 _BEYOND = 1e150
 
@@ -63,7 +65,7 @@ def kmeans_1d(values: np.ndarray, k: int) -> Clusters1D:
     O(k n log n) for n cells. To keep n small, and to sort few values:
 
     1. The values are counted in 4,096 bins. The best clusters whose thresholds are edges of every
-       fourth bin bound the optimum from above. From below it is bounded, for all places of a
+       sixteenth bin bound the optimum from above. From below it is bounded, for all places of a
        threshold, by the best clusters of the values elsewhere. That leaves few bins for each.
     2. The optimum is a fixed point of Lloyd's map, which is monotone in the thresholds: from the
        lowest thresholds left and from the highest it closes in on all fixed points between them.
@@ -86,8 +88,10 @@ def kmeans_1d(values: np.ndarray, k: int) -> Clusters1D:
     if high - low < 1 / _BEYOND:
         return Clusters1D(np.array([low]), np.zeros(0), 0.0)
     scale = _BINS / (high - low)
-    bins = np.sum(_by_piece(values, lambda piece: _histogram(piece, low, scale, _BINS)), axis=0)
-    lowest, highest = _brackets(bins, k, scale)
+    counted = _by_piece(values, lambda piece: _histogram(piece, low, scale))
+    bins = np.sum([bins for bins, _ in counted], axis=0)
+    squares = sum(square for _, square in counted)
+    lowest, highest = _brackets(bins, squares, k, scale)
     cells, bin_of = _cells(values, bins, lowest, highest, low, scale)
     ends = _cut(
         cells,
@@ -95,9 +99,9 @@ def kmeans_1d(values: np.ndarray, k: int) -> Clusters1D:
         np.append(np.searchsorted(bin_of, highest, side="right"), len(cells)),
     )
     starts = np.unique(np.concatenate([[0], ends[:-1]]))
-    count, total, squares = np.add.reduceat(cells, starts[starts < len(cells)]).T
+    count, total = np.add.reduceat(cells, starts[starts < len(cells)]).T
     centres = low + total / count
-    inertia = max(float(np.sum(squares - total**2 / count)), 0.0)
+    inertia = max(float(squares - np.sum(total**2 / count)), 0.0)
     return Clusters1D(centres, (centres[1:] + centres[:-1]) / 2, inertia)
 
 
@@ -110,41 +114,38 @@ def _by_piece(values: np.ndarray, work: Callable[[np.ndarray], _T]) -> list[_T]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _histogram(values: np.ndarray, low: float, scale: float, n: int) -> np.ndarray:
-    """Count, sum and sum of squares of the values, less `low`, in each of n bins."""
-    bins = np.zeros((n, 3))
-    # Images have runs of one value; to add each by itself would be to wait for the one before.
-    last, run = values[0], 0.0
+def _histogram(values: np.ndarray, low: float, scale: float) -> tuple[np.ndarray, float]:
+    """Count and sum of the values, less `low`, in each bin; and the sum of all their squares."""
+    # Neighbours are alike: to count them one by one in the same bin would be to wait each time for
+    # the one before.
+    lanes, squares = np.zeros((_LANES, _BINS, 2)), 0.0
     for i in range(values.size):
-        if values[i] != last:
-            _add(bins, last - low, run, scale)
-            last, run = values[i], 0.0
-        run += 1.0
-    _add(bins, last - low, run, scale)
-    return bins
+        value = values[i] - low
+        at = min(int(value * scale), _BINS - 1)
+        lanes[i % _LANES, at, 0] += 1.0
+        lanes[i % _LANES, at, 1] += value
+        squares += value * value
+    return lanes.sum(axis=0), squares
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
-def _add(bins: np.ndarray, value: float, times: float, scale: float) -> None:
-    at = min(int(value * scale), len(bins) - 1)
-    bins[at, 0] += times
-    bins[at, 1] += times * value
-    bins[at, 2] += times * value * value
-
-
-def _brackets(bins: np.ndarray, k: int, scale: float) -> tuple[np.ndarray, np.ndarray]:
+def _brackets(
+    bins: np.ndarray, squares: float, k: int, scale: float
+) -> tuple[np.ndarray, np.ndarray]:
     """First and last bin in which each of the k - 1 thresholds of the optimum may lie."""
     n = len(bins) // _COARSE
     lowest, highest = np.zeros(k - 1, np.int64), np.full(k - 1, len(bins) - 1)
-    coarse = bins.reshape(n, _COARSE, 3).sum(axis=1)
+    own = _own(bins)
+    coarse = np.column_stack([bins, own]).reshape(n, _COARSE, 3).sum(axis=1)
     if np.count_nonzero(coarse[:, 0]) < k:
         return lowest, highest
     anywhere, at_end = np.zeros(k, np.int64), np.full(k, n)
     above = _least(coarse, np.append(anywhere[1:], n), at_end, 0)[0][-1, n]
+    # The values of a bin are no better than all at their mean: own squares are a lower bound.
+    above += squares - own.sum()
     # What lies in a threshold's own bin is left out, whichever side it is on.
     before = _least(coarse, anywhere, at_end, 1)[0]
     after = _least(np.ascontiguousarray(coarse[::-1]), anywhere, at_end, 1)[0]
-    rounding = 1e-9 * above + 1e-12 * coarse[:, 2].sum()
+    rounding = 1e-9 * above + 1e-12 * squares
     for m in range(1, k):
         below = before[m - 1, :n] + after[k - m - 1, n - 1 :: -1]
         possible = np.flatnonzero(below <= above + rounding)
@@ -152,6 +153,12 @@ def _brackets(bins: np.ndarray, k: int, scale: float) -> tuple[np.ndarray, np.nd
         highest[m - 1] = possible[-1] * _COARSE + _COARSE - 1
     _close_in(bins, lowest, highest, scale)
     return lowest, highest
+
+
+def _own(bins: np.ndarray) -> np.ndarray:
+    """Sum of squares that each bin would have if all its values were their mean."""
+    count, total = bins.T
+    return total**2 / np.maximum(count, 1)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -195,49 +202,55 @@ def _cells(
 
     Returns
     -------
-    cells : ndarray of float64, shape (n, 3)
-        Count, sum and sum of squares, as of the bins; from the lowest value up, none empty.
+    cells : ndarray of float64, shape (n, 2)
+        Count and sum, as of the bins; from the lowest value up, none empty.
     bin_of : ndarray of int64, shape (n,)
     """
-    count, total, squares = bins.T
     parted = np.zeros(len(bins), bool)
     for first, last in zip(lowest, highest, strict=True):
         parted[first : last + 1] = True
-    # By Cauchy and Schwarz these are equal where a bin holds one value only.
-    parted &= count * squares > total**2
-    whole = np.flatnonzero((count > 0) & ~parted)
-    if not parted.any():
-        return bins[whole], whole
+    whole = np.flatnonzero((bins[:, 0] > 0) & ~parted)
     found = _by_piece(
         values,
-        lambda piece: np.unique(_inside(piece, low, scale, parted), return_counts=True),
+        lambda piece: np.unique(_inside(piece, low, scale, lowest, highest), return_counts=True),
     )
     different, where = np.unique(np.concatenate([v for v, _ in found]), return_inverse=True)
-    times = np.bincount(where, np.concatenate([c for _, c in found]))
-    value = different - low
+    times = np.bincount(where, np.concatenate([c for _, c in found]), different.size)
+    value = different.astype(np.float64) - low
     bin_of = np.minimum((value * scale).astype(np.int64), len(bins) - 1)
-    cells = np.concatenate(
-        [bins[whole], np.stack([times, times * value, times * value**2], axis=1)]
-    )
+    cells = np.concatenate([bins[whole], np.column_stack([times, times * value])])
     bin_of = np.concatenate([whole, bin_of])
     order = np.argsort(bin_of, kind="stable")
     return cells[order], bin_of[order]
 
 
 @numba.njit(cache=True, nogil=True)
-def _inside(values: np.ndarray, low: float, scale: float, wanted: np.ndarray) -> np.ndarray:
-    """Copy the values that lie in wanted bins, as float64."""
-    kept, n = np.empty(values.size), 0
-    for i in range(values.size):
-        # Written always and kept by counting: a branch would be guessed wrong too often.
-        kept[n] = values[i]
-        n += wanted[min(int((values[i] - low) * scale), wanted.size - 1)]
-    return kept[:n].copy()
+def _inside(
+    values: np.ndarray, low: float, scale: float, lowest: np.ndarray, highest: np.ndarray
+) -> np.ndarray:
+    """Copy the values that lie in the bins from any `lowest` to its `highest`."""
+    kept, found = np.empty_like(values), 0
+    at, wanted = np.empty(_BLOCK, np.int32), np.empty(_BLOCK, np.uint8)
+    for start in range(0, values.size, _BLOCK):
+        block = values[start : start + _BLOCK]
+        # Loops this plain the processor does for several values at once.
+        for i in range(block.size):
+            at[i] = min(np.int32((block[i] - low) * scale), np.int32(_BINS - 1))
+        wanted[:] = 0
+        for j in range(lowest.size):
+            first, last = np.int32(lowest[j]), np.int32(highest[j])
+            for i in range(block.size):
+                wanted[i] |= (first <= at[i]) & (at[i] <= last)
+        for i in range(block.size):
+            # Written always and kept by counting: a branch would be guessed wrong too often.
+            kept[found] = block[i]
+            found += wanted[i]
+    return kept[:found].copy()
 
 
 def _cut(cells: np.ndarray, lowest: np.ndarray, highest: np.ndarray) -> np.ndarray:
     """Give the ends of the k intervals of cells with the least inertia, each between its bounds."""
-    split = _least(cells, lowest, highest, 0)[1]
+    split = _least(np.column_stack([cells, _own(cells)]), lowest, highest, 0)[1]
     ends = highest.copy()
     for used in range(ends.size - 1, 0, -1):
         ends[used - 1] = split[used, ends[used]]
@@ -253,7 +266,7 @@ def _least(
     Parameters
     ----------
     cells
-        (n, 3) count, sum and sum of squares.
+        (n, 3) count, sum and sum of squares (at least).
     lowest, highest
         Bounds of each interval's end, in cells.
     left_out

@@ -241,19 +241,22 @@ def rounds(cache: Path, contrasts: Sequence[float]) -> None:
     network = load_model("nmc")
     rows = []
     for contrast in contrasts:
-        seed = _SEEDS[contrast][0]
-        made = predicted(contrast, seed, cache)
-        first = fuse(made.views, made.volume, made.spacing)
-        masked = np.stack(list(masked_planes(made.volume, first.labels)))
-        views = segment_views(masked, network, made.diameter)
-        second = fuse(views, made.volume, made.spacing)
-        for number, fusion in enumerate((first, second), 1):
-            rows.append(
-                {"contrast": contrast, "seed": seed, "round": number}
-                | quality(made.labels, fusion.labels)
-                | {"confidence": fusion.table["confidence"].mean()}
-            )
-        print(as_table(rows[-2:]), flush=True)
+        for seed in _SEEDS[contrast]:
+            made = predicted(contrast, seed, cache)
+            first = fuse(made.views, made.volume, made.spacing)
+            masked = np.stack(list(masked_planes(made.volume, first.labels)))
+            views = segment_views(masked, network, made.diameter)
+            second = fuse(views, made.volume, made.spacing)
+            for number, fusion in enumerate((first, second), 1):
+                rows.append(
+                    {"contrast": contrast, "seed": seed, "round": number}
+                    | quality(made.labels, fusion.labels)
+                    | {"confidence": fusion.table["confidence"].mean()}
+                )
+            print(as_table(rows[-2:]), flush=True)
+    print("\nmean over the seeds")
+    table = pd.DataFrame(rows).groupby(["contrast", "round"], sort=False)
+    print(as_table(table.mean().drop(columns="seed")))
 
 
 def main() -> None:
