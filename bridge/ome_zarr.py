@@ -77,7 +77,9 @@ def open_stack(path: str | os.PathLike[str]) -> Any:
     """Open an array of `create_stack` to write to it."""
     import zarr
 
-    return zarr.open_array(Path(path) / "0", mode="r+", config={"write_empty_chunks": True})
+    # zarr's open_array passes over a `config` argument where the array is there already.
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        return zarr.open_array(Path(path) / "0", mode="r+")
 
 
 def _zstd() -> Any:

@@ -12,6 +12,7 @@ from particlebridge.analysis.views import view_spacing
 from particlebridge.bridge import fuse as fuse_folder
 from particlebridge.bridge.blocks import Layout, lay_out, neighbours, shared
 from particlebridge.bridge.fusion_blocks import BlockFusion, fuse_in_blocks, typical_section
+from particlebridge.bridge.ome_zarr import create_stack, open_stack
 from particlebridge.bridge.scheduling import InProcess, LostPiece
 from particlebridge.bridge.volumes import read_labels, read_volume
 from particlebridge.bridge.writing import write_labels, write_stack
@@ -88,7 +89,7 @@ def _work(made, views, side, halo, folder: Path) -> BlockFusion:
         made.volume,
         None,
         made.spacing,
-        "consensus",
+        {"method": "consensus"},
         Layout(shape, side, (halo,) * 3),
         _diameter(made, views),
         folder,
@@ -196,3 +197,14 @@ def test_the_command_fuses_stacks_of_either_format_in_blocks(
     write_labels(small, views["yz"][:-1], (1, 1, 1))
     with pytest.raises(ValueError, match="not of one volume"):
         fuse_folder(tmp_path, format="zarr")
+
+
+def test_chunks_without_a_body_are_written_too(tmp_path: Path) -> None:
+    """A reader takes a missing chunk between full ones for lost."""
+    create_stack(tmp_path / "labels.zarr", (20, 20, 30), np.uint16, (1, 1, 1), (10, 10, 10))
+    open_stack(tmp_path / "labels.zarr")[:] = 0
+    assert not read_labels(tmp_path / "labels.zarr").any()
+    labels = np.ones((20, 20, 30), np.uint16)
+    labels[:10, :10, 10:20] = 0
+    open_stack(tmp_path / "labels.zarr")[:] = labels
+    assert np.array_equal(read_labels(tmp_path / "labels.zarr"), labels)
