@@ -132,6 +132,14 @@ NumericsOption = Annotated[
     Numerics, typer.Option("--numerics", help="The Fiji plugin's rules, or StarDist's own.")
 ]
 MethodOption = Annotated[Method, typer.Option("--method", help="How the views are fused.")]
+Downscale = Annotated[
+    float | None,
+    typer.Option("--downscale", help="Method paper works at this scale; published: 0.25."),
+]
+MinVoxels = Annotated[
+    int | None,
+    typer.Option("--min-voxels", help="Its smallest body at that scale; published: 2000."),
+]
 FormatOption = Annotated[
     Format, typer.Option("--format", help="zarr: in chunks, for volumes larger than memory.")
 ]

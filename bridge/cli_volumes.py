@@ -6,12 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from .cli_options import (
+    Downscale,
     FeaturesOption,
     Format,
     LabelsAre,
     Memory,
     Method,
     MethodOption,
+    MinVoxels,
     Out,
     Recipe,
     RecipeOption,
@@ -43,6 +45,8 @@ def run(
     volumes: Annotated[list[Path], typer.Argument(help="Volumes, or one SHEET.csv.")],
     out: Out,
     method: MethodOption = Method.consensus,
+    downscale: Downscale = None,
+    min_voxels: MinVoxels = None,
     rounds: Annotated[
         int, typer.Option("--rounds", min=1, max=2, help="2: segment the fused result once more.")
     ] = 1,
@@ -60,6 +64,8 @@ def run(
         volumes,
         out,
         method=method.value,
+        downscale=downscale,
+        min_voxels=min_voxels,
         rounds=rounds,
         recipe=recipe.value,
         features=features.value,
@@ -96,6 +102,8 @@ def fuse(
         Path | None, typer.Option("--volume", help="Grey values: refine outlines, find voids.")
     ] = None,
     method: MethodOption = Method.consensus,
+    downscale: Downscale = None,
+    min_voxels: MinVoxels = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Else FOLDER/labels.tif.", show_default=False)
     ] = None,
@@ -113,6 +121,8 @@ def fuse(
         folder,
         volume=volume,
         method=method.value,
+        downscale=downscale,
+        min_voxels=min_voxels,
         out=out,
         format=format.value if format else None,
         scheduler=scheduler,

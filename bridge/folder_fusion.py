@@ -1,7 +1,9 @@
 """Fusing the views of a run folder into labels.tif, solid.tif and fusion.csv."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from particlebridge import analysis
@@ -12,6 +14,7 @@ from particlebridge.analysis.views import View, view_axes, volume_spacing
 from .chunked_sources import split_dataset
 from .field_of_view import field_of_view, fill_outside, fill_value
 from .fusion_blocks import BlockFusion, block_folder, fuse_in_blocks, stacks_for, typical_section
+from .fusion_method import fusion_method
 from .tables import write_table
 from .volumes import Volume, on_disk, open_volume, read_labels, read_volume
 from .voxel_size import Spacing
@@ -26,6 +29,8 @@ def fuse(
     *,
     volume: str | os.PathLike[str] | None = None,
     method: Method = "consensus",
+    downscale: float | None = None,
+    min_voxels: int | None = None,
     out: str | os.PathLike[str] | None = None,
     format: str | None = None,
     scheduler: str | None = None,
@@ -43,6 +48,8 @@ def fuse(
         Grey values: outlines are refined and voids found with them.
     method
         ``consensus``, ``flow`` or ``paper``.
+    downscale, min_voxels
+        Of method paper, by default as published (`analysis.fuse`): fit them to the particles.
     out
         Label file to write, by default labels.tif or labels.zarr in `folder`; solid (if grey
         values are given) and fusion.csv go beside it.
@@ -62,6 +69,7 @@ def fuse(
         If there are no views, their shapes do not belong to one volume, or blocks failed.
     """
     folder = Path(folder)
+    fusing = fusion_method(method, downscale, min_voxels)
     if format is None:
         format = "zarr" if list(folder.glob("views/*/labels.zarr")) else "tiff"
     target = Path(out) if out is not None else folder / f"labels{SUFFIXES.get(format, '')}"
@@ -70,7 +78,7 @@ def fuse(
     grey = None if volume is None else open_volume(volume)
     with planned(format, scheduler, workers, memory) as plan:
         if plan.format == "zarr":
-            _fuse_in_blocks(folder, grey, method, target, plan)
+            _fuse_in_blocks(folder, grey, fusing, target, plan)
             return target
         views, spacing = read_views(folder)
         values = None
@@ -78,15 +86,15 @@ def fuse(
             data = read_volume(volume).data
             values = fill_outside(data, field_of_view(data, grey.source))
             spacing = grey.spacing if grey.spacing_from != "unknown" else spacing
-        write_fusion(analysis.fuse(views, values, spacing, method=method), target, spacing)
+        write_fusion(analysis.fuse(views, values, spacing, **fusing), target, spacing)
     return target
 
 
 def _fuse_in_blocks(
-    folder: Path, grey: Volume | None, method: Method, target: Path, plan: Plan
+    folder: Path, grey: Volume | None, fusing: Mapping[str, Any], target: Path, plan: Plan
 ) -> None:
     found = {
-        view: {name: _stack_file(folder, view, name) for name in stacks_for(method)}
+        view: {name: _stack_file(folder, view, name) for name in stacks_for(fusing["method"])}
         for view in VIEWS
         if _stack_file(folder, view, "labels").exists()
     }
@@ -115,13 +123,13 @@ def _fuse_in_blocks(
     layout = plan.layout((z, y, x), spacing, diameter, folder)
     used = [held.source for some in opened.values() for held in some.values()]
     used += [] if grey is None else [split_dataset(grey.source)[0]]
-    key = [method, vars(layout), [[str(file), file.stat().st_mtime_ns] for file in used]]
+    key = [fusing, vars(layout), [[str(file), file.stat().st_mtime_ns] for file in used]]
     work = BlockFusion(
         stacks,
         None if grey is None else on_disk(grey),
         fill,
         spacing,
-        method,
+        fusing,
         layout,
         diameter,
         block_folder(target.parent, key),

@@ -44,8 +44,8 @@ class BlockFusion:
         Grey value in place of NaN.
     spacing
         Voxel size (z, y, x), um.
-    method
-        As `fuse`.
+    fusing
+        The method and its settings, as `fusion_method` gives them.
     layout
         The blocks.
     diameter
@@ -58,7 +58,7 @@ class BlockFusion:
     grey: AnyArray | None
     fill: float | None
     spacing: Spacing
-    method: Method
+    fusing: Mapping[str, Any]
     layout: Layout
     diameter: float
     folder: Path
@@ -172,8 +172,8 @@ def _fuse_block(work: BlockFusion, block: Block) -> None:
         views,
         grey,
         work.spacing,
-        method=work.method,
         min_diameter=None if single else work.diameter / _CRUMBS,
+        **work.fusing,
     )
     with atomic_path(_result(work, block)) as beside:
         group = zarr.open_group(beside, mode="w")

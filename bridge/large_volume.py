@@ -43,7 +43,7 @@ def fuse_large(
     run
         The folder.
     key
-        What the result depends on, ``method`` among it.
+        What the result depends on, ``fusing`` among it.
     plan
         Who does it, in blocks of what size.
 
@@ -55,7 +55,7 @@ def fuse_large(
         If no block fits below the memory's ceiling.
     """
     stacks = {
-        view: {name: folder.open(name) for name in stacks_for(key["method"])}
+        view: {name: folder.open(name) for name in stacks_for(key["fusing"]["method"])}
         for view, folder in views.items()
     }
     diameter = typical_section(stacks, volume.spacing)
@@ -70,7 +70,7 @@ def fuse_large(
         on_disk(volume),
         fill_value(volume.data, seen),
         volume.spacing,
-        key["method"],
+        key["fusing"],
         layout,
         diameter,
         block_folder(run.path, key),

@@ -16,6 +16,7 @@ from .console import notice
 from .engine import Settings
 from .field_of_view import field_of_view, fill_outside
 from .folder_fusion import write_fusion
+from .fusion_method import fusion_method
 from .large_volume import fuse_large, measure_large
 from .rechunking import in_cubes
 from .run_folder import RunFolder
@@ -35,10 +36,15 @@ from .work_plan import Plan, planned
 class RoadOptions:
     """What follows segmentation: fusion method and rounds, features, regressors of damage."""
 
-    method: Method = "consensus"
+    fusing: Mapping[str, Any]
     rounds: int = 1
     recipe: Recipe = "physical"
     features: Regressors = "drivers"
+
+    def as_settings(self) -> dict[str, Any]:
+        """As run.json records them."""
+        rest = dict(vars(self))
+        return {**rest.pop("fusing"), **rest}
 
 
 def run(
@@ -57,6 +63,8 @@ def run(
     percentiles: tuple[float, float] | None = None,
     numerics: str = "plugin",
     method: Method = "consensus",
+    downscale: float | None = None,
+    min_voxels: int | None = None,
     rounds: int = 1,
     recipe: Recipe = "physical",
     features: Regressors = "drivers",
@@ -96,6 +104,8 @@ def run(
         ``plugin``, the Fiji plugin's (both engines), or ``stardist``, the Python package's.
     method
         Fusion: ``consensus``, ``flow`` or ``paper``.
+    downscale, min_voxels
+        Of method paper, by default as published (`analysis.fuse`): fit them to the particles.
     rounds
         2: the views are segmented once more with all that is no body blanked out, and fused anew;
         run.json says what that changed (`segment_again`, `what_changed`).
@@ -126,6 +136,7 @@ def run(
         With one sentence that names the file and the mend. Of several volumes, the others are
         finished first.
     """
+    fusing = fusion_method(method, downscale, min_voxels)
     items = list_items(volumes, voxel_size)
     settings = Settings(prob_thresh, nms_thresh, percentiles, diameter, numerics=numerics)
     options = SegmentOptions(model, tuple(views), engine, fiji, settings, fiji_workers)
@@ -133,14 +144,14 @@ def run(
         raise ValueError(f"rounds of detection are 1 or 2, not {rounds!r}")
     if rounds == 2 and format == "zarr":
         raise ValueError("a second round works in memory; leave out --rounds 2 or --format zarr")
-    road = RoadOptions(method, rounds, recipe, features)
+    road = RoadOptions(fusing, rounds, recipe, features)
     with planned(format, scheduler, workers, memory) as plan:
         failures: dict[str, str] = {}
         # A single volume is looked at before the folder is made: bad input leaves nothing behind.
         source = _read(items[0], plan) if len(items) == 1 else None
         top = RunFolder(out)
         with top.locked():
-            top.describe(settings={**options.as_settings(), **vars(road), "format": format})
+            top.describe(settings={**options.as_settings(), **road.as_settings(), "format": format})
             if source is not None:
                 analysed = [_analyse(items[0], source, top, options, road)]
             else:
@@ -217,7 +228,7 @@ def _analyse(
     views = segment_volume(volume, seen, run, options, plan)
     key: dict[str, Any] = {
         "views": run.record["claims"],
-        "method": road.method,
+        "fusing": road.fusing,
         "spacing": volume.spacing,
     }
     if plan.format == "zarr":
@@ -269,7 +280,7 @@ def _fuse(
     with run.stage(stage, key) as notes:
         stacks = {str(view): folder.stacks() for view, folder in views.items()}
         grey = fill_outside(volume.data, seen)
-        fusion = analysis.fuse(stacks, grey, volume.spacing, method=key["method"])
+        fusion = analysis.fuse(stacks, grey, volume.spacing, **key["fusing"])
         target.parent.mkdir(exist_ok=True)
         write_fusion(fusion, target, volume.spacing)
         notes["particles"] = len(fusion.table)
