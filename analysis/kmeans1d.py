@@ -88,7 +88,8 @@ def kmeans_1d(values: np.ndarray, k: int) -> Clusters1D:
         raise ValueError("A value is NaN, infinite or beyond 1e150; mask such voxels first.")
     if high - low < 1 / _BEYOND:
         return Clusters1D(np.array([low]), np.zeros(0), 0.0)
-    scale = _BINS / (high - low)
+    # A hair less than the bins' number by the range: the highest value lies in the last bin.
+    scale = _BINS * (1 - 1e-12) / (high - low)
     counted = _by_piece(values, lambda piece: _histogram(piece, low, scale))
     bins = np.sum([bins for bins, _ in counted], axis=0)
     squares = sum(square for _, square in counted)
@@ -122,7 +123,7 @@ def _histogram(values: np.ndarray, low: float, scale: float) -> tuple[np.ndarray
     lanes, squares = np.zeros((_LANES, _BINS, 2)), 0.0
     for i in range(values.size):
         value = values[i] - low
-        at = min(int(value * scale), _BINS - 1)
+        at = np.uint32(value * scale)
         lanes[i % _LANES, at, 0] += 1.0
         lanes[i % _LANES, at, 1] += value
         squares += value * value
@@ -182,7 +183,7 @@ def _close_in(bins: np.ndarray, lowest: np.ndarray, highest: np.ndarray, scale: 
                 else:
                     centres[i] = ends[i + upper] / scale
             for i in range(k - 1):
-                at = min(int((centres[i] + centres[i + 1]) / 2 * scale), n - 1)
+                at = int((centres[i] + centres[i + 1]) / 2 * scale)
                 if upper and lowest[i] <= at < highest[i]:
                     highest[i] = at
                     moved = True
@@ -215,7 +216,7 @@ def _cells(
     # In a third of the time of np.unique, which sorts: few of these values differ.
     times = pd.Series(np.concatenate(near)).value_counts(sort=False).sort_index()
     value = times.index.to_numpy(np.float64) - low
-    bin_of = np.minimum((value * scale).astype(np.int64), len(bins) - 1)
+    bin_of = (value * scale).astype(np.int64)
     cells = np.concatenate([bins[whole], np.column_stack([times, times * value])])
     bin_of = np.concatenate([whole, bin_of])
     order = np.argsort(bin_of, kind="stable")
@@ -233,7 +234,7 @@ def _inside(
         block = values[start : start + _BLOCK]
         # Loops this plain the processor does for several values at once.
         for i in range(block.size):
-            at[i] = min(np.int32((block[i] - low) * scale), np.int32(_BINS - 1))
+            at[i] = np.int32((block[i] - low) * scale)
         wanted[:] = 0
         for j in range(lowest.size):
             first, last = np.int32(lowest[j]), np.int32(highest[j])
