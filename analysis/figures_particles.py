@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.axis import Axis
+from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
 from .figures import (
@@ -54,10 +55,7 @@ def size_plate(tables: dict[str, pd.DataFrame]) -> Plate:
         )
     for axes in (left, right):
         axes.set_xscale("log")
-        ticks = [t * 10**k for k in range(-2, 4) for t in (1, 2, 5)]
-        ticks = [t for t in ticks if edges[0] <= t <= edges[-1]]
-        axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
-        axes.minorticks_off()
+        _number_sizes(axes.xaxis, edges[0], edges[-1])
         axes.set_xlabel(f"equivalent diameter ({unit})")
     left.set_ylabel("particles")
     right.set_ylabel("share of the volume in\nparticles up to this size (%)")
@@ -244,8 +242,7 @@ def confidence_plate(fusion: pd.DataFrame) -> Plate:
     right.scatter(confidence, diameter, s=6, lw=0, alpha=0.4, color=STATE_COLOURS[0],
                   rasterized=len(known) > 3000)  # fmt: skip
     right.set_yscale("log")
-    right.yaxis.set_major_formatter(ScalarFormatter())
-    right.yaxis.set_minor_formatter(NullFormatter())
+    _number_sizes(right.yaxis, *right.get_ylim())
     right.set_xlabel("agreement, mean of the views (IoU)")
     right.set_ylabel("equivalent diameter (µm)")
     low = known.loc[known["confidence"] < 0.5].sort_values("confidence")
@@ -269,6 +266,16 @@ def confidence_plate(fusion: pd.DataFrame) -> Plate:
         else:
             says.append(f"It hardly depends on size (ρ = {fixed(rho)}).")
     return Plate("confidence", "Agreement of the views", " ".join(says), known, figure)
+
+
+def _number_sizes(axis: Axis, low: float, high: float) -> None:
+    """Write plain numbers along a logarithmic axis: 1, 2, 5, or closer where few fit."""
+    ticks = [t * 10.0**k for k in range(-3, 5) for t in (1, 2, 5)]
+    ticks = [t for t in ticks if low <= t <= high]
+    if len(ticks) < 3:
+        ticks = [t for t in MaxNLocator(5).tick_values(low, high) if low <= t <= high]
+    axis.set_ticks(ticks, [f"{t:g}" for t in ticks])
+    axis.set_ticks([], minor=True)
 
 
 def mean_interval(values: np.ndarray, draws: int = 1000) -> tuple[float, float]:

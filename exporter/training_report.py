@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jinja2 import Environment
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullLocator
 from particlebridge.analysis import atomic_path
 from skimage.segmentation import find_boundaries
 
@@ -112,6 +113,10 @@ def _loss_curves(result: "TrainingResult") -> str:
     axes.plot(result.history["epoch"], result.history["loss"], label="training")
     axes.plot(result.history["epoch"], result.history["val_loss"], label="held out")
     axes.set(xlabel="epoch", ylabel="loss", yscale="log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_locator(MaxNLocator(6))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.legend(frameon=False)
     return _png(figure)
 
