@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from particlebridge.analysis import Electrode, atomic_path, electrode, score
@@ -18,6 +19,8 @@ STATES = (10, 50)
 
 TRUE_DRIVERS = ("Z", "Volume", "Contact")
 """What the generator's rule makes damage from, as columns of the features."""
+
+_RANKED = "drivers ranked first"
 
 _SEED = 2022
 
@@ -83,8 +86,8 @@ def _write(made: Electrode, folder: Path, name: str) -> None:
     write_stack(folder / f"{name}.tif", made.volume, shape, made.volume.dtype, made.spacing)
 
 
-def _against_truth(out: Path) -> dict[str, object]:
-    verdict: dict[str, object] = {}
+def _against_truth(out: Path) -> dict[str, Any]:
+    verdict: dict[str, Any] = {}
     for state in STATES:
         name = f"cycles{state}"
         truth = out / "volumes" / f"{name}_truth"
@@ -102,7 +105,7 @@ def _against_truth(out: Path) -> dict[str, object]:
         table = pd.read_csv(importance)
         mean = table.groupby("feature")["mean"].mean().sort_values(ascending=False)
         verdict["drivers by the generator's rule"] = list(TRUE_DRIVERS)
-        verdict["drivers ranked first"] = list(mean.index[: len(TRUE_DRIVERS)])
+        verdict[_RANKED] = list(mean.index[: len(TRUE_DRIVERS)])
     return verdict
 
 
@@ -113,12 +116,26 @@ def _damage_against_truth(
     pairs = matches[["truth", "label"]].merge(found[["label", "Damage"]], on="label")
     whole = true.loc[true["Whole"], ["label", "Damage"]].rename(columns={"label": "truth"})
     both = pairs.merge(whole, on="truth", suffixes=("", "_true"))
-    return {
-        "Damage, correlation with the truth": round(both["Damage"].corr(both["Damage_true"]), 4),
-        "mean Damage": round(both["Damage"].mean(), 4),
-        "true mean Damage": round(both["Damage_true"].mean(), 4),
+    facts = {
+        "Damage, correlation with the truth": both["Damage"].corr(both["Damage_true"]),
+        "mean Damage": both["Damage"].mean(),
+        "true mean Damage": both["Damage_true"].mean(),
     }
+    return {name: round(float(value), 4) for name, value in facts.items()}
 
 
-def _sentences(verdict: dict[str, object]) -> list[str]:
-    return [f"{name}: {facts}" for name, facts in verdict.items()]
+def _sentences(verdict: dict[str, Any]) -> list[str]:
+    lines = [
+        f"{name}: {facts['particles found']} of {facts['truth']} particles found, "
+        f"F1 {facts['F1@0.5']:.3f} at IoU 0.5, {facts['F1@0.75']:.3f} at 0.75; "
+        f"mean Damage {facts['mean Damage']:.3f} (true {facts['true mean Damage']:.3f}), "
+        f"r {facts['Damage, correlation with the truth']:.2f}"
+        for name, facts in verdict.items()
+        if isinstance(facts, dict)
+    ]
+    if _RANKED in verdict:
+        lines.append(
+            f"ranked first: {', '.join(verdict[_RANKED])}; the generator's rule is made of "
+            f"{', '.join(TRUE_DRIVERS)}"
+        )
+    return lines
