@@ -3,7 +3,7 @@
 import base64
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +26,7 @@ def write_report(
     features: pd.DataFrame | Mapping[str, pd.DataFrame],
     explanation: Explanation | None = None,
     reason: str = "",
+    cautions: Sequence[str] = (),
     volume: ArrayLike | None = None,
     labels: ArrayLike | None = None,
     solid: ArrayLike | None = None,
@@ -47,6 +48,8 @@ def write_report(
         What `explain` found, of the same states; None: no forest.
     reason
         Why there is no forest, as a sentence.
+    cautions
+        What makes numbers of this report wrong, as sentences; shown on its first page.
     volume, labels, solid
         (Z, Y, X) grey values, bodies, and material voxels; any array that slices like numpy's.
         Only the three middle slices are read. None: no slices in the report.
@@ -104,6 +107,7 @@ def write_report(
         title=title,
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         program=f"Particlebridge {version('particlebridge')}",
+        cautions=cautions,
         numbers=chapters.headline(tables, fusion, explanation),
         sections=found,
         pictures=pictures,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 from particlebridge import analysis
@@ -21,11 +21,12 @@ Regressors = Literal["drivers", "paper"]
 
 @dataclass(frozen=True)
 class Analysed:
-    """A volume that has come as far as features.csv."""
+    """A volume that has come as far as features.csv, and whether its voxel size is known."""
 
     item: Item
     folder: Path
     spacing: Spacing
+    size_known: bool
 
 
 def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors) -> Path:
@@ -52,11 +53,19 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
             for a in analysed
         ]
         write_table(pd.concat(collected, ignore_index=True), run.path / "features.csv")
-    key = {
+    key: dict[str, Any] = {
         "features": features,
         "tables": {a.item.name: [a.item.state, (a.folder / "features.csv").read_text("utf-8")]
                    for a in analysed},
     }  # fmt: skip
+    cautions = [
+        f"{a.item.name} records no voxel size, and none was given: a voxel is taken for 1 µm, so "
+        "no length, area or volume of it is true."
+        for a in analysed
+        if not a.size_known
+    ]
+    if cautions:
+        key["cautions"] = cautions
     report = run.path / "report.html"
     if run.is_done("report", key, [report]):
         return report
@@ -70,12 +79,13 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
             write_table(explanation.importance, run.path / "importance.csv")
         except ValueError as error:
             reason = str(error)
-            notice(f"no forest: {reason}")
+            notice(f"no forest: {reason[:1].lower()}{reason[1:]}")
         analysis.write_report(
             run.path,
             features=particles,
             explanation=explanation,
             reason=reason,
+            cautions=cautions,
             volume=open_volume(first.item.path).data,
             labels=_opened(first.folder, "labels"),
             solid=_opened(first.folder, "solid"),

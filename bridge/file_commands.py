@@ -10,11 +10,12 @@ from particlebridge.analysis.feature_table import Recipe
 
 from .chunked_sources import is_chunked
 from .conclusion import Regressors
+from .console import notice
 from .field_of_view import field_of_view
 from .run_folder import RunFolder
 from .tables import read_table, write_table
 from .volumes import open_volume, read_labels
-from .voxel_size import Spacing
+from .voxel_size import Spacing, no_voxel_size
 
 
 def measure(
@@ -43,7 +44,8 @@ def measure(
         Without a mask: ``"body"`` (cracks included: no void is known, Damage is 0) or
         ``"solid"`` (only material: bodies are found by closing each particle).
     voxel_size
-        (z, y, x) in micrometres; wins over the files' own.
+        (z, y, x) in micrometres; wins over the files' own. A volume that records none has that
+        of its labels.
     recipe
         ``physical`` or ``paper``.
 
@@ -55,6 +57,8 @@ def measure(
     grey = open_volume(volume, voxel_size)
     # Labels in chunks may be larger than memory: they are measured as they are read.
     bodies = open_volume(labels).data if is_chunked(labels) else read_labels(labels)
+    if Path(volume).resolve() == Path(labels).resolve():
+        raise ValueError(f"{labels}: is the volume itself; give its labels, such as a labels.tif")
     mask = None
     if solid is not None:
         mask = open_volume(solid).data
@@ -67,15 +71,23 @@ def measure(
         )
     if mask is not None and mask.shape != bodies.shape:
         raise ValueError(f"{solid}: has shape {mask.shape}, but {labels} has {bodies.shape}")
+    spacing = grey.spacing
+    if grey.spacing_from == "unknown":
+        recorded = open_volume(labels)
+        spacing = recorded.spacing
+        if recorded.spacing_from == "unknown":
+            notice(no_voxel_size(volume))
     table = analysis.measure(
         grey.data,
         bodies,
-        grey.spacing,
+        spacing,
         solid=mask,
         recipe=recipe,
         field_of_view=field_of_view(grey.data, grey.source),
     )
-    write_table(analysis.contacts(bodies, grey.spacing), Path(out).with_name("contacts.csv"))
+    if table.empty:
+        notice(f"{labels}: holds no particle; the tables have no rows")
+    write_table(analysis.contacts(bodies, spacing), Path(out).with_name("contacts.csv"))
     write_table(table, out)
 
 

@@ -1,6 +1,7 @@
 """Voxel sizes: (z, y, x) in micrometres, as people and files write them."""
 
 import math
+import os
 from collections.abc import Sequence
 
 Spacing = tuple[float, float, float]
@@ -59,3 +60,8 @@ def parse_voxel_size(text: str) -> Spacing:
     if len(values) not in (1, 3):
         raise ValueError(f"voxel size '{text}' is not Z,Y,X in micrometres, such as 0.1,0.07,0.07")
     return check_spacing(values * 3 if len(values) == 1 else values)
+
+
+def no_voxel_size(path: str | os.PathLike[str]) -> str:
+    """Say that a file records none."""
+    return f"{path}: records no voxel size; a voxel is taken for 1 um (give --voxel-size)"

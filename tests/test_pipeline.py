@@ -186,6 +186,30 @@ def test_measuring_files(made, volume: Path, tmp_path: Path) -> None:
         measure(small, tmp_path / "labels.tif", out, labels_are="body")
 
 
+def test_measuring_takes_the_voxel_size_of_labels_where_the_volume_has_none(
+    made, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "volume.npy", made.volume)
+    write_labels(tmp_path / "labels.tif", made.labels, made.spacing)
+    out = tmp_path / "features.csv"
+    measure(tmp_path / "volume.npy", tmp_path / "labels.tif", out, labels_are="body")
+    table = pd.read_csv(out)
+    voxels = np.bincount(made.labels.ravel())[table["label"]]
+    assert np.allclose(table["Volume"], voxels * np.prod(made.spacing), rtol=1e-5)
+
+
+def test_a_run_without_a_voxel_size_warns_in_its_report(
+    finished: Path, made, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)  # the views are there: only what follows is done anew
+    np.save(tmp_path / "plain.npy", made.volume)
+    caution = "plain records no voxel size"
+    assert caution not in (out / "report.html").read_text("utf-8")
+    page = run([tmp_path / "plain.npy"], out, diameter=22).read_text("utf-8")
+    assert caution in page
+
+
 def test_fiji_asked_for_and_not_there_is_an_error(
     volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
