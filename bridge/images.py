@@ -1,6 +1,5 @@
 """Single images and folders of them: labels, maps, overlay, ROIs and a table for each."""
 
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from particlebridge.analysis import Prediction, atomic_path
-from particlebridge.exporter import write_rois
+from particlebridge.exporter import Network, write_rois
 from skimage.measure import regionprops_table
 from skimage.segmentation import find_boundaries
 
@@ -30,7 +29,7 @@ _LAST = "objects.csv"
 
 def segment_images(
     files: Sequence[Path],
-    out: str | os.PathLike[str],
+    folders: Sequence[Path],
     engine_for: Callable[[Image], Engine],
     advance: Callable[[int], None],
 ) -> int:
@@ -40,8 +39,8 @@ def segment_images(
     ----------
     files
         The images.
-    out
-        One image writes here; several write to a folder each, named by the file's stem.
+    folders
+        Where the results of each go.
     engine_for
         Gives the engine for an image (its pixels may need another scale).
     advance
@@ -57,7 +56,6 @@ def segment_images(
     RuntimeError
         If some failed; names them, after the others are done.
     """
-    folders = result_folders(files, out)
     failures, resumed = [], 0
     for file, folder in zip(files, folders, strict=True):
         if is_finished(folder):
@@ -78,12 +76,36 @@ def segment_images(
     return resumed
 
 
-def result_folders(files: Sequence[Path], out: str | os.PathLike[str]) -> list[Path]:
-    """Return the folder of each image's results, as `segment_images` chooses it."""
-    if len(files) == 1:
-        return [Path(out)]
+def result_folders(files: Sequence[Path], out: Path) -> list[Path]:
+    """Give each image of a folder a folder for its results, named by the file's stem."""
     stems = Counter(file.stem for file in files)
-    return [Path(out) / (f.stem if stems[f.stem] == 1 else f.name) for f in files]
+    return [out / (f.stem if stems[f.stem] == 1 else f.name) for f in files]
+
+
+def check_channels(source: Path, channels: int, network: Network) -> None:
+    """Refuse an image in colour for a model of grey values, and the other way round.
+
+    Parameters
+    ----------
+    source
+        The image's file.
+    channels
+        How many it has.
+    network
+        The model.
+
+    Raises
+    ------
+    ValueError
+        Naming the file and the mend.
+    """
+    if channels == network.n_channels:
+        return
+    grey = "make it grey (in Fiji: Image > Type > 8-bit) or " if network.n_channels == 1 else ""
+    raise ValueError(
+        f"{source}: has {channels} channel{'s' if channels > 1 else ''}, but model {network.name} "
+        f"takes {network.n_channels}; {grey}give another --model"
+    )
 
 
 def is_finished(folder: Path) -> bool:

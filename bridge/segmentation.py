@@ -15,7 +15,7 @@ from .console import notice, progress
 from .diameter import estimate_diameter
 from .engine import Engine, Settings
 from .field_of_view import field_of_view, fill_value
-from .images import is_finished, result_folders, segment_images
+from .images import check_channels, is_finished, result_folders, segment_images
 from .rechunking import in_cubes
 from .run_folder import RunFolder
 from .segment_options import ModelSpec, SegmentOptions, effective_settings
@@ -105,8 +105,12 @@ def segment(
                     volume = in_cubes(volume, run, plan.ceiling)
                 segment_volume(volume, seen, run, options, plan)
     else:
-        files = list_images(source) if source.is_dir() else [source]
-        _segment_files(files, RunFolder(out), options)
+        run = RunFolder(out)
+        files, folders = [source], [run.path]
+        if source.is_dir():
+            files = list_images(source)
+            folders = result_folders(files, run.path)
+        _segment_files(files, folders, run, options)
 
 
 @engine_ends()
@@ -148,6 +152,8 @@ def segment_volume(
     fill = fill_value(volume.data, seen)
     data = on_disk(volume) if plan.runner.remote else volume.data
     networks = {name: load_model(name) for name in {options.model_of(v) for v in options.views}}
+    for network in networks.values():
+        check_channels(volume.source, 1, network)
     finest = min(volume.spacing)
     folders: dict[View, ViewFolder] = {}
     failed: list[str] = []
@@ -208,7 +214,9 @@ def _enlarged(network: Network, settings: Settings) -> float:
     return zoom**2 * height * width
 
 
-def _segment_files(files: Sequence[Path], run: RunFolder, options: SegmentOptions) -> None:
+def _segment_files(
+    files: Sequence[Path], folders: Sequence[Path], run: RunFolder, options: SegmentOptions
+) -> None:
     network = load_model(options.model_of(options.views[0]))
     with run.locked():
         diameter = options.settings.diameter
@@ -216,11 +224,12 @@ def _segment_files(files: Sequence[Path], run: RunFolder, options: SegmentOption
             diameter = _diameter_of_images(files, options, network, run)
         settings = replace(options.settings, diameter=diameter)
         key = effective_settings(network, settings, options.engine)
-        finished = any(is_finished(folder) for folder in result_folders(files, run.path))
+        finished = any(is_finished(folder) for folder in folders)
         run.claim("images", key, run.path if finished else None)
         engines: dict[tuple[float, float], Engine] = {}
 
         def engine_for(image: Image) -> Engine:
+            check_channels(image.source, image.channels, network)
             size = _squareness(image)
             if size not in engines:
                 started = options.start(
@@ -234,7 +243,7 @@ def _segment_files(files: Sequence[Path], run: RunFolder, options: SegmentOption
             run.stage("segment images", key) as notes,
             progress("images", len(files)) as advance,
         ):
-            notes["resumed_images"] = segment_images(files, run.path, engine_for, advance)
+            notes["resumed_images"] = segment_images(files, folders, engine_for, advance)
             notes["images"] = len(files)
 
 
@@ -245,8 +254,12 @@ def _diameter_of_images(
     held: float | None = run.record.get("estimated_diameter", {}).get(network.digest)
     if held is None:
         chosen = np.unique(np.linspace(0, len(files) - 1, _SAMPLE).astype(int))
-        sample = [read_image(files[i]).data for i in chosen]
-        held = estimate_diameter(sample, network, percentiles=options.settings.percentiles)
+        sample = [read_image(files[i]) for i in chosen]
+        for image in sample:
+            check_channels(image.source, image.channels, network)
+        held = _estimated(
+            [image.data for image in sample], network, options, sample[0].source, (1.0, 1.0)
+        )
         notice(_ESTIMATED.format(held, "pixels"))
         run.describe(estimated_diameter={network.digest: held})
     return held
@@ -297,16 +310,29 @@ def _diameter(
         spacing = volume.spacing
         chosen = np.linspace(0, len(stack) - 1, _SAMPLE + 2).astype(int)[1:-1]
         sides = view_spacing(spacing, view)[1:]
-        try:
-            held = estimate_diameter(
-                [np.asarray(stack[i]) for i in np.unique(chosen)],
-                network,
-                percentiles=options.settings.percentiles,
-                pixel_size=(sides[0] / min(spacing), sides[1] / min(spacing)),
-            )
-        except ValueError as error:
-            raise ValueError(f"{volume.source}: {error} (--diameter)") from error
+        held = _estimated(
+            [np.asarray(stack[i]) for i in np.unique(chosen)],
+            network,
+            options,
+            volume.source,
+            (sides[0] / min(spacing), sides[1] / min(spacing)),
+        )
         notice(_ESTIMATED.format(held, "voxels"))
         estimates = run.record.setdefault("estimated_diameter", {})
         run.describe(estimated_diameter={**estimates, network.digest: held})
     return held
+
+
+def _estimated(
+    sample: Sequence[np.ndarray],
+    network: Network,
+    options: SegmentOptions,
+    source: Path,
+    pixel_size: tuple[float, float],
+) -> float:
+    try:
+        return estimate_diameter(
+            sample, network, percentiles=options.settings.percentiles, pixel_size=pixel_size
+        )
+    except ValueError as error:
+        raise ValueError(f"{source}: {error} (--diameter)") from error

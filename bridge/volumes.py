@@ -70,6 +70,11 @@ class Image:
     pixel_size: tuple[float, float] | None
     source: Path
 
+    @property
+    def channels(self) -> int:
+        """How many values each pixel has."""
+        return self.data.shape[2] if self.data.ndim == 3 else 1
+
 
 def read_volume(
     path: str | os.PathLike[str], voxel_size: Spacing | None = None
@@ -170,8 +175,8 @@ def read_image(path: str | os.PathLike[str]) -> Image:
         data, axes = np.moveaxis(data, 0, -1), "YXC"
     if data.ndim not in (2, 3) or (data.ndim == 3 and axes != "YXC"):
         raise ValueError(
-            f"{path}: expected one 2-D image, found axes {axes} of shape {data.shape}; give a "
-            "single slice, or run it as a volume with --views"
+            f"{path}: expected one 2-D image, found axes {axes} of shape {data.shape}; give "
+            "single slices, or this file by itself as a volume"
         )
     check_numbers(data, path)
     check_memory(data.nbytes, path, f"one image of {shape_text(data.shape)}", "crop it")

@@ -66,6 +66,15 @@ def test_one_image_writes_into_the_folder_itself(
     assert np.array_equal(one, among)
 
 
+def test_a_folder_of_one_image_gives_it_a_folder_too(folder: Path, tmp_path: Path) -> None:
+    # Another image that comes later must not move the first one's results.
+    source = tmp_path / "in"
+    source.mkdir()
+    shutil.copy(folder / "s0.tif", source / "s0.tif")
+    segment(source, tmp_path / "out", diameter=46)
+    assert all((tmp_path / "out" / "s0" / name).is_file() for name in FILES)
+
+
 def test_finished_images_are_not_done_again(folder: Path, results: Path) -> None:
     before = {p: p.stat().st_mtime_ns for p in results.rglob("*.*") if p.parent != results}
     segment(folder, results, diameter=46)
