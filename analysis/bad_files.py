@@ -1,6 +1,7 @@
 """One sentence for whatever a library raises on a bad file."""
 
 import json
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +34,8 @@ def reason(error: BaseException) -> str:
         return "a packed piece of it cannot be unpacked"
     text = shown(str(error), _LONGEST)
     # The text of a KeyError is the key alone.
-    named = isinstance(error, (ValueError, OSError, RuntimeError)) and text
+    own = (ValueError, OSError, RuntimeError, zipfile.BadZipFile)
+    named = isinstance(error, own) and text
     return text if named else f"{type(error).__name__} {text}".strip()
 
 

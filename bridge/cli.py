@@ -17,6 +17,7 @@ _FREE_SPACE = {
     errno.EDQUOT: "quota exceeded; free some space",
 }
 _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_FOLDER = {errno.EEXIST, errno.ENOTDIR}
 
 
 class _Commands(TyperGroup):
@@ -46,6 +47,8 @@ def sentence(error: BaseException) -> str:
             return f"{error.filename}: {mend}"
         if error.errno in _NOT_WRITABLE:
             return f"{error.filename}: not permitted ({error.strerror}); choose another --out"
+        if error.errno in _NO_FOLDER:
+            return f"{error.filename}: a file is in the way of a folder; choose another --out"
         return f"{error.filename}: {error.strerror}"
     return " ".join(str(error).split()) or type(error).__name__
 

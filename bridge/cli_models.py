@@ -10,6 +10,7 @@ from .cli_options import runtimes_of
 
 app = typer.Typer()
 
+Bundle = Annotated[Path, typer.Argument(help="A zip that `export` wrote, or anybody's.")]
 Runtimes = Annotated[
     Any, typer.Option("--runtimes", parser=runtimes_of, metavar="1.15.0,1.12.0",
                       help="TensorFlow versions for Java, from Maven Central.")
@@ -81,7 +82,7 @@ def export(
 
 @app.command()
 def verify(
-    bundle: Path,
+    bundle: Bundle,
     model: Annotated[
         str | None, typer.Option("--model", help="What it was made from; else itself in TF 2.")
     ] = None,
@@ -99,7 +100,7 @@ def verify(
 
 
 @app.command()
-def inspect(bundle: Path) -> None:
+def inspect(bundle: Bundle) -> None:
     """Tell what is in a bundle, and whether Fiji would load it."""
     from particlebridge.exporter import inspect as function
 

@@ -134,8 +134,8 @@ def fuse(
 
 @app.command()
 def measure(
-    volume: Path,
-    labels: Path,
+    volume: Annotated[Path, typer.Argument(help="Grey values.")],
+    labels: Annotated[Path, typer.Argument(help="Labels of the same shape, 0 the background.")],
     out: Annotated[Path, typer.Option("--out", help="Table to write, such as features.csv.")],
     solid: Annotated[
         Path | None, typer.Option("--solid", help="Mask of material; else solid.tif beside LABELS.")
@@ -193,9 +193,10 @@ def compare(
 
     found = function(a, b)
     show_pairs((name, f"{value:.4g}") for name, value in found.as_row().items())
+    first, second = (a, b) if a.name == b.name else (a.name, b.name)
     show_pairs(
-        (f"without a partner in {other.name}", _few(numbers.tolist()))
-        for other, numbers in ((b, found.lost), (a, found.new))
+        (f"without a partner in {other}", _few(numbers.tolist()))
+        for other, numbers in ((second, found.lost), (first, found.new))
     )
 
 

@@ -24,6 +24,9 @@ from .voxel_size import Spacing
 
 Format = Literal["tiff", "zarr"]
 
+_LEAST_BYTES = 1_000_000
+"""A smaller ceiling lacks its unit."""
+
 _HALO = 1.0
 """Voxels seen beyond a block, typical diameters."""
 
@@ -110,9 +113,9 @@ class Plan:
                     raise self._too_little(volume.source, slab, f"measuring {depth} slices")
                 whole = memory_of.BASE + memory_of.FUSE * plane * volume.data.shape[0]
                 expected = max(expected, slab, min(whole, self.ceiling))
-        allowed = "no limit given" if self.ceiling is None else f"{_gb(self.ceiling)} allowed"
+        allowed = "no limit" if self.ceiling is None else f"{_gb(self.ceiling)} allowed"
         if _gb(expected) != _gb(self.expected):
-            notice(f"memory: {_gb(expected)} expected, {allowed} (for each worker process)")
+            notice(f"memory of each process: {_gb(expected)} expected, {allowed} (--memory)")
         return replace(self, max_pixels=pixels, expected=expected)
 
     def layout(
@@ -202,7 +205,7 @@ def parse_bytes(text: str | int) -> int:
         size = int(parse(text))
     except (ValueError, TypeError, AttributeError):
         size = 0
-    if size <= 0:
+    if size < _LEAST_BYTES:  # "8" would be eight bytes
         raise ValueError(f"'{text}' is no size of memory; write it like 8GB")
     return size
 

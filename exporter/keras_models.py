@@ -118,6 +118,11 @@ def load_stardist(folder: str | os.PathLike[str]) -> "StarDist2D":
 def load_stardist3d(folder: str | os.PathLike[str]) -> "StarDist3D":
     """Load a StarDist 3D model folder; parameters and errors as `load_stardist`."""
     folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"{folder} is not the folder of a 3-D StarDist model; name one with --model "
+            "(`particlebridge train --dims 3` makes them), or leave out --dims 3"
+        )
     if read_config(folder).get("n_dim") != 3:
         raise ValueError(f"{folder} is not a 3-D StarDist model; leave out --dims 3")
     return _load(folder, "StarDist3D")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from particlebridge.bridge.cli import app
+from PIL import Image
 from typer.testing import CliRunner
 
 MAIN = "from particlebridge.bridge.cli import main; main()"
@@ -59,6 +60,10 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.save(folder / "whole.npy", hole)
     hole[3, 10, 10] = np.nan
     np.save(folder / "nan.npy", hole)
+    np.save(folder / "grey.npy", np.arange(6 * 40 * 40, dtype=np.uint16).reshape(6, 40, 40))
+    (folder / "stacks").mkdir()
+    tifffile.imwrite(folder / "stacks" / "a.tif", np.load(folder / "grey.npy"))
+    Image.new("RGB", (70, 60), (90, 20, 10)).save(folder / "colour.png")
     (folder / "empty").mkdir()
     (folder / "broken.zip").write_bytes(b"PK\x03\x04 not really")
     (folder / "words.csv").write_text("label,Damage\n1,much\n")
@@ -83,6 +88,13 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Path:
          "gone.tif: no such file"),
         (["measure", "whole.npy", "whole.npy", "--out", "f.csv", "--labels-are", "body"],
          "whole.npy: holds fractions"),
+        (["measure", "grey.npy", "grey.npy", "--out", "f.csv", "--labels-are", "body"],
+         "grey.npy: is the volume itself"),
+        (["run", "grey.npy", "--out", "words.csv"], "words.csv: a file is in the way of a folder"),
+        (["run", "grey.npy", "--out", "o", "--memory", "8"], "'8' is no size of memory"),
+        (["run", "stacks", "--out", "o"], "give single slices, or this file by itself"),
+        (["segment", "colour.png", "--out", "o"], "colour.png: has 3 channels, but model nmc"),
+        (["segment", "grey.npy", "--out", "o", "--dims", "3"], "nmc is not the folder of a 3-D"),
         (["explain", "gone.csv", "--out", "o"], "gone.csv: no such table"),
         (["explain", "words.csv", "--out", "o"], "column 'Damage' holds words"),
         (["compare", "gone.tif", "flat.tif"], "gone.tif: no such file"),

@@ -143,6 +143,8 @@ def test_ceilings() -> None:
     assert parse_bytes("8GB") == 8 * 10**9
     with pytest.raises(ValueError, match="'much' is no size of memory; write it like 8GB"):
         parse_bytes("much")
+    with pytest.raises(ValueError, match="'8' is no size of memory"):
+        parse_bytes("8")
 
 
 def test_a_ceiling_shapes_the_pieces(volume: Path) -> None:
