@@ -1,6 +1,7 @@
 """Pixels of single files as they are stored: TIFF, numpy arrays, pictures."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,10 +43,20 @@ def opened_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
         tif = tifffile.TiffFile(path)
     with tif:
         with naming(path, "cannot be read as TIFF", "export it again"):
+            _check_ome_sizes(tif, path)
             # tifffile only logs a broken first page.
             if not tif.series or not tif.series[0].size:
                 raise ValueError("it has no pixels")
         yield tif
+
+
+def _check_ome_sizes(tif: tifffile.TiffFile, path: Path) -> None:
+    """Refuse an absurd size in OME-XML: tifffile lists all planes that it tells of."""
+    if not tif.is_ome:
+        return
+    for pixels in re.findall(r"<(?:\w+:)?Pixels\s[^>]*", tif.ome_metadata or ""):
+        sizes = re.findall(r"\sSize[XYZCT]\s*=\s*[\"'](\d{1,18})[\"']", pixels)
+        check_declared_size(math.prod(map(int, sizes)), path.stat().st_size)
 
 
 def check_tiff_size(tif: tifffile.TiffFile, path: Path) -> None:

@@ -13,6 +13,8 @@ from particlebridge.analysis.bad_files import reason
 
 RECORD_NAME = "particlebridge.json"
 _MAX_BYTES = 1 << 20
+# No network has more rays, or a coarser grid.
+_MOST = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -94,13 +96,13 @@ def read_record(path: str | os.PathLike[str]) -> ModelRecord:
             numerics=str(entries.get("numerics", ModelRecord.numerics)),
             percentiles=(low, high),
             diameter=None if diameter is None else _number(diameter, 1, 1e6),
-            grid=None if grid is None else (int(grid[0]), int(grid[1])),
-            rays=None if rays is None else int(rays),
+            grid=None if grid is None else (_whole(grid[0]), _whole(grid[1])),
+            rays=None if rays is None else _whole(rays),
             digest=str(entries.get("digest", "")),
         )
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"{path} is not a model's record ({error}); delete it to use the defaults"
+            f"{path} is not a model's record ({reason(error)}); delete it to use the defaults"
         ) from error
     return record
 
@@ -146,6 +148,13 @@ def folder_digest(folder: str | os.PathLike[str]) -> str:
     for path in (Path(folder) / "config.json", weights_file(folder)):
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def _whole(value: Any) -> int:
+    number = _number(value, 1, _MOST)
+    if not number.is_integer():
+        raise ValueError(f"{value} is no whole number")
+    return int(number)
 
 
 def _number(value: Any, low: float, high: float) -> float:

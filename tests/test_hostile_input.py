@@ -13,6 +13,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -541,3 +542,33 @@ def test_changed_zarr(version: Any, data: st.DataObject) -> None:
         else:
             file.write_bytes(_damaged(file.read_bytes(), data.draw(EDITS)))
         _endure(f"zarr {version}, metadata and chunks", _volume, path)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"rays": float("inf")},
+        {"grid": [float("inf"), 2]},
+        {"grid": [2.5, 2]},
+        {"thresholds": {"prob": "x" * 3000}},
+    ],
+)
+def test_found_in_model_records(tmp_path: Path, broken: dict[str, Any]) -> None:
+    path = tmp_path / "particlebridge.json"
+    path.write_text(json.dumps(RECORD | broken))
+    _endure("found", read_record, path)
+    with pytest.raises(ValueError, match="is not a model's record"):
+        read_record(path)
+
+
+def test_found_in_ome_xml(tmp_path: Path) -> None:
+    """Planes by the thousand million are not even listed."""
+    path = tmp_path / "a.ome.tif"
+    _ome(path)
+    with tifffile.TiffFile(path) as tif:
+        xml = re.sub('SizeT="1"', 'SizeT="2147483648"', str(tif.ome_metadata))
+    assert "2147483648" in xml
+    tifffile.imwrite(path, STACK, description=xml, metadata=None, photometric=1)
+    _endure("found", _volume, path)
+    with pytest.raises(ValueError, match=r"a.ome.tif: .* far too small"):
+        _volume(path)
