@@ -1,7 +1,8 @@
 """Linking points by the Hungarian algorithm: frame to frame, and into tracks over gaps.
 
 `hungarian_link` and `track_points` keep the meaning of the public MATLAB functions
-hungarianlinker and simpletracker; every cost is sparse, so thousands of objects are no trouble.
+hungarianlinker and simpletracker; with a gate every cost is sparse, so thousands of objects are
+no trouble.
 """
 
 from collections.abc import Sequence
@@ -9,9 +10,14 @@ from typing import Literal, NamedTuple
 
 import numba
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 from scipy.spatial import KDTree
+from scipy.spatial.distance import cdist
 
 from .assignment import sparse_assignment
+
+# What is larger has no square in float64.
+_BEYOND = 1e150
 
 
 class Link(NamedTuple):
@@ -44,6 +50,8 @@ def hungarian_link(source: np.ndarray, target: np.ndarray, max_distance: float =
         (n, d) and (m, d) coordinates.
     max_distance
         Points farther apart than this are never linked. As many links are made as this allows.
+        Where it lets every point reach every other, as infinity does, all n x m costs are written
+        out: 8 n m bytes.
 
     Returns
     -------
@@ -52,11 +60,15 @@ def hungarian_link(source: np.ndarray, target: np.ndarray, max_distance: float =
     Raises
     ------
     ValueError
-        If the points have different numbers of coordinates, or one is NaN.
+        If the points have different numbers of coordinates, one is not finite (or beyond 1e150),
+        or the distance is negative or NaN.
     """
-    source, target = _points(source), _points(target)
-    rows, cols, distance = _near_pairs(source, target, max_distance)
-    linked, to = sparse_assignment(rows, cols, distance**2)
+    source, target = _checked(source, target, max_distance)
+    if _reaches_all(source, target, max_distance):
+        linked, to = linear_sum_assignment(cdist(source, target, "sqeuclidean"))
+    else:
+        rows, cols, distance = _near_pairs(source, target, max_distance)
+        linked, to = sparse_assignment(rows, cols, distance**2)
     return _as_link(source, target, linked, to)
 
 
@@ -66,11 +78,23 @@ def nearest_link(source: np.ndarray, target: np.ndarray, max_distance: float = n
     Parameters and result are those of `hungarian_link`; the sum of squared distances is not the
     least possible, and fewer links may be made.
     """
-    source, target = _points(source), _points(target)
-    rows, cols, distance = _near_pairs(source, target, max_distance)
-    order = np.lexsort((cols, rows, distance))
-    chosen = _closest_first(rows[order], cols[order], len(source), len(target))
-    return _as_link(source, target, rows[order][chosen], cols[order][chosen])
+    source, target = _checked(source, target, max_distance)
+    sources, targets = np.arange(len(source)), np.arange(len(target))
+    found = [np.zeros((2, 0), np.int64)]
+    # A link within a short reach is one within a longer reach, too: so only those who are left
+    # look farther, and the n x m pairs are never written out. Half of them find someone each time.
+    reach = -np.inf
+    while sources.size and targets.size and reach < max_distance:
+        nearest, _ = KDTree(target[targets]).query(source[sources])
+        reach = min(max_distance, float(np.median(nearest)) * (1 + 1e-9))
+        rows, cols, distance = _near_pairs(source[sources], target[targets], reach)
+        order = np.lexsort((cols, rows, distance))
+        rows, cols = rows[order], cols[order]
+        chosen = _closest_first(rows, cols, sources.size, targets.size)
+        found.append(np.stack([sources[rows[chosen]], targets[cols[chosen]]]))
+        sources = np.delete(sources, rows[chosen])
+        targets = np.delete(targets, cols[chosen])
+    return _as_link(source, target, *np.concatenate(found, axis=1))
 
 
 def track_points(
@@ -102,13 +126,17 @@ def track_points(
     Raises
     ------
     ValueError
-        If the method is unknown or the points cannot be compared.
+        If the method is unknown, the points cannot be compared, or the distance or the gap is
+        negative.
     """
     linkers = {"hungarian": hungarian_link, "nearest": nearest_link}
     if method not in linkers:
         raise ValueError(f"Points are linked by {' or '.join(linkers)}, not by {method!r}.")
+    if max_gap < 0:
+        raise ValueError(f"max_gap counts frames, 0 or more, not {max_gap}.")
     link = linkers[method]
-    sizes = [len(frame) for frame in frames]
+    points = [_points(frame) for frame in frames]
+    sizes = [len(frame) for frame in points]
     starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     next_of = np.full(starts[-1], -1, np.int64)
     has_source = np.zeros(starts[-1], bool)
@@ -118,7 +146,7 @@ def track_points(
             free = np.flatnonzero(~has_source[starts[i + step] : starts[i + step + 1]])
             if not (ends.size and free.size):
                 continue
-            found = link(_points(frames[i])[ends], _points(frames[i + step])[free], max_distance)
+            found = link(points[i][ends], points[i + step][free], max_distance)
             linked = found.targets >= 0
             here = starts[i] + ends[linked]
             there = starts[i + step] + free[found.targets[linked]]
@@ -133,11 +161,33 @@ def track_points(
 
 def _points(points: np.ndarray) -> np.ndarray:
     points = np.asarray(points, float)
-    if points.ndim != 2:
+    if points.shape == (0,):
+        points = points.reshape(0, 1)
+    if points.ndim != 2 or points.shape[1] == 0:
         raise ValueError(f"Points are an (n, d) array; this one has shape {points.shape}.")
-    if np.isnan(points).any():
-        raise ValueError("A coordinate is NaN; leave such points out.")
+    if not (np.abs(points) < _BEYOND).all():
+        raise ValueError("A coordinate is NaN, infinite or beyond 1e150; leave such points out.")
     return points
+
+
+def _checked(
+    source: np.ndarray, target: np.ndarray, max_distance: float
+) -> tuple[np.ndarray, np.ndarray]:
+    source, target = _points(source), _points(target)
+    if not max_distance >= 0:
+        raise ValueError(f"max_distance is 0 or more, not {max_distance:g}.")
+    if len(source) and len(target) and source.shape[1] != target.shape[1]:
+        raise ValueError(
+            f"Sources have {source.shape[1]} coordinates and targets {target.shape[1]}; "
+            "give both the same."
+        )
+    return source, target
+
+
+def _reaches_all(source: np.ndarray, target: np.ndarray, max_distance: float) -> bool:
+    if not (len(source) and len(target)):
+        return False
+    return bool(np.linalg.norm(np.ptp(np.concatenate([source, target]), axis=0)) <= max_distance)
 
 
 def _near_pairs(
@@ -147,14 +197,6 @@ def _near_pairs(
     none = np.zeros(0, np.int64)
     if not (len(source) and len(target)):
         return none, none, np.zeros(0)
-    if source.shape[1] != target.shape[1]:
-        raise ValueError(
-            f"Sources have {source.shape[1]} coordinates and targets {target.shape[1]}; "
-            "give both the same."
-        )
-    if np.isinf(max_distance):
-        rows, cols = (index.ravel() for index in np.indices((len(source), len(target))))
-        return rows, cols, np.linalg.norm(source[rows] - target[cols], axis=1)
     near = KDTree(source).sparse_distance_matrix(
         KDTree(target), max_distance, output_type="ndarray"
     )
@@ -165,7 +207,8 @@ def _as_link(source: np.ndarray, target: np.ndarray, rows: np.ndarray, cols: np.
     targets = np.full(len(source), -1, np.int64)
     distances = np.full(len(source), np.nan)
     targets[rows] = cols
-    distances[rows] = np.linalg.norm(source[rows] - target[cols], axis=1)
+    if rows.size:
+        distances[rows] = np.linalg.norm(source[rows] - target[cols], axis=1)
     unassigned = np.setdiff1d(np.arange(len(target)), cols)
     return Link(targets, distances, unassigned, float(np.sum(distances[rows] ** 2)))
 

@@ -56,7 +56,7 @@ def number_objects(labels: np.ndarray) -> Objects2D:
     first = 0
     for index, plane in enumerate(labels):
         flat = cc3d.connected_components(as_labels(plane), connectivity=8)
-        count = np.bincount(flat.ravel())
+        count = np.bincount(flat.ravel(), minlength=1)
         counts[index] = count.size - 1
         sizes.append(count[1:])
         numbers[index] = np.where(flat, flat.astype(np.int32) + first, 0)
@@ -83,6 +83,11 @@ def link_objects(objects: Objects2D, min_iou: float = 0.3, max_gap: int = 3) -> 
         The object in a later slice as which each object goes on, -1 for none; `tracks_of` makes
         tracks of them.
 
+    Raises
+    ------
+    ValueError
+        If the gate is not in [0, 1] or the gap is negative.
+
     Notes
     -----
     Neighbouring slices are linked by the assignment with the largest total IoU. Where an object
@@ -93,6 +98,10 @@ def link_objects(objects: Objects2D, min_iou: float = 0.3, max_gap: int = 3) -> 
     linked to beginnings over one missing slice, two, ..., unless either has tapered off to less
     than 0.3 of its widest section.
     """
+    if not 0 <= min_iou <= 1:
+        raise ValueError(f"min_iou lies from 0 to 1, not at {min_iou:g}.")
+    if max_gap < 0:
+        raise ValueError(f"max_gap counts slices, 0 or more, not {max_gap}.")
     next_of = np.full(objects.sizes.size, -1, np.int64)
     has_source = np.zeros(objects.sizes.size, bool)
     numbers = objects.numbers
@@ -211,6 +220,11 @@ def link_slices(labels: np.ndarray, min_iou: float = 0.3, max_gap: int = 3) -> n
     -------
     ndarray of int32, shape (N, H, W)
         3-D objects from 1.
+
+    Raises
+    ------
+    ValueError
+        If these are no labels of a stack, the gate is not in [0, 1] or the gap is negative.
     """
     objects = number_objects(labels)
     tracks = tracks_of(link_objects(objects, min_iou, max_gap))

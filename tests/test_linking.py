@@ -1,3 +1,4 @@
+import tracemalloc
 from itertools import permutations
 
 import numpy as np
@@ -105,13 +106,81 @@ def test_gaps_are_closed_up_to_their_length(method, max_gap, n_tracks):
         assert tracks[1].tolist() == [1, 1, 1, -1, 1, 1, -1, -1, 1, 1]
 
 
-def test_wrong_points_are_named():
-    with pytest.raises(ValueError, match="coordinates"):
-        hungarian_link(np.zeros((2, 2)), np.zeros((2, 3)), 1.0)
-    with pytest.raises(ValueError, match="NaN"):
-        hungarian_link(np.full((2, 2), np.nan), np.zeros((2, 2)))
+@pytest.mark.parametrize("max_distance", [1e10, np.inf])
+def test_a_point_far_away_does_not_blur_the_others(max_distance):
+    source, target = np.array([[0.0], [1.0], [1e9]]), np.array([[1.0], [0.0], [1e9]])
+    for link in (hungarian_link, nearest_link):
+        assert link(source, target, max_distance).targets.tolist() == [1, 0, 2]
+
+
+def test_coincident_points_are_linked_at_no_distance_one_to_one():
+    source, target = np.array([[0.0, 0]] * 3 + [[5, 5]]), np.array([[0.0, 0]] * 2 + [[5, 6]])
+    for link in (hungarian_link, nearest_link):
+        found = link(source, target, 0)
+        assert sorted(found.targets) == [-1, -1, 0, 1] and found.targets[3] == -1
+        assert found.unassigned.tolist() == [2] and found.cost == 0
+
+
+@pytest.mark.parametrize("max_distance", [0.4, 1.5, np.inf])
+def test_nearest_takes_the_closest_free_pair_next(max_distance):
+    rng = np.random.default_rng(2)
+    for n, m in ((9, 12), (12, 9), (1, 7), (0, 3)):
+        source, target = rng.random((n, 2)) * 3, rng.random((m, 2)) * 3
+        distance = np.linalg.norm(source[:, None] - target[None], axis=2)
+        expected = np.full(n, -1)
+        while distance.size and distance.min() <= max_distance:
+            i, j = np.unravel_index(distance.argmin(), distance.shape)
+            expected[i] = j
+            distance[i], distance[:, j] = np.inf, np.inf
+            if np.isinf(distance).all():
+                break
+        assert nearest_link(source, target, max_distance).targets.tolist() == expected.tolist()
+
+
+def test_thousands_of_points_without_a_gate_fit_into_memory():
+    rng = np.random.default_rng(0)
+    source, target = rng.random((3000, 3)), rng.random((3000, 3))
+    tracemalloc.start()
+    best = hungarian_link(source, target)
+    greedy = nearest_link(source, target)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (best.targets >= 0).all() and (greedy.targets >= 0).all() and best.cost < greedy.cost
+    # One float64 for every pair, and not as much again.
+    assert most < 1.5 * 8 * 3000**2
+
+
+@pytest.mark.parametrize("link", [hungarian_link, nearest_link])
+@pytest.mark.parametrize(
+    ("source", "target", "max_distance", "words"),
+    [
+        (np.zeros((2, 2)), np.zeros((2, 3)), 1.0, "coordinates"),
+        (np.full((2, 2), np.nan), np.zeros((2, 2)), 1.0, "NaN"),
+        (np.full((2, 2), np.inf), np.zeros((2, 2)), np.inf, "infinite"),
+        (np.zeros((2, 0)), np.zeros((2, 0)), 1.0, "shape"),
+        (np.zeros((2, 2)), np.zeros((2, 2)), -1.0, "max_distance"),
+        (np.zeros((2, 2)), np.zeros((2, 2)), np.nan, "max_distance"),
+    ],
+)
+def test_wrong_points_are_named(link, source, target, max_distance, words):
+    with pytest.raises(ValueError, match=words):
+        link(source, target, max_distance)
+
+
+def test_wrong_tracks_are_named():
     with pytest.raises(ValueError, match="magic"):
         track_points([np.zeros((1, 2))], method="magic")
+    with pytest.raises(ValueError, match="max_gap"):
+        track_points([np.zeros((1, 2))], max_gap=-1)
+    with pytest.raises(ValueError, match="NaN"):
+        track_points([np.full((1, 2), np.nan)])
+
+
+@pytest.mark.parametrize("method", ["hungarian", "nearest"])
+def test_frames_without_points(method):
+    frames = [np.zeros((0, 2)), np.ones((1, 2)), [], np.ones((1, 2)), np.zeros((0, 2))]
+    assert track_points(frames, method, 1.0).tolist() == [[-1, 0, -1, 0, -1]]
+    assert track_points([], method).shape == (0, 0)
 
 
 def ball(radius=12, shape=(30, 40, 40), centre=(15, 20, 20)):
@@ -178,7 +247,7 @@ def test_jittered_slices_still_link():
     assert score(truth, link_slices(moved)).f1[0.75] == 1.0
 
 
-@pytest.mark.parametrize("shape", [(0, 5, 5), (1, 5, 5), (4, 5, 5)])
+@pytest.mark.parametrize("shape", [(0, 5, 5), (4, 0, 5), (1, 5, 5), (4, 5, 5)])
 def test_empty_stacks(shape):
     assert not link_slices(np.zeros(shape, np.uint16)).any()
 
