@@ -15,7 +15,7 @@ from .link_evidence import cut_false_links
 from .slice_linking import link_objects, link_slices, number_objects, tracks_of
 from .threads import in_pieces
 from .track_graph import Tracks, track_graph
-from .views import View, from_view
+from .views import View, from_view, view_spacing
 from .voting import Ballot, count_votes, object_weights
 
 # A body must agree this far with two views at least: what one view alone sees is not believed.
@@ -90,7 +90,7 @@ def consensus(
     n = max(int(ballot.body_of.max()) for ballot in ballots.values())
     bodies = settle(*count_votes(ballots, n), _CENTRES[0])
     for reach, centre in zip(_REACHES, _CENTRES[1:], strict=True):
-        ballots = _next_ballots(ballots, bodies, volume)
+        ballots = _next_ballots(ballots, bodies, spacing, volume)
         for view, ballot in ballots.items():
             align_objects(ballot.objects, ballot.body_of, bodies, view, reach)
         levels = None if volume is None else grey_levels(volume, bodies)
@@ -132,7 +132,10 @@ def _first_ballots(
 
 
 def _next_ballots(
-    ballots: Mapping[View, Ballot], bodies: np.ndarray, volume: np.ndarray | None
+    ballots: Mapping[View, Ballot],
+    bodies: np.ndarray,
+    spacing: tuple[float, float, float],
+    volume: np.ndarray | None,
 ) -> dict[View, Ballot]:
     """Decide anew which body each object votes for; pieces of one body are joined in place."""
     spans = {view: find_spans(ballot.objects, bodies, view) for view, ballot in ballots.items()}
@@ -152,7 +155,8 @@ def _next_ballots(
         bright = _bright(volume, bodies, believed)
         believed &= bright | (second >= _CLEAR)
         for view, own in found.items():
-            believed |= bright & _sliced_off(own, sizes, len(ballots[view].objects.numbers))
+            depth = len(ballots[view].objects.numbers)
+            believed |= bright & _sliced_off(own, sizes, depth, view_spacing(spacing, view))
     return {
         view: Ballot(
             ballot.objects,
@@ -164,7 +168,9 @@ def _next_ballots(
     }
 
 
-def _sliced_off(view: Backing, sizes: np.ndarray, depth: int) -> np.ndarray:
+def _sliced_off(
+    view: Backing, sizes: np.ndarray, depth: int, spacing: tuple[float, float, float]
+) -> np.ndarray:
     """Mark thin slices of bodies at the first or last slice of a view, well seen by it.
 
     In the other views they are slivers along the edge of the image, where a network is blind.
@@ -172,7 +178,9 @@ def _sliced_off(view: Backing, sizes: np.ndarray, depth: int) -> np.ndarray:
     thickness = view.highest - view.lowest + 1
     at_end = (view.lowest == 0) | (view.highest == depth - 1)
     section = sizes / np.maximum(thickness, 1)
-    return at_end & (view.agreement >= _CLEAR) & (thickness <= _THIN * np.sqrt(section))
+    step, height, width = spacing
+    thin = thickness * (step / np.sqrt(height * width)) <= _THIN * np.sqrt(section)
+    return at_end & (view.agreement >= _CLEAR) & thin
 
 
 def _bright(volume: np.ndarray, bodies: np.ndarray, believed: np.ndarray) -> np.ndarray:

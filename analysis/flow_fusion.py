@@ -8,6 +8,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from .fragments import drop_fragments
+from .overlaps import as_labels
 from .views import View, from_view, to_view, view_spacing
 
 # Two peaks are one fixed point if the way between them never falls below this share of the lower.
@@ -46,7 +47,7 @@ def flow_fusion(
         height, width = view_spacing(spacing, view)[1:]
         out_field, out_ayes = (to_view(array, view) for array in (field, ayes))
         for index, plane in enumerate(stack):
-            plane = np.ascontiguousarray(plane)
+            plane = as_labels(plane)
             out_field[index] += edt.edt(plane, anisotropy=(height, width), black_border=True)
             out_ayes[index] += plane > 0
     field /= len(labels)

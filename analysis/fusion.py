@@ -10,8 +10,10 @@ import pandas as pd
 from .agreement import agreement_table
 from .consensus import consensus
 from .flow_fusion import flow_fusion
+from .measured_volume import check_spacing
 from .paper_fusion import paper_fusion
 from .solids import find_solid
+from .threads import in_pieces
 from .views import VIEWS, View, from_view
 
 Method = Literal["consensus", "flow", "paper"]
@@ -97,9 +99,13 @@ def fuse(
     Raises
     ------
     ValueError
-        If there is no view, a name or a shape is wrong, or the method lacks what it needs.
+        If there is no view, a name, shape or value is wrong, or the method lacks what it needs.
     """
+    spacing = check_spacing(spacing)
+    if min_diameter is not None and not min_diameter >= 0:
+        raise ValueError(f"min_diameter is a length, um, of 0 or more, not {min_diameter:g}.")
     stacks = _checked(views, volume)
+    volume = None if volume is None else _checked_grey(volume)
     labels_of = {view: stack.labels for view, stack in stacks.items()}
     if method == "consensus":
         labels = consensus(
@@ -149,7 +155,24 @@ def _checked(views: Mapping[str, ViewStack], volume: np.ndarray | None) -> dict[
     for name, other in shapes.items():
         if other != shape:
             raise ValueError(
-                f"The {name} make a volume of (Z, Y, X) {other}, the {first} one of {shape}; "
+                f"Shapes differ, as (Z, Y, X): {other} of the {name}, {shape} of the {first}; "
                 "give stacks of one and the same volume, each in its view's order."
             )
+    if 0 in shape:
+        raise ValueError(f"A volume of shape {shape} has no voxels; there is nothing to fuse.")
     return checked
+
+
+def _checked_grey(volume: np.ndarray) -> np.ndarray:
+    """Give grey values with which all methods can calculate."""
+    if volume.dtype == bool:
+        return volume.view(np.uint8)
+    if not np.can_cast(volume.dtype, np.float64):
+        raise ValueError(f"Grey values are real numbers of up to 64 bits, not {volume.dtype}.")
+
+    def finite(start: int, stop: int) -> bool:
+        return bool(np.isfinite(volume[start:stop]).all())
+
+    if volume.dtype.kind == "f" and not all(in_pieces(finite, volume.shape)):
+        raise ValueError("A grey value is NaN or infinite; fill such voxels first.")
+    return volume

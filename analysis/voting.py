@@ -12,6 +12,8 @@ from .views import VIEWS, View, from_view
 
 # A full vote for a body, as stored.
 FULL = 240
+# Least weight: whoever drew an object where the network saw none still has a say.
+_LEAST = 1e-3
 
 
 class Ballot(NamedTuple):
@@ -44,16 +46,28 @@ def object_weights(objects: Objects2D, prob: np.ndarray | None) -> np.ndarray:
     Returns
     -------
     ndarray of float32, shape (n + 1,)
+        All above 0.
+
+    Raises
+    ------
+    ValueError
+        If an object holds a value that is no probability: NaN, infinite or negative.
     """
     if prob is None:
         return np.ones(objects.sizes.size, np.float32)
     total = np.zeros(objects.sizes.size)
     for numbers, plane in zip(objects.numbers, prob, strict=True):
         _add_inside(numbers, np.asarray(plane, np.float32), total)
+    if not (np.isfinite(total).all() and total.min() >= 0):
+        raise ValueError(
+            "The probabilities of an object hold NaN, infinite or negative values; "
+            "give values from 0 to 1, or none."
+        )
     usual = total.sum() / max(objects.sizes.sum(), 1)
     if not usual > 0:
         return np.ones(objects.sizes.size, np.float32)
-    return (total / np.maximum(objects.sizes, 1) / usual).astype(np.float32)
+    weights = total / np.maximum(objects.sizes, 1) / usual
+    return np.maximum(weights, _LEAST).astype(np.float32)
 
 
 @numba.njit(cache=True, nogil=True)

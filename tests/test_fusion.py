@@ -91,6 +91,35 @@ def test_labels_above_sixteen_bits():
     assert score(truth, fuse(given).labels).f1[0.75] == 1.0
 
 
+@pytest.mark.parametrize("method", ["consensus", "flow"])
+@pytest.mark.parametrize("kind", [">u2", ">i8", "u1"])
+def test_the_type_of_the_labels_changes_nothing(method, kind):
+    truth = balls()
+    given = stacks(truth)
+    other = {v: ViewStack(np.asfortranarray(s.labels.astype(kind))) for v, s in given.items()}
+    expected = fuse(given, method=method).labels
+    assert expected.any() and np.array_equal(fuse(other, method=method).labels, expected)
+
+
+@pytest.mark.parametrize("kind", ["?", "u1", ">u2", "i8", "f2", ">f8"])
+def test_the_type_of_the_grey_values_changes_nothing(kind):
+    truth = balls()
+    volume = truth > 0
+    expected = fuse(stacks(truth), volume.astype(np.float32))
+    found = fuse(stacks(truth), volume.astype(kind))
+    assert np.array_equal(found.labels, expected.labels)
+    assert np.array_equal(found.solid, expected.solid)
+
+
+def test_an_object_that_the_network_gives_no_chance_is_still_there():
+    truth = balls()
+    given = stacks(truth)
+    for view, stack in given.items():
+        prob = np.where(to_view(truth, view) == 1, 0.0, 0.7)
+        given[view] = ViewStack(stack.labels, prob)
+    assert score(truth, fuse(given).labels).f1[0.75] == 1.0
+
+
 def test_memory_maps_are_as_good_as_arrays(tmp_path):
     truth = balls()
     given = stacks(truth)
@@ -160,6 +189,17 @@ def test_what_the_views_hardly_agree_on_must_be_as_bright_as_a_body(grey, believ
     assert result.n_labels == truth.max() + believed and result.false == believed
 
 
+@pytest.mark.parametrize(("spacing", "believed"), [((1, 1, 1), False), ((1, 3, 3), True)])
+def test_how_thin_a_slice_of_a_body_is_at_a_face_is_physical(spacing, believed):
+    truth = balls()
+    volume = np.where(truth > 0, 1000.0, 100.0).astype(np.float32)
+    views = {view: to_view(truth, view).copy() for view in VIEWS}
+    views["xy"][:3, :5, :5], volume[:3, :5, :5] = 900, 1000.0
+    labels = fuse({v: ViewStack(s) for v, s in views.items()}, volume, spacing).labels
+    assert labels[1, 2, 2].astype(bool) == believed
+    assert labels.max() == truth.max() + believed
+
+
 def test_one_particle_of_a_few_voxels():
     truth = np.zeros((20, 20, 20), np.int32)
     truth[8:11, 9:12, 7:10] = 5
@@ -205,6 +245,23 @@ def test_min_diameter_is_physical():
             "one and the same volume",
         ),
         (dict(views={"xy": ViewStack(np.zeros((4, 5), int))}), "three"),
+        (dict(views={"xy": ViewStack(np.zeros((0, 4, 5), int))}), "no voxels"),
+        (dict(volume=np.full((4, 4, 4), np.nan)), "NaN or infinite"),
+        (dict(volume=np.zeros((4, 4, 4), complex)), "complex128"),
+        (dict(spacing=(0, 1, 1)), "above 0"),
+        (dict(spacing=(1, 1)), "three numbers"),
+        (dict(min_diameter=np.nan), "min_diameter"),
+        (dict(min_iou=np.nan), "min_iou"),
+        (dict(max_gap=-1), "max_gap"),
+        (
+            dict(
+                views={
+                    "xy": ViewStack(np.ones((2, 4, 4), int), np.full((2, 4, 4), np.nan)),
+                    "xz": ViewStack(np.ones((4, 2, 4), int)),
+                }
+            ),
+            "probabilities",
+        ),
         (dict(views={"xy": ViewStack(np.zeros((3, 4, 5)))}), "whole numbers"),
     ],
 )
