@@ -138,7 +138,7 @@ def measure(
     labels: Annotated[Path, typer.Argument(help="Labels of the same shape, 0 the background.")],
     out: Annotated[Path, typer.Option("--out", help="Table to write, such as features.csv.")],
     solid: Annotated[
-        Path | None, typer.Option("--solid", help="Mask of material; else solid.tif beside LABELS.")
+        Path | None, typer.Option("--solid", help="Mask of material; else solid beside LABELS.")
     ] = None,
     labels_are: Annotated[
         LabelsAre | None, typer.Option("--labels-are", help="Where there is no solid mask.")
@@ -152,7 +152,8 @@ def measure(
     if solid is not None and labels_are is not None:
         raise typer.BadParameter("--solid and --labels-are exclude each other")
     if solid is None and labels_are is None:
-        solid = labels.with_name("solid.tif")
+        # `fuse` writes both in one format; a mask in another is of an older fusion.
+        solid = labels.with_name("solid.zarr" if labels.suffix == ".zarr" else "solid.tif")
         if not solid.exists():
             raise typer.BadParameter(
                 f"there is no {solid}: name the mask with --solid, or say with --labels-are "
@@ -193,7 +194,9 @@ def compare(
 
     found = function(a, b)
     show_pairs((name, f"{value:.4g}") for name, value in found.as_row().items())
-    first, second = (a, b) if a.name == b.name else (a.name, b.name)
+    first, second = a.name, b.name
+    if first == second:  # as the labels.tif of two runs; a whole path would be cut off
+        first, second = (f"{file.resolve().parent.name}/{file.name}" for file in (a, b))
     show_pairs(
         (f"without a partner in {other}", _few(numbers.tolist()))
         for other, numbers in ((second, found.lost), (first, found.new))

@@ -86,7 +86,11 @@ def fuse(
             data = read_volume(volume).data
             values = fill_outside(data, field_of_view(data, grey.source))
             spacing = grey.spacing if grey.spacing_from != "unknown" else spacing
-        write_fusion(analysis.fuse(views, values, spacing, **fusing), target, spacing)
+        try:
+            fusion = analysis.fuse(views, values, spacing, **fusing)
+        except ValueError as error:
+            raise ValueError(f"{folder}: {error}") from error
+        write_fusion(fusion, target, spacing)
     return target
 
 
@@ -172,7 +176,11 @@ def read_views(folder: Path) -> tuple[dict[str, ViewStack], Spacing]:
 
 def write_fusion(fusion: Fusion, target: Path, spacing: Spacing) -> None:
     """Write labels, the mask of material where known, and the table of confidence."""
+    solid = target.with_name("solid.tif")
     if fusion.solid is not None:
-        write_mask(target.with_name("solid.tif"), fusion.solid, spacing)
+        write_mask(solid, fusion.solid, spacing)
+    elif target.stem == "labels":
+        # A mask of the labels that are replaced would be measured with the new ones.
+        solid.unlink(missing_ok=True)
     write_table(fusion.table, target.with_name("fusion.csv"))
     write_labels(target, fusion.labels, spacing)

@@ -132,6 +132,12 @@ def test_compare_says_what_changed(tmp_path: Path) -> None:
     assert (said["merges"], said["missed"], said["false"]) == ("1", "1", "1")
     assert said["without a partner in new.tif"].startswith(("1, 5", "2, 5"))
     assert said["without a partner in old.tif"] == "9"
+    again = tmp_path / "again" / "old.tif"
+    again.parent.mkdir()
+    again.write_bytes((tmp_path / "old.tif").read_bytes())
+    done = CliRunner().invoke(app, ["compare", str(tmp_path / "old.tif"), str(again)])
+    assert "without a partner in again/old.tif" in done.stdout
+    assert f"without a partner in {tmp_path.name}/old.tif" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 from particlebridge.analysis import VIEWS, to_view
+from particlebridge.bridge import fuse
 from particlebridge.bridge.cli import app
 from particlebridge.bridge.fusion_method import fusion_method
 from particlebridge.bridge.volumes import read_labels
@@ -69,3 +71,33 @@ def test_what_a_method_has_not_is_refused(
     assert done.exit_code == 1
     assert done.stderr.startswith(f"particlebridge: {sentence}")
     assert not out.parent.exists()
+
+
+def test_a_mask_of_labels_that_are_replaced_is_not_kept(run_folder: Path) -> None:
+    grey = run_folder / "grey.tif"
+    tifffile.imwrite(grey, np.full((16, 24, 32), 7, np.uint8), metadata={"axes": "ZYX"})
+    fuse(run_folder, volume=grey)
+    solid = run_folder / "solid.tif"
+    assert solid.is_file()
+    fuse(run_folder, method="flow", out=run_folder / "flow.tif")
+    assert solid.is_file()
+    fuse(run_folder)
+    assert not solid.exists()
+
+
+def test_the_folder_is_named_where_its_views_cannot_be_fused(run_folder: Path) -> None:
+    file = run_folder / "views" / "xy" / "dist.tif"
+    tifffile.imwrite(file, np.full((16, 24, 32), np.nan, np.float32), metadata={"axes": "ZYX"})
+    done = CliRunner().invoke(app, ["fuse", str(run_folder), "--method", "paper"])
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"particlebridge: {run_folder}: ")
+
+
+def test_the_mask_of_labels_in_chunks_is_used_by_itself(run_folder: Path) -> None:
+    grey = run_folder / "grey.tif"
+    tifffile.imwrite(grey, np.full((16, 24, 32), 7, np.uint8), metadata={"axes": "ZYX"})
+    labels = fuse(run_folder, volume=grey, out=run_folder / "labels.zarr", format="zarr")
+    table = run_folder / "features.csv"
+    done = CliRunner().invoke(app, ["measure", str(grey), str(labels), "--out", str(table)])
+    assert done.exit_code == 0, done.stderr
+    assert len(pd.read_csv(table)) == 2
