@@ -120,7 +120,9 @@ def fuse(folder: Path, memory: str) -> None:
             views[view] = plan.view_folder(
                 run.path / "views" / view, shape, view_spacing(volume.spacing, view)
             )
-        fuse_large(volume, None, views, run, {"method": "consensus"}, plan.fitted(volume))
+        fuse_large(
+            volume, None, views, run, {"fusing": {"method": "consensus"}}, plan.fitted(volume)
+        )
 
 
 def measure(folder: Path, memory: str) -> None:
