@@ -98,7 +98,7 @@ def _model(text: str) -> str | dict[str, str]:
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
 VoxelSize = Annotated[
     Any, typer.Option("--voxel-size", parser=_spacing, metavar="Z,Y,Xum",
-                      help="Micrometres; wins over what the file says.")
+                      help="Micrometres, or one number for cubes; wins over the file's.")
 ]  # fmt: skip
 Model = Annotated[
     Any, typer.Option("--model", parser=_model, metavar="M | xy=M1,xz=M2,yz=M3",
