@@ -82,8 +82,9 @@ def fuse(
     spacing
         Voxel size (z, y, x), um.
     method
-        ``"consensus"``: see `consensus`. ``"paper"``, ``"flow"``: as FEATURES.md tells of Li et
-        al., Science 376 (2022).
+        ``"consensus"``: the views' objects, linked and voted on (`analysis.consensus`).
+        ``"paper"``, ``"flow"``: `paper_fusion` and `flow_fusion`, after Li et al., Science 376
+        (2022) 517.
     min_diameter
         Bodies smaller than a ball of this diameter, um, are dropped; by default a sixth of the
         typical body's (consensus and flow).

@@ -75,8 +75,24 @@ def hungarian_link(source: np.ndarray, target: np.ndarray, max_distance: float =
 def nearest_link(source: np.ndarray, target: np.ndarray, max_distance: float = np.inf) -> Link:
     """Link two sets of points one to one, always taking the closest free pair next.
 
-    Parameters and result are those of `hungarian_link`; the sum of squared distances is not the
-    least possible, and fewer links may be made.
+    The sum of squared distances is not the least possible, and fewer links may be made than by
+    `hungarian_link`.
+
+    Parameters
+    ----------
+    source, target
+        (n, d) and (m, d) coordinates.
+    max_distance
+        Points farther apart than this are never linked.
+
+    Returns
+    -------
+    Link
+
+    Raises
+    ------
+    ValueError
+        If the points have different numbers of coordinates, or one is NaN.
     """
     source, target = _checked(source, target, max_distance)
     sources, targets = np.arange(len(source)), np.arange(len(target))

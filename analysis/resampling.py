@@ -11,7 +11,20 @@ from .starconvex import Polygons, ray_angles
 
 
 def resized_shape(shape: tuple[int, ...], scale: tuple[float, float]) -> tuple[int, int]:
-    """Return the (H, W) of an image rescaled by `scale` (y, x): rounded half up, at least 1."""
+    """Return the size of a rescaled image: rounded half up, at least 1.
+
+    Parameters
+    ----------
+    shape
+        (H, W) or (H, W, C) of the image, pixels.
+    scale
+        Factors (y, x).
+
+    Returns
+    -------
+    (H, W)
+        Pixels.
+    """
     height, width = (max(1, int(np.floor(n * s + 0.5))) for n, s in zip(shape, scale, strict=False))
     return height, width
 
@@ -75,7 +88,20 @@ def fill_grid(
 
 
 def ray_lengths(rays: int, scale: tuple[float, float]) -> NDArray[np.float64]:
-    """Return how long one network pixel along each ray is in pixels of the image, (rays,)."""
+    """Return how long one network pixel along each ray is in pixels of the image.
+
+    Parameters
+    ----------
+    rays
+        How many rays.
+    scale
+        (y, x): pixels of the network's image for each of the image.
+
+    Returns
+    -------
+    (rays,) float64
+        Pixels of the image, in the order of `ray_angles`.
+    """
     angles = ray_angles(rays)
     return np.hypot(np.sin(angles) / scale[0], np.cos(angles) / scale[1])
 

@@ -93,7 +93,18 @@ class Prediction:
 
 
 def ray_angles(rays: int) -> NDArray[np.float64]:
-    """Return the (rays,) angles of the rays in radians, from x (0) towards y."""
+    """Return the angles of the rays.
+
+    Parameters
+    ----------
+    rays
+        How many, evenly spread over the circle.
+
+    Returns
+    -------
+    (rays,) float64
+        Radians, from x (0) towards y.
+    """
     return np.arange(rays, dtype=np.float64) * (2 * np.pi / rays)
 
 
@@ -160,6 +171,11 @@ def pad_symmetric(image: NDArray[Any], multiple: int = 64) -> NDArray[Any]:
         (H, W) or (H, W, C).
     multiple
         What both sides of the result are whole multiples of, pixels.
+
+    Returns
+    -------
+    ndarray
+        The image with the mirrored rows and columns at its end, of the same type.
     """
     widths = [(0, -size % multiple) for size in image.shape[:2]]
     widths += [(0, 0)] * (image.ndim - 2)

@@ -30,7 +30,20 @@ def to_view(volume: np.ndarray, view: View) -> np.ndarray:
 
 
 def from_view(stack: np.ndarray, view: View) -> np.ndarray:
-    """Turn a view's stack back into (Z, Y, X) order; the inverse of `to_view`."""
+    """Turn a view's stack back into (Z, Y, X) order; the inverse of `to_view`.
+
+    Parameters
+    ----------
+    stack
+        xy (Z, Y, X), xz (Y, Z, X), yz (X, Z, Y).
+    view
+        Which of the three it is.
+
+    Returns
+    -------
+    ndarray
+        (Z, Y, X), a transposed view of the same memory.
+    """
     return stack.transpose(np.argsort(_ORDER[view]))
 
 

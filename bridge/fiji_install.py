@@ -97,7 +97,19 @@ def install_macros(fiji: str | os.PathLike[str] | None = None) -> Installation:
 def uninstall_macros(fiji: str | os.PathLike[str] | None = None) -> Installation:
     """Take our commands and macros out of a Fiji again; edited ones stay as ``*.edited``.
 
-    Parameters, result and errors are those of `install_macros`.
+    Parameters
+    ----------
+    fiji
+        As for `find_fiji`.
+
+    Returns
+    -------
+    Installation
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, OSError
+        As `install_macros`.
     """
     home = _folder_of(fiji)
     done = Installation(home, version())

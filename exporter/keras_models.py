@@ -116,7 +116,23 @@ def load_stardist(folder: str | os.PathLike[str]) -> "StarDist2D":
 
 
 def load_stardist3d(folder: str | os.PathLike[str]) -> "StarDist3D":
-    """Load a StarDist 3D model folder; parameters and errors as `load_stardist`."""
+    """Load a StarDist 3D model folder.
+
+    Parameters
+    ----------
+    folder
+        Holds config.json and weights; ``train --dims 3`` makes one.
+
+    Returns
+    -------
+    StarDist3D
+        With weights and thresholds (0.5 and 0.4 where the folder has none).
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If it is not there, not whole, or not a 3-D StarDist model.
+    """
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(
