@@ -153,6 +153,10 @@ def compare(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> Score:
     b
         Labels of the same shape.
 
+    Returns
+    -------
+    Score
+
     Raises
     ------
     FileNotFoundError, ValueError

@@ -82,6 +82,11 @@ def result_folders(files: Sequence[Path], out: Path) -> list[Path]:
     return [out / (f.stem if stems[f.stem] == 1 else f.name) for f in files]
 
 
+def channels_of(image: Image) -> int:
+    """Tell how many values each pixel has."""
+    return image.data.shape[2] if image.data.ndim == 3 else 1
+
+
 def check_channels(source: Path, channels: int, network: Network) -> None:
     """Refuse an image in colour for a model of grey values, and the other way round.
 

@@ -15,7 +15,7 @@ from .console import notice, progress
 from .diameter import estimate_diameter
 from .engine import Engine, Settings
 from .field_of_view import field_of_view, fill_value
-from .images import check_channels, is_finished, result_folders, segment_images
+from .images import channels_of, check_channels, is_finished, result_folders, segment_images
 from .rechunking import in_cubes
 from .run_folder import RunFolder
 from .segment_options import ModelSpec, SegmentOptions, effective_settings
@@ -229,7 +229,7 @@ def _segment_files(
         engines: dict[tuple[float, float], Engine] = {}
 
         def engine_for(image: Image) -> Engine:
-            check_channels(image.source, image.channels, network)
+            check_channels(image.source, channels_of(image), network)
             size = _squareness(image)
             if size not in engines:
                 started = options.start(
@@ -256,7 +256,7 @@ def _diameter_of_images(
         chosen = np.unique(np.linspace(0, len(files) - 1, _SAMPLE).astype(int))
         sample = [read_image(files[i]) for i in chosen]
         for image in sample:
-            check_channels(image.source, image.channels, network)
+            check_channels(image.source, channels_of(image), network)
         held = _estimated(
             [image.data for image in sample], network, options, sample[0].source, (1.0, 1.0)
         )

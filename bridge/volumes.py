@@ -70,16 +70,11 @@ class Image:
     pixel_size: tuple[float, float] | None
     source: Path
 
-    @property
-    def channels(self) -> int:
-        """How many values each pixel has."""
-        return self.data.shape[2] if self.data.ndim == 3 else 1
-
 
 def read_volume(
     path: str | os.PathLike[str], voxel_size: Spacing | None = None
 ) -> Volume[np.ndarray]:
-    """Read a 3-D volume of grey values; parameters and errors as `open_volume`.
+    """Read a 3-D volume of grey values; parameters and errors as `bridge.volumes.open_volume`.
 
     Returns
     -------
@@ -174,9 +169,9 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     if axes == "CYX":
         data, axes = np.moveaxis(data, 0, -1), "YXC"
     if data.ndim not in (2, 3) or (data.ndim == 3 and axes != "YXC"):
+        mend = "give single slices, or this file by itself as a volume"
         raise ValueError(
-            f"{path}: expected one 2-D image, found axes {axes} of shape {data.shape}; give "
-            "single slices, or this file by itself as a volume"
+            f"{path}: expected one 2-D image, found axes {axes} of shape {data.shape}; {mend}"
         )
     check_numbers(data, path)
     check_memory(data.nbytes, path, f"one image of {shape_text(data.shape)}", "crop it")
@@ -185,6 +180,11 @@ def read_image(path: str | os.PathLike[str]) -> Image:
 
 def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
     """Read a label volume or image of whole numbers, 0 the background.
+
+    Parameters
+    ----------
+    path
+        Any file that `read_volume` or `read_image` takes.
 
     Returns
     -------
@@ -203,13 +203,11 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
     check_memory(4 * data.size, path, f"labels of {shape_text(data.shape)}", "crop them")
     if data.ndim not in (2, 3):
         raise ValueError(f"{path}: labels must be 2-D or 3-D, found shape {data.shape}")
-    if data.dtype.kind == "f":
-        whole = all(np.array_equal(part, np.rint(part)) for part in data)
-        if not whole:
-            raise ValueError(
-                f"{path}: holds fractions or NaN, so it is not a label image; "
-                "save labels as 16-bit or 32-bit whole numbers"
-            )
+    if data.dtype.kind == "f" and not all(np.array_equal(part, np.rint(part)) for part in data):
+        raise ValueError(
+            f"{path}: holds fractions or NaN, so it is not a label image; "
+            "save labels as 16-bit or 32-bit whole numbers"
+        )
     if data.max() > np.iinfo(np.int32).max or data.min() < 0:
         raise ValueError(f"{path}: labels must lie between 0 and 2147483647")
     return data.astype(np.int32)
@@ -281,8 +279,8 @@ def _open_array(path: Path) -> tuple[AnyArray, Spacing | None]:
             if series.dataoffset is None and np.dtype(series.dtype).kind in "iufb":
                 check_tiff_size(tif, path)
                 kept = _volume_axes(series.shape, series.axes, path)
-                opener = partial(_tiff_pages, path)
-                return StoredArray(opener, path, (1, *series.shape[-2:]), kept), spacing_of(tif)
+                page = (1, *series.shape[-2:])
+                return StoredArray(partial(_tiff_pages, path), path, page, kept), spacing_of(tif)
     data, axes, recorded = _read_array(path)
     check_numbers(data, path)
     kept = _volume_axes(data.shape, axes, path)
@@ -307,7 +305,8 @@ def _volume_axes(shape: Sequence[int], axes: str, path: Path) -> tuple[int, ...]
     kept = kept.replace("I", "Z").replace("Q", "Z") if "Z" not in kept else kept
     if kept not in ("ZYX", "YX") or len(shape) < 3:
         found = f"axes {axes} of shape {tuple(shape)}"
-        raise ValueError(f"{path}: a 3-D volume (Z, Y, X) is needed, found {found}")
+        mend = "; a single image is for `particlebridge segment`" if kept == "YX" else ""
+        raise ValueError(f"{path}: a 3-D volume (Z, Y, X) is needed, found {found}{mend}")
     places = [i for i, a in enumerate(axes) if a in kept or (a in "IQ" and sizes[a] > 1)]
     found_shape = tuple(int(shape[i]) for i in places)
     if len(places) < 3 or 1 in found_shape:
@@ -338,10 +337,8 @@ def _read_array(path: Path, palette: str = "grey") -> tuple[np.ndarray, str, Spa
     if suffix in IMAGE_SUFFIXES:
         data = read_picture(path, palette=palette)
         return data, "YX" if data.ndim == 2 else "YXS", None
-    raise ValueError(
-        f"{path}: unknown kind of file '{path.suffix}'; use .tif, .npy, .zarr, .h5 or a folder "
-        "of slices"
-    )
+    known = ".tif, .npy, .zarr, .h5 or a folder of slices"
+    raise ValueError(f"{path}: unknown kind of file '{path.suffix}'; use {known}")
 
 
 def _tiff_pages(path: Path) -> Any:
