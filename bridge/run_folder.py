@@ -105,9 +105,12 @@ class RunFolder:
         results = results or self.path / part
         if held is not None and held != wanted and results.exists():
             name = next(k for k in {**held, **wanted} if held.get(k) != wanted.get(k))
+            what = f"with {name} = {_told(held, name)}, not {_told(wanted, name)}"
+            # These two are known by digests, which tell a person nothing.
+            what = f"of another {name}" if name in ("volume", "model") else what
             raise ValueError(
-                f"{results} holds results with {name} = {held.get(name)}, not "
-                f"{wanted.get(name)}; choose another --out, or delete that folder to do it anew"
+                f"{results} holds results {what}; choose another --out, or delete that folder to "
+                "do it anew"
             )
         claims[part] = wanted
         self._save()
@@ -159,6 +162,11 @@ class RunFolder:
     def _save(self) -> None:
         with atomic_path(self.path / "run.json") as beside:
             beside.write_text(json.dumps(self.record, indent=1, default=_plain), "utf-8")
+
+
+def _told(claim: Mapping[str, Any], name: str) -> str:
+    value = claim.get(name, "tiff" if name == "format" else None)  # tiff is not written down
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def lasting(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def test_a_second_run_does_nothing_again(volume: Path, in_chunks: Path) -> None:
 
 
 def test_views_of_the_other_format_are_not_mixed_in(volume: Path, in_memory: Path) -> None:
-    with pytest.raises(ValueError, match=r"views.xy holds results with format = None, not zarr"):
+    with pytest.raises(ValueError, match=r"views.xy holds results with format = tiff, not zarr"):
         segment(volume, in_memory, diameter=22, format="zarr")
 
 

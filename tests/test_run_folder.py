@@ -24,6 +24,20 @@ def test_stage_is_done_only_with_the_same_key_and_its_outputs(tmp_path: Path) ->
     assert json.loads((tmp_path / "run.json").read_text())["stages"]["fuse"]["pieces"] == 3
 
 
+def test_a_folder_of_other_results_is_refused_in_words(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    held = {"volume": "5193c36f", "diameter": 25.110933414596595}
+    (tmp_path / "views").mkdir()
+    folder.claim("views", held)
+    folder.claim("views", held)
+    with pytest.raises(ValueError, match=r"views holds results of another volume; choose"):
+        folder.claim("views", {**held, "volume": "1bf5df4e"})
+    with pytest.raises(ValueError, match=r"with diameter = 25\.1109, not 30; choose"):
+        folder.claim("views", {**held, "diameter": 30.0})
+    with pytest.raises(ValueError, match=r"with format = tiff, not zarr; choose"):
+        folder.claim("views", {**held, "format": "zarr"})
+
+
 def test_a_stage_that_fails_is_not_done(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     with pytest.raises(ZeroDivisionError), folder.stage("fuse", {}):
