@@ -64,7 +64,7 @@ def _read_sheet(sheet: Path, voxel_size: Spacing | None) -> list[Item]:
     with naming(sheet, "cannot be read as CSV", "save it again"):
         table = pd.read_csv(sheet, dtype=str, keep_default_na=False)
     if "path" not in table or table.empty:
-        raise ValueError(f"{sheet}: needs a column 'path' and at least one row")
+        raise ValueError(f"{sheet}: needs a column 'path' and a row; put commas between columns")
     items = []
     for number, row in enumerate(table.to_dict("records"), start=2):
         cells = {str(key): str(value).strip() for key, value in row.items()}

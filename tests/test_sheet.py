@@ -47,7 +47,7 @@ def test_no_name_leads_out_of_the_run_folder(tmp_path: Path, path: str) -> None:
     ("text", "sentence"),
     [
         ("", "cannot be read as CSV"),
-        ("path\n", "at least one row"),
+        ("path\n", "a column 'path' and a row"),
         ("file\na.tif\n", "needs a column 'path'"),
         ("path,state\na.tif,1\n ,2\n", "line 3 names no path"),
         ("path\n" + 3000 * "x" + "\n", r"line 2: no file can be called x{60}\.\.\. \("),
