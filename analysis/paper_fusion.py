@@ -66,7 +66,9 @@ def paper_fusion(
     clusters = kmeans_1d(total, _CLUSTERS)
     if not clusters.thresholds.size:
         return np.zeros(full, np.int32)
-    components = cc3d.connected_components(total >= clusters.thresholds[0], connectivity=26)
+    # As bool, cc3d holds too few numbers for lone voxels in a slice or two.
+    bright = (total >= clusters.thresholds[0]).view(np.uint8)
+    components = cc3d.connected_components(bright, connectivity=26)
     components = cc3d.dust(components, threshold=min_voxels, connectivity=26)
     components, _ = fastremap.renumber(components, preserve_zero=True)
     nearest = [

@@ -85,8 +85,9 @@ def find_solid(
     for part in _parts(volume, labels, levels, scale, smoothing):
         # Outside bodies nothing is missing, but its blur may reach there.
         void = (_sharpened(part.missing, scale) > _VOID) & (part.bodies > 0)
-        void = cc3d.dust(void, threshold=_SPECK, connectivity=26)
-        solid[part.block] = (part.bodies[part.inner] > 0) & ~void[part.inner]
+        # As bool, cc3d holds too few numbers for lone voxels in a slice or two.
+        void = cc3d.dust(void.view(np.uint8), threshold=_SPECK, connectivity=26)
+        solid[part.block] = (part.bodies[part.inner] > 0) & (void[part.inner] == 0)
     return solid
 
 
@@ -158,7 +159,9 @@ def _needed_smoothing(
         # Below its mode lies material only: void pulls the other way.
         mode = np.median(values)
         for _ in range(6):
-            mode = values[np.abs(values - mode) < WINDOW].mean()
+            near = values[np.abs(values - mode) < WINDOW]
+            # The median of a few voxels may lie between them.
+            mode = near.mean() if near.size else mode
         noise = 1.4826 * np.median(mode - values[values <= mode])
         if noise <= _NOISE:
             return smoothing

@@ -34,6 +34,12 @@ def test_paper_joins_corners_and_drops_small_components():
     assert paper_fusion(heights(field), 1, 55).max() == 0
 
 
+def test_paper_tells_lone_voxels_in_one_slice_apart():
+    field = np.zeros((1, 9, 9), np.float32)
+    field[:, ::2, ::2] = 5
+    assert paper_fusion(heights(field), 1, 1).max() == 25
+
+
 @pytest.mark.parametrize("shape", [(20, 24, 28), (21, 23, 26)])
 def test_paper_comes_back_to_full_size(shape):
     truth = blocks(shape)

@@ -100,3 +100,17 @@ def test_bodies_too_small_to_have_an_inside_stay_solid() -> None:
     labels[4:7, 4:7, 4:7], labels[12:14, 12:14, 12:14] = 1, 2
     grey = gaussian_filter(np.where(labels > 0, MATERIAL, BINDER), 0.8)
     assert find_solid(grey, labels)[labels > 0].mean() > 0.9
+
+
+def test_lone_dark_voxels_in_one_slice_are_specks() -> None:
+    volume = np.full((1, 9, 9), 100.0)
+    volume[:, ::2, ::2] = 10
+    assert find_solid(volume, np.ones((1, 9, 9), np.int32)).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_half_dark_bodies_of_a_few_voxels() -> None:
+    volume = np.full((2, 4, 4), 100.0)
+    volume[0, :3, :3], volume[0, 3, 1:], volume[1, 1, 3], volume[1, 2, 2:] = 10, 10, 10, 10
+    volume[1, 3, 3], volume[1, 1, :2], volume[1, 2, 0] = 10, 60, 60
+    assert find_solid(volume, np.ones((2, 4, 4), np.int32)).any()
