@@ -81,7 +81,7 @@ def masked_planes(volume: AnyArray, labels: AnyArray) -> Iterator[np.ndarray]:
         yield np.where(bodies > 0, plane, level)
 
 
-def what_changed(first: Path, fusion: Fusion) -> dict[str, float]:
+def what_changed(first: Path, fusion: Fusion) -> dict[str, float | None]:
     """Compare the bodies of the second round with those of the first.
 
     Parameters
@@ -97,17 +97,22 @@ def what_changed(first: Path, fusion: Fusion) -> dict[str, float]:
         How many bodies both rounds found (IoU of at least one half), only the first (``lost``),
         only the second (``gained``); how many of the first round's bodies fell apart
         (``split``), how many of the second's hold several of the first's (``joined``); and the
-        mean confidence before and after.
+        mean confidence before and after, None where there is no body.
     """
     change = analysis.score(read_labels(first), fusion.labels, thresholds=(0.5,))
     both = len(change.matches)
-    before = pd.read_csv(first.with_name("fusion.csv"))["confidence"].mean()
+    before = pd.read_csv(first.with_name("fusion.csv"))["confidence"]
     return {
         "found_by_both": both,
         "lost": change.n_truth - both,
         "gained": change.n_labels - both,
         "split": change.splits,
         "joined": change.merges,
-        "confidence_before": round(float(before), 4),
-        "confidence_after": round(float(fusion.table["confidence"].mean()), 4),
+        "confidence_before": _mean(before),
+        "confidence_after": _mean(fusion.table["confidence"]),
     }
+
+
+def _mean(confidence: pd.Series) -> float | None:
+    # NaN is no JSON.
+    return round(float(confidence.mean()), 4) if len(confidence) else None
