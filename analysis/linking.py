@@ -144,6 +144,12 @@ def track_points(
     ValueError
         If the method is unknown, the points cannot be compared, or the distance or the gap is
         negative.
+
+    Notes
+    -----
+    Two things differ from simpletracker: its max_gap_closing counts frames from point to point,
+    so that 3 bridges two missing ones; and it closes gaps frame after frame, by the nearest
+    neighbour whatever the method.
     """
     linkers = {"hungarian": hungarian_link, "nearest": nearest_link}
     if method not in linkers:

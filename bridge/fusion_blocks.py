@@ -102,10 +102,19 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
 
     Raises
     ------
+    ValueError
+        If the method needs the volume in one piece.
     RuntimeError
         If blocks failed; the others are kept.
     """
     blocks = work.layout.blocks()
+    if work.fusing["method"] == "paper" and len(blocks) > 1:
+        # The darkest cluster of a block without particles is not background, but half of it.
+        raise ValueError(
+            f"{target}: method paper clusters the whole volume at once, and it would be cut into "
+            f"{len(blocks)} blocks; fuse in memory (--format tiff), with more --memory, or by "
+            "another method"
+        )
     work.folder.mkdir(parents=True, exist_ok=True)
     todo = {f"fusion block {b.number}": b for b in blocks if not _result(work, b).exists()}
     resumed = len(blocks) - len(todo)

@@ -1,5 +1,6 @@
 """Fusing block by block: the bodies of the whole volume, each once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +131,14 @@ def test_blocks_give_the_bodies_of_the_whole_volume(made, views, whole, tmp_path
     sizes = np.bincount(labels.ravel())[1:] * np.prod(made.spacing)
     assert table["label"].tolist() == list(range(1, told["particles"] + 1))
     assert np.allclose(table["Volume"], sizes, rtol=1e-5)
+
+
+def test_paper_is_not_cut_into_blocks(made, views, tmp_path: Path) -> None:
+    work = _work(made, views, (64, 64, 64), 10, tmp_path / "work")
+    paper = replace(work, fusing={"method": "paper"})
+    with pytest.raises(ValueError, match=r"labels\.zarr: method paper clusters the whole volume"):
+        fuse_in_blocks(paper, tmp_path / "labels.zarr", InProcess())
+    assert not any(tmp_path.iterdir())
 
 
 class Stopping(InProcess):
