@@ -14,19 +14,26 @@ from .sheet import Item
 from .stored_arrays import AnyArray
 from .tables import read_table, write_table
 from .volumes import open_volume
-from .voxel_size import Spacing
+from .voxel_size import SizeFrom, Spacing
 
 Regressors = Literal["drivers", "paper"]
+
+_FILLED_IN: dict[SizeFrom, str] = {
+    "unknown": "records no voxel size, and none was given: a voxel is taken for 1 µm, so no "
+    "length, area or volume of it is true.",
+    "pixel size": "records no distance between slices, and none was given: it is taken for the "
+    "height of a pixel, and no length, area or volume of it is true if it is another.",
+}
 
 
 @dataclass(frozen=True)
 class Analysed:
-    """A volume that has come as far as features.csv, and whether its voxel size is known."""
+    """A volume that has come as far as features.csv, and where its voxel size is from."""
 
     item: Item
     folder: Path
     spacing: Spacing
-    size_known: bool
+    size_from: SizeFrom
 
 
 def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors) -> Path:
@@ -59,10 +66,7 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
                    for a in analysed},
     }  # fmt: skip
     cautions = [
-        f"{a.item.name} records no voxel size, and none was given: a voxel is taken for 1 µm, so "
-        "no length, area or volume of it is true."
-        for a in analysed
-        if not a.size_known
+        f"{a.item.name} {_FILLED_IN[a.size_from]}" for a in analysed if a.size_from in _FILLED_IN
     ]
     if cautions:
         key["cautions"] = cautions

@@ -14,8 +14,8 @@ from .console import notice
 from .field_of_view import field_of_view
 from .run_folder import RunFolder
 from .tables import read_table, write_table
-from .volumes import open_volume, read_labels
-from .voxel_size import Spacing, no_voxel_size
+from .volumes import Volume, open_volume, read_labels
+from .voxel_size import Spacing, size_doubt
 
 
 def measure(
@@ -71,12 +71,13 @@ def measure(
         )
     if mask is not None and mask.shape != bodies.shape:
         raise ValueError(f"{solid}: has shape {mask.shape}, but {labels} has {bodies.shape}")
-    spacing = grey.spacing
-    if grey.spacing_from == "unknown":
+    sized: Volume = grey
+    if grey.spacing_from in ("pixel size", "unknown"):
         recorded = open_volume(labels)
-        spacing = recorded.spacing
-        if recorded.spacing_from == "unknown":
-            notice(no_voxel_size(volume))
+        sized = grey if recorded.spacing_from == "unknown" else recorded
+    spacing = sized.spacing
+    if doubt := size_doubt(sized.source, spacing, sized.spacing_from):
+        notice(doubt)
     table = analysis.measure(
         grey.data,
         bodies,

@@ -80,12 +80,12 @@ def fuse(
         if plan.format == "zarr":
             _fuse_in_blocks(folder, grey, fusing, target, plan)
             return target
-        views, spacing = read_views(folder)
+        views, recorded = read_views(folder)
+        spacing = _voxel_size(grey, recorded)
         values = None
         if grey is not None and volume is not None:
             data = read_volume(volume).data
             values = fill_outside(data, field_of_view(data, grey.source))
-            spacing = grey.spacing if grey.spacing_from != "unknown" else spacing
         try:
             fusion = analysis.fuse(views, values, spacing, **fusing)
         except ValueError as error:
@@ -109,7 +109,9 @@ def _fuse_in_blocks(
     if not opened:
         raise _no_views(folder)
     view, first = next(iter(opened.items()))
-    spacing = volume_spacing(first["labels"].spacing, view)
+    labels = first["labels"]
+    known = labels.spacing_from != "unknown"
+    spacing = _voxel_size(grey, volume_spacing(labels.spacing, view) if known else None)
     shapes: dict[str, tuple[int, ...]] = {
         v: tuple(np.array(held["labels"].data.shape)[np.argsort(view_axes(v))])
         for v, held in opened.items()
@@ -120,7 +122,6 @@ def _fuse_in_blocks(
     fill = None
     if grey is not None:
         fill = fill_value(grey.data, field_of_view(grey.data, grey.source))
-        spacing = grey.spacing if grey.spacing_from != "unknown" else spacing
     stacks = {v: {n: on_disk(held) for n, held in some.items()} for v, some in opened.items()}
     diameter = typical_section(stacks, spacing)
     z, y, x = (int(n) for n in shapes[view])
@@ -153,10 +154,17 @@ def _no_views(folder: Path) -> FileNotFoundError:
     )
 
 
-def read_views(folder: Path) -> tuple[dict[str, ViewStack], Spacing]:
-    """Map the stacks of a run folder's views and read the volume's voxel size from them."""
+def _voxel_size(grey: Volume | None, of_views: Spacing | None) -> Spacing:
+    """Choose the voxel size: the grey volume's if it records it in full, else that of the views."""
+    if grey is not None and (grey.spacing_from == "metadata" or of_views is None):
+        return grey.spacing
+    return of_views or (1.0, 1.0, 1.0)
+
+
+def read_views(folder: Path) -> tuple[dict[str, ViewStack], Spacing | None]:
+    """Map the stacks of a run folder's views and read the voxel size, if they record one."""
     views: dict[str, ViewStack] = {}
-    spacing: Spacing = (1.0, 1.0, 1.0)
+    spacing: Spacing | None = None
     for view in VIEWS:
         stacks: dict[str, np.ndarray] = {}
         for name in ("labels", "prob", "dist"):

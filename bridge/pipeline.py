@@ -28,7 +28,7 @@ from .stored_arrays import AnyArray
 from .tables import write_table
 from .view_segmentation import ViewFolder
 from .volumes import Volume, open_volume, read_labels, read_volume
-from .voxel_size import Spacing, no_voxel_size
+from .voxel_size import Spacing, size_doubt
 from .work_plan import Plan, planned
 
 
@@ -199,8 +199,8 @@ class _Source:
 
 def _read(item: Item, plan: Plan) -> _Source:
     volume: Volume = open_volume(item.path, item.voxel_size)
-    if volume.spacing_from == "unknown":
-        notice(no_voxel_size(item.path))
+    if doubt := size_doubt(item.path, volume.spacing, volume.spacing_from):
+        notice(doubt)
     fitted = plan.fitted(volume)
     if plan.format == "tiff":
         volume = read_volume(item.path, item.voxel_size)
@@ -234,7 +234,7 @@ def _analyse(
     if plan.format == "zarr":
         fuse_large(volume, seen, views, run, key, plan)
         measure_large(volume, seen, run, {**key, "recipe": road.recipe}, plan)
-        return Analysed(item, run.path, volume.spacing, volume.spacing_from != "unknown")
+        return Analysed(item, run.path, volume.spacing, volume.spacing_from)
     first = None
     if road.rounds == 2:
         first = run.path / "round1" / "labels.tif"
@@ -259,7 +259,7 @@ def _analyse(
             )
             write_table(analysis.contacts(labels, volume.spacing), files[0])
             write_table(table, files[1])
-    return Analysed(item, run.path, volume.spacing, volume.spacing_from != "unknown")
+    return Analysed(item, run.path, volume.spacing, volume.spacing_from)
 
 
 def _fuse(

@@ -33,7 +33,7 @@ from .volumes import (
     read_image,
     read_volume,
 )
-from .voxel_size import Spacing
+from .voxel_size import Spacing, size_doubt
 from .work_plan import Plan, planned
 
 _ESTIMATED = "typical particle diameter: about {:.3g} {} (estimated; --diameter sets it)"
@@ -96,6 +96,8 @@ def segment(
     options = SegmentOptions(model, tuple(views or VIEWS), engine, fiji, settings, fiji_workers)
     if views or is_image_stack(source):
         volume = open_volume(source, voxel_size)
+        if doubt := size_doubt(source, volume.spacing, volume.spacing_from):
+            notice(doubt)
         seen = field_of_view(volume.data, source)
         with planned(format, scheduler, workers, memory) as plan:
             plan = plan.fitted(volume)

@@ -5,10 +5,10 @@ from typing import Any
 import tifffile
 from defusedxml import ElementTree
 
-from .voxel_size import Spacing, to_micrometres
+from .voxel_size import Recorded, to_micrometres
 
 
-def spacing_of(tif: tifffile.TiffFile) -> Spacing | None:
+def spacing_of(tif: tifffile.TiffFile) -> Recorded | None:
     """Read the (Z, Y, X) voxel size in micrometres that an ImageJ or OME-TIFF records.
 
     Plain TIFF resolution tags are print settings more often than microscopy and are not trusted.
@@ -21,7 +21,8 @@ def spacing_of(tif: tifffile.TiffFile) -> Spacing | None:
     Returns
     -------
     tuple or None
-        None where nothing usable is recorded. A missing Z step is taken as the Y size.
+        None where nothing usable is recorded; z is None where only the pixel size is. ImageJ
+        does not write a distance of slices that is 1 in its unit, as it is where nobody set it.
     """
     if tif.is_ome and tif.ome_metadata:
         return _ome_spacing(tif.ome_metadata)
@@ -30,7 +31,7 @@ def spacing_of(tif: tifffile.TiffFile) -> Spacing | None:
     return None
 
 
-def _imagej_spacing(tif: tifffile.TiffFile) -> Spacing | None:
+def _imagej_spacing(tif: tifffile.TiffFile) -> Recorded | None:
     metadata: dict[str, Any] = tif.imagej_metadata or {}
     unit = str(metadata.get("unit", ""))
     tags = tif.pages.first.tags
@@ -45,10 +46,10 @@ def _imagej_spacing(tif: tifffile.TiffFile) -> Spacing | None:
         return None
     step = metadata.get("spacing")
     z = to_micrometres(float(step), unit) if isinstance(step, (int, float)) else None
-    return (z or y, y, x)
+    return (z, y, x)
 
 
-def _ome_spacing(xml: str) -> Spacing | None:
+def _ome_spacing(xml: str) -> Recorded | None:
     try:
         root = ElementTree.fromstring(xml)
     except (ElementTree.ParseError, ValueError):
@@ -67,4 +68,4 @@ def _ome_spacing(xml: str) -> Spacing | None:
     y, x = sizes["Y"], sizes["X"]
     if y is None or x is None:
         return None
-    return (sizes["Z"] or y, y, x)
+    return (sizes["Z"], y, x)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import tifffile
@@ -28,7 +28,7 @@ from .chunked_sources import is_chunked, open_chunked, split_dataset
 from .run_folder import array_digest
 from .stored_arrays import AnyArray, StoredArray
 from .tiff_metadata import spacing_of
-from .voxel_size import Spacing, check_spacing
+from .voxel_size import Recorded, SizeFrom, Spacing, check_spacing, completed
 
 Voxels = TypeVar("Voxels", bound=AnyArray)
 
@@ -53,7 +53,7 @@ class Volume(Generic[Voxels]):
 
     data: Voxels
     spacing: Spacing
-    spacing_from: Literal["given", "metadata", "unknown"]
+    spacing_from: SizeFrom
     source: Path
 
     @cached_property
@@ -125,9 +125,7 @@ def open_volume(
         check_memory(chunk, path, what, "write it again as OME-Zarr in chunks of 64 x 64 x 64")
     if voxel_size is not None:
         return Volume(data, check_spacing(voxel_size), "given", path)
-    if recorded is not None:
-        return Volume(data, recorded, "metadata", path)
-    return Volume(data, (1.0, 1.0, 1.0), "unknown", path)
+    return Volume(data, *completed(recorded), path)
 
 
 def on_disk(volume: Volume) -> StoredArray:
@@ -264,7 +262,7 @@ def _existing(path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _open_array(path: Path) -> tuple[AnyArray, Spacing | None]:
+def _open_array(path: Path) -> tuple[AnyArray, Recorded | None]:
     """Open a volume, and read what its file says of its voxel size."""
     if is_chunked(path):
         source = open_chunked(path)
@@ -317,7 +315,7 @@ def _volume_axes(shape: Sequence[int], axes: str, path: Path) -> tuple[int, ...]
     return tuple(places)
 
 
-def _read_array(path: Path, palette: str = "grey") -> tuple[np.ndarray, str, Spacing | None]:
+def _read_array(path: Path, palette: str = "grey") -> tuple[np.ndarray, str, Recorded | None]:
     if is_chunked(path):
         source = open_chunked(path)
         with naming(path, "damaged or truncated", "copy or export it again"):
@@ -371,7 +369,7 @@ class _SliceFiles:
         return data
 
 
-def _open_slices(folder: Path) -> tuple[StoredArray, Spacing | None]:
+def _open_slices(folder: Path) -> tuple[StoredArray, Recorded | None]:
     files = list_images(folder)
     _check_numbering(files)
     first = read_image(files[0])
@@ -380,9 +378,8 @@ def _open_slices(folder: Path) -> tuple[StoredArray, Spacing | None]:
     shape = (len(files), *first.data.shape)
     kept = _volume_axes(shape, "ZYX", folder)
     opener = partial(_SliceFiles, files, shape, first.data.dtype)
-    size = first.pixel_size
-    spacing = (size[0], size[0], size[1]) if size else None
-    return StoredArray(opener, folder, (1, *shape[1:]), kept), spacing
+    recorded = (None, *first.pixel_size) if first.pixel_size else None
+    return StoredArray(opener, folder, (1, *shape[1:]), kept), recorded
 
 
 def _check_numbering(files: Sequence[Path]) -> None:

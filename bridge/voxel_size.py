@@ -3,8 +3,12 @@
 import math
 import os
 from collections.abc import Sequence
+from typing import Literal
 
 Spacing = tuple[float, float, float]
+Recorded = tuple[float | None, float, float]
+"""(z, y, x) in micrometres as a file records it; without the distance of slices if z is None."""
+SizeFrom = Literal["given", "metadata", "pixel size", "unknown"]
 
 _UM = {
     "um": 1.0,
@@ -62,6 +66,21 @@ def parse_voxel_size(text: str) -> Spacing:
     return check_spacing(values * 3 if len(values) == 1 else values)
 
 
-def no_voxel_size(path: str | os.PathLike[str]) -> str:
-    """Say that a file records none."""
-    return f"{path}: records no voxel size; a voxel is taken for 1 um (give --voxel-size)"
+def completed(recorded: Recorded | None) -> tuple[Spacing, SizeFrom]:
+    """Fill in what a file does not record of its voxel size, and say where the size is from."""
+    if recorded is None:
+        return (1.0, 1.0, 1.0), "unknown"
+    z, y, x = recorded
+    return ((y, y, x), "pixel size") if z is None else ((z, y, x), "metadata")
+
+
+def size_doubt(path: str | os.PathLike[str], spacing: Spacing, size_from: SizeFrom) -> str | None:
+    """Say what a file does not record of its voxel size; None if nothing was filled in."""
+    if size_from == "unknown":
+        return f"{path}: records no voxel size; a voxel is taken for 1 um (give --voxel-size)"
+    if size_from == "pixel size":
+        return (
+            f"{path}: records no distance between slices; it is taken for the pixel height, "
+            f"{spacing[1]:g} um (give --voxel-size)"
+        )
+    return None

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from particlebridge.bridge import fuse
 from particlebridge.bridge.volumes import (
     is_image_stack,
     list_images,
@@ -16,6 +17,7 @@ from particlebridge.bridge.volumes import (
     read_labels,
     read_volume,
 )
+from particlebridge.bridge.voxel_size import size_doubt
 from particlebridge.bridge.writing import write_labels, write_map, write_mask
 
 STACK = np.arange(4 * 6 * 8, dtype=np.uint16).reshape(4, 6, 8)
@@ -275,3 +277,45 @@ def test_what_is_larger_than_free_memory_is_not_read(
     for path in (packed, chunked):
         with pytest.raises(ValueError, match=r"each of its pieces of .* more than is free; write"):
             open_volume(path)
+
+
+def _scan_without_step(folder: Path, kind: str) -> Path:
+    """Pixels of 0.14 by 0.07 um, and not a word on the distance of the slices."""
+    path = folder / kind
+    resolution = (1 / 0.07, 1 / 0.14)
+    if kind == "imagej.tif":
+        told = {"axes": "ZYX", "unit": "um"}
+        tifffile.imwrite(path, STACK, imagej=True, resolution=resolution, metadata=told)
+    elif kind == "a.ome.tif":
+        sizes = {"PhysicalSizeX": 0.07, "PhysicalSizeY": 0.14}
+        tifffile.imwrite(path, STACK, ome=True, metadata={"axes": "ZYX", **sizes})
+    else:
+        path.mkdir()
+        for z, plane in enumerate(STACK):
+            tifffile.imwrite(
+                path / f"{z:02}.tif", plane, imagej=True, resolution=resolution,
+                metadata={"unit": "um"},
+            )  # fmt: skip
+    return path
+
+
+@pytest.mark.parametrize("kind", ["imagej.tif", "a.ome.tif", "slices"])
+def test_a_distance_of_slices_that_is_not_recorded_is_doubted(tmp_path: Path, kind: str) -> None:
+    path = _scan_without_step(tmp_path, kind)
+    volume = read_volume(path)
+    assert volume.spacing == pytest.approx((0.14, 0.14, 0.07), rel=1e-6)
+    assert volume.spacing_from == "pixel size"
+    doubt = size_doubt(path, volume.spacing, volume.spacing_from)
+    assert doubt is not None
+    assert doubt.startswith(f"{path}: records no distance between slices")
+    given = read_volume(path, voxel_size=(0.2, 0.14, 0.07))
+    assert size_doubt(path, given.spacing, given.spacing_from) is None
+
+
+def test_the_views_know_the_distance_of_slices_that_the_volume_does_not(tmp_path: Path) -> None:
+    path = _scan_without_step(tmp_path, "imagej.tif")
+    views = tmp_path / "views" / "xy"
+    views.mkdir(parents=True)
+    write_labels(views / "labels.tif", STACK.astype(np.int32), (0.2, 0.14, 0.07))
+    fused = read_volume(fuse(tmp_path, volume=path))
+    assert fused.spacing == pytest.approx((0.2, 0.14, 0.07), rel=1e-6)
