@@ -56,7 +56,7 @@ def hide_unseen(near: np.ndarray, label: int, unseen: np.ndarray) -> bool:
     """
     touches, holds = _hide(near, label, unseen)
     if holds and (unseen[near == label] == WITHOUT_VALUE).any():
-        parts = cc3d.connected_components(unseen != 0, connectivity=26)
+        parts = cc3d.connected_components((unseen != 0).view(np.uint8), connectivity=26)
         edge = np.concatenate([np.take(parts, [0, -1], axis=axis).ravel() for axis in range(3)])
         enclosed = ~np.isin(parts, edge) & (near == label) & (unseen == WITHOUT_VALUE)
         if enclosed.any():
