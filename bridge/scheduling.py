@@ -1,8 +1,10 @@
 """Who does the pieces of a run: this process, or the workers of a Dask cluster."""
 
 import logging
+import math
 import queue
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +26,9 @@ _DEATHS = 2
 
 _JOINING = 2.0
 """Seconds between two looks at how many workers there are."""
+
+_PATIENCE = 120.0
+"""Seconds that all our own worker processes may be gone: what ends while it starts is given up."""
 
 _NO_DASHBOARD = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
 """Without an address the scheduler's web server would listen on port 8787 of every interface."""
@@ -104,12 +109,15 @@ class DaskRunner:
     ----------
     client
         Connected.
+    patience
+        Seconds without any worker after which none is waited for any more.
     """
 
     remote = True
 
-    def __init__(self, client: "Client") -> None:
+    def __init__(self, client: "Client", patience: float = math.inf) -> None:
         self._client = client
+        self._patience = patience
         self._names: dict[str, str] = {}
         self._advance: Callable[[int], None] = lambda _: None
         self.deaths: list[str] = []
@@ -147,8 +155,17 @@ class DaskRunner:
         waiting = iter(pieces.items())
         under_way: dict[Future, str] = {}
         ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        alive = time.monotonic()
         while True:
-            room = max(1, len(self._client.nthreads())) - len(under_way)
+            workers = len(self._client.nthreads())
+            if workers:
+                alive = time.monotonic()
+            elif time.monotonic() - alive > self._patience:
+                raise RuntimeError(
+                    "all worker processes have ended and none came back; what is finished is "
+                    "kept: run the same command again"
+                )
+            room = max(1, workers) - len(under_way)
             for name, piece in islice(waiting, max(0, room)):
                 key = f"{name}-{token}"
                 self._names[key] = name
@@ -251,7 +268,7 @@ def runner(
                 "'dask scheduler', or give --scheduler local"
             ) from error
         with client:
-            hands = DaskRunner(client)
+            hands = DaskRunner(client, _PATIENCE if scheduler == "local" else math.inf)
             try:
                 yield hands
             finally:

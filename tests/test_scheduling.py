@@ -10,6 +10,7 @@ import dask
 import numpy as np
 import psutil
 import pytest
+from particlebridge.bridge import scheduling
 from particlebridge.bridge.scheduling import (
     DaskRunner,
     InProcess,
@@ -92,6 +93,25 @@ def test_a_piece_that_kills_every_worker_is_given_up_alone(cluster: DaskRunner) 
     assert isinstance(lost, LostPiece)
     assert "2 workers died over it with no other piece under way" in lost.reason
     assert done == {name: i for name, i in pieces.items() if i != 1}
+
+
+def test_workers_that_do_not_come_back_are_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark, preload = tmp_path / "dead", tmp_path / "starts_once.py"
+    preload.write_text(
+        "import os\n\n\n"
+        "def dask_setup(worker):\n"
+        f"    if os.path.exists({str(mark)!r}):\n"
+        "        os._exit(1)\n"
+    )
+    monkeypatch.setattr(scheduling, "_PATIENCE", 1.0)
+    with (
+        dask.config.set({"distributed.worker.preload": [str(preload)]}),
+        runner("local", workers=1) as hands,
+        pytest.raises(RuntimeError, match=r"none came back.*run the same command again"),
+    ):
+        dict(hands.run(_deadly, {"piece": (mark, 1)}))
 
 
 def test_no_dashboard_listens(cluster: DaskRunner) -> None:
