@@ -222,7 +222,7 @@ def confidence_plate(fusion: pd.DataFrame) -> Plate:
     Parameters
     ----------
     fusion
-        label, Volume, confidence, and agreement_VIEW where known.
+        label, Volume, confidence, and agreement_VIEW where known; scan, if of several volumes.
     """
     known = fusion.dropna(subset=["confidence"])
     confidence = known["confidence"].to_numpy()
@@ -251,7 +251,10 @@ def confidence_plate(fusion: pd.DataFrame) -> Plate:
         f"{fixed(float(np.median(confidence)))}; {len(low)} of {len(known)} are below 0.5"
     ]
     if len(low):
-        which = listing(str(v) for v in low["label"][:10])
+        first = low.head(10)
+        # Labels count anew in each volume.
+        scans = [f"{scan} " for scan in first["scan"]] if "scan" in first else [""] * len(first)
+        which = listing(f"{a}{b}" for a, b in zip(scans, first["label"], strict=True))
         says[0] += (
             f" (label{'s' if len(low) > 1 else ''} {which}{', ...' if len(low) > 10 else ''})"
         )

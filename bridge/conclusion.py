@@ -95,7 +95,7 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
             solid=_opened(first.folder, "solid"),
             spacing=first.spacing,
             contacts=contacts,
-            fusion=pd.concat([pd.read_csv(a.folder / "fusion.csv") for a in analysed]),
+            fusion=pd.concat([_bodies(a, len(analysed) > 1) for a in analysed]),
             settings=lasting(run.record),
             title=first.item.name if len(analysed) == 1 else run.path.name,
         )
@@ -129,3 +129,9 @@ def _by_state(
         {s: pd.concat(p, ignore_index=True) for s, p in particles.items()},
         {s: pd.concat(c, ignore_index=True) for s, c in contacts.items()},
     )
+
+
+def _bodies(analysed: Analysed, named: bool) -> pd.DataFrame:
+    """Read how sure each body of a volume is."""
+    table = pd.read_csv(analysed.folder / "fusion.csv")
+    return table.assign(scan=analysed.item.name) if named else table

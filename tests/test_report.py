@@ -10,6 +10,7 @@ import pytest
 from particlebridge.analysis import explain, forest_runs, report, write_report
 from particlebridge.analysis.feature_table import COLUMNS
 from particlebridge.analysis.figures import save
+from particlebridge.analysis.figures_particles import confidence_plate
 from particlebridge.analysis.forest_runs import damage_forest
 from particlebridge.analysis.network_figure import scene
 
@@ -192,3 +193,11 @@ def test_a_table_of_something_else_is_refused(tmp_path):
     with pytest.raises(ValueError, match="No table"):
         write_report(tmp_path, features={})
     assert not list(tmp_path.iterdir())
+
+
+def test_doubtful_bodies_are_named_with_their_volume():
+    table = pd.DataFrame(
+        {"label": [1, 2, 1], "Volume": 1.0, "confidence": [0.9, 0.1, 0.2], "scan": ["a", "a", "b"]}
+    )
+    assert "2 of 3 are below 0.5 (labels a 2 and b 1)." in confidence_plate(table).says
+    assert "(label 2)." in confidence_plate(table.iloc[:2].drop(columns="scan")).says
