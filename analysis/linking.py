@@ -92,7 +92,7 @@ def nearest_link(source: np.ndarray, target: np.ndarray, max_distance: float = n
     Raises
     ------
     ValueError
-        If the points have different numbers of coordinates, or one is NaN.
+        As `hungarian_link`.
     """
     source, target = _checked(source, target, max_distance)
     sources, targets = np.arange(len(source)), np.arange(len(target))
