@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from particlebridge.analysis import VIEWS, ViewStack, electrode, fuse, kmeans_1d, score, to_view
+from particlebridge.analysis.views import from_view
 
 from benchmarks.bench_features import packed
 from benchmarks.fusion_peers import as_table, damaged_stacks
@@ -77,8 +78,7 @@ def _kmeans(shape: tuple[int, int, int]) -> None:
     from sklearn.cluster import KMeans
 
     views = damaged_stacks(electrode(shape, seed=8201).labels, HARD, 1)
-    total = sum(stack.dist.transpose(np.argsort(order)) for stack, order in
-                zip(views.values(), ((0, 1, 2), (1, 0, 2), (2, 0, 1)), strict=True))  # fmt: skip
+    total = sum(from_view(stack.dist, view) for view, stack in views.items())
     values = np.ascontiguousarray(total, np.float32)
     kmeans_1d(values[shape[0] // 2], 5)  # Compiles, or loads what was compiled.
     wall, cpu, ours = _timed(9, kmeans_1d, values, 5)

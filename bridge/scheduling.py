@@ -135,22 +135,20 @@ class DaskRunner:
 
         self._advance = advance
         suspects = []
-        for name, future in self._finished(function, pieces):
-            done, error = _outcome(future)
+        for name, done, error in self._finished(function, pieces):
             if isinstance(error, KilledWorker):
                 suspects.append(name)
             else:
                 yield name, _lost(name, error) if error else done
         for name in suspects:
             notice(f"{name}: workers died; tried once more with no other piece under way")
-            for _, future in self._finished(function, {name: pieces[name]}):
-                done, error = _outcome(future)
+            for _, done, error in self._finished(function, {name: pieces[name]}):
                 yield name, _lost(name, error) if error else done
 
     def _finished(
         self, function: Callable[[Any], Any], pieces: Mapping[str, Any]
-    ) -> Iterator[tuple[str, "Future"]]:
-        """Give each piece's future as it ends; never more are under way than there are workers."""
+    ) -> Iterator[tuple[str, Any, Exception | None]]:
+        """Give each piece's outcome as it ends; never more are under way than there are workers."""
         token = uuid.uuid4().hex[:8]
         waiting = iter(pieces.items())
         under_way: dict[Future, str] = {}
@@ -180,7 +178,7 @@ class DaskRunner:
                 future = ended.get(timeout=_JOINING)
             except queue.Empty:  # workers may have joined meanwhile
                 continue
-            yield under_way.pop(future), future
+            yield under_way.pop(future), *_outcome(future)
             future.release()
 
     def close(self) -> None:
