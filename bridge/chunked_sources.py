@@ -18,7 +18,7 @@ from .bounded_chunks import (
     large_chunks,
 )
 from .missing_chunks import check_chunks
-from .voxel_size import Spacing, to_micrometres
+from .voxel_size import Recorded, to_micrometres
 
 if TYPE_CHECKING:
     import h5py
@@ -49,14 +49,20 @@ class ChunkedSource(NamedTuple):
     axes
         One letter of TCZYX for each axis.
     spacing
-        Voxel size (z, y, x) in micrometres; None if none is recorded, or without a unit of length.
+        Voxel size (z, y, x) in micrometres; z is None if only that is missing.
+    has_unit
+        False if its spacing has no unit of length: it holds the ratio of the sides only.
+    notes
+        What was chosen or assumed to read it, one sentence each.
     """
 
     opener: Callable[[], Any]
     shape: tuple[int, ...]
     chunks: tuple[int, ...]
     axes: str
-    spacing: Spacing | None
+    spacing: Recorded | None
+    has_unit: bool = True
+    notes: tuple[str, ...] = ()
 
 
 def is_chunked(path: str | os.PathLike[str]) -> bool:
@@ -113,9 +119,9 @@ def _open_zarr(path: Path) -> ChunkedSource:
     _check_codecs(path, path)
     node = _zarr_node(path)
     if isinstance(node, zarr.Array):
-        axes, spacing = _plain_axes(node.ndim, path), None
+        axes, scale = _plain_axes(node.ndim, path), _Scale()
     else:
-        level, axes, spacing = _best_level(node, path)
+        level, axes, scale = _best_level(node, path)
         node = _zarr_node(path, level.path)
     _check_kind(node.dtype, node.shape, axes, path)
     _accept(node.metadata.to_dict(), path)
@@ -134,7 +140,7 @@ def _open_zarr(path: Path) -> ChunkedSource:
         present[place] = node.metadata.encode_chunk_key(place) in sizes
     check_chunks(node, present, cell, node.fill_value, path)
     return ChunkedSource(
-        partial(_zarr_node, path, node.path), node.shape, node.chunks, axes, spacing
+        partial(_zarr_node, path, node.path), node.shape, node.chunks, axes, *scale
     )
 
 
@@ -152,7 +158,15 @@ def _zarr_node(path: Path, name: str = "") -> Any:
     return node
 
 
-def _best_level(group: "zarr.Group", path: Path) -> "tuple[zarr.Array[Any], str, Spacing | None]":
+class _Scale(NamedTuple):
+    """What an OME-Zarr image records of its voxel size; see `ChunkedSource`."""
+
+    spacing: Recorded | None = None
+    has_unit: bool = True
+    notes: tuple[str, ...] = ()
+
+
+def _best_level(group: "zarr.Group", path: Path) -> "tuple[zarr.Array[Any], str, _Scale]":
     """Return the finest level of the group's one image."""
     import zarr
 
@@ -168,7 +182,7 @@ def _best_level(group: "zarr.Group", path: Path) -> "tuple[zarr.Array[Any], str,
             raise ValueError(f"{path}: {held}{mend}")
         if arrays:
             only = arrays[names[0]]
-            return only, _plain_axes(only.ndim, path), None
+            return only, _plain_axes(only.ndim, path), _Scale()
         group = images[names[0]]
         image = _multiscale(group)
         assert image is not None
@@ -189,8 +203,8 @@ def _best_level(group: "zarr.Group", path: Path) -> "tuple[zarr.Array[Any], str,
             f"its axes are {axes[:20] or 'not named'}, and its array has {array.ndim}; "
             "each must be one of t, c, z, y, x"
         )
-    units = [str(entry.get("unit", "")) for entry in entries]
-    return array, axes, _scale(axes, units, level, image)
+    units = [str(entry.get("unit") or "") for entry in entries]
+    return array, axes, _scale(axes, units, level, image, path)
 
 
 def _multiscale(group: "zarr.Group") -> dict[str, Any] | None:
@@ -207,8 +221,8 @@ def _multiscale(group: "zarr.Group") -> dict[str, Any] | None:
 
 
 def _scale(
-    axes: str, units: list[str], level: dict[str, Any], image: dict[str, Any]
-) -> Spacing | None:
+    axes: str, units: list[str], level: dict[str, Any], image: dict[str, Any], path: Path
+) -> _Scale:
     """Multiply the scales of the level and of the image; micrometres where units are lengths."""
     factors = np.ones(len(axes))
     found = False
@@ -217,14 +231,21 @@ def _scale(
             if transformation.get("type") == "scale":
                 factors *= np.array([float(v) for v in transformation["scale"]])
                 found = True
-    sizes = {
-        axis: to_micrometres(float(factor), unit)
-        for axis, factor, unit in zip(axes, factors, units, strict=True)
-    }
-    y, x = sizes.get("Y"), sizes.get("X")
-    if not found or y is None or x is None:
-        return None
-    return (sizes.get("Z") or y, y, x)
+    if not found or not {"Y", "X"} <= set(axes):
+        return _Scale()
+    sides = {axis: float(factor) for axis, factor in zip(axes, factors, strict=True)}
+    unit = {axis: text for axis, text in zip(axes, units, strict=True) if axis in "ZYX"}
+    sizes = {axis: to_micrometres(sides[axis], unit[axis]) for axis in unit}
+    y, x = sizes["Y"], sizes["X"]
+    if y is not None and x is not None:
+        return _Scale((sizes.get("Z"), y, x))
+    # Without a unit, or with one unknown unit for all, the numbers still tell the ratio.
+    y, x = (to_micrometres(sides[axis], "um") for axis in "YX")
+    if len(set(unit.values())) > 1 or y is None or x is None:
+        return _Scale()
+    strange = unit["Y"]
+    notes = (f"{path}: its unit '{shown(strange)}' is no known length",) if strange else ()
+    return _Scale((to_micrometres(sides.get("Z", 0.0), "um"), y, x), False, notes)
 
 
 def _check_codecs(folder: Path, path: Path) -> None:
@@ -297,7 +318,7 @@ def _open_hdf5(path: Path) -> ChunkedSource:
         sizes = dataset.attrs.get("element_size_um")
         opener = partial(_HDF5Dataset, file, dataset.name)
         shape = dataset.shape
-    spacing = None
+    spacing: Recorded | None = None
     if sizes is not None and np.shape(sizes) == (3,):
         z, y, x = (to_micrometres(float(v), "um") for v in sizes)
         spacing = (z, y, x) if z and y and x else None

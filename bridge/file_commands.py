@@ -15,7 +15,7 @@ from .field_of_view import field_of_view
 from .run_folder import RunFolder
 from .tables import read_table, write_table
 from .volumes import Volume, open_volume, read_labels
-from .voxel_size import Spacing, size_doubt
+from .voxel_size import Spacing
 
 
 def measure(
@@ -56,7 +56,8 @@ def measure(
     """
     grey = open_volume(volume, voxel_size)
     # Labels in chunks may be larger than memory: they are measured as they are read.
-    bodies = open_volume(labels).data if is_chunked(labels) else read_labels(labels)
+    chunked = open_volume(labels) if is_chunked(labels) else None
+    bodies = read_labels(labels) if chunked is None else chunked.data
     if Path(volume).resolve() == Path(labels).resolve():
         raise ValueError(f"{labels}: is the volume itself; give its labels, such as a labels.tif")
     mask = None
@@ -72,11 +73,13 @@ def measure(
     if mask is not None and mask.shape != bodies.shape:
         raise ValueError(f"{solid}: has shape {mask.shape}, but {labels} has {bodies.shape}")
     sized: Volume = grey
-    if grey.spacing_from in ("pixel size", "unknown"):
+    if grey.spacing_from not in ("given", "metadata"):
         recorded = open_volume(labels)
-        sized = grey if recorded.spacing_from == "unknown" else recorded
+        # From the best known size to none at all.
+        kinds = ("given", "metadata", "pixel size", "ratio", "unknown")
+        sized = min(grey, recorded, key=lambda volume: kinds.index(volume.spacing_from))
     spacing = sized.spacing
-    if doubt := size_doubt(sized.source, spacing, sized.spacing_from):
+    for doubt in dict.fromkeys([*grey.notes, *(chunked.notes if chunked else ()), *sized.doubts]):
         notice(doubt)
     table = analysis.measure(
         grey.data,

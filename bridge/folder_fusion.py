@@ -12,6 +12,7 @@ from particlebridge.analysis.fusion import Method
 from particlebridge.analysis.views import View, view_axes, volume_spacing
 
 from .chunked_sources import split_dataset
+from .console import notice
 from .field_of_view import field_of_view, fill_outside, fill_value
 from .fusion_blocks import BlockFusion, block_folder, fuse_in_blocks, stacks_for, typical_section
 from .fusion_method import fusion_method
@@ -76,6 +77,8 @@ def fuse(
     if format == "zarr" and target.suffix != ".zarr":
         raise ValueError(f"{target}: --format zarr writes a folder; let its name end in .zarr")
     grey = None if volume is None else open_volume(volume)
+    for note in grey.notes if grey is not None else ():
+        notice(note)
     with planned(format, scheduler, workers, memory) as plan:
         if plan.format == "zarr":
             _fuse_in_blocks(folder, grey, fusing, target, plan)
@@ -110,7 +113,7 @@ def _fuse_in_blocks(
         raise _no_views(folder)
     view, first = next(iter(opened.items()))
     labels = first["labels"]
-    known = labels.spacing_from != "unknown"
+    known = labels.spacing_from not in ("ratio", "unknown")
     spacing = _voxel_size(grey, volume_spacing(labels.spacing, view) if known else None)
     shapes: dict[str, tuple[int, ...]] = {
         v: tuple(np.array(held["labels"].data.shape)[np.argsort(view_axes(v))])
@@ -173,7 +176,7 @@ def read_views(folder: Path) -> tuple[dict[str, ViewStack], Spacing | None]:
                 continue
             read = read_volume(file)
             stacks[name] = read_labels(file) if name == "labels" else read.data
-            if name == "labels" and read.spacing_from != "unknown":
+            if name == "labels" and read.spacing_from not in ("ratio", "unknown"):
                 spacing = volume_spacing(read.spacing, view)
         if "labels" in stacks:
             views[view] = ViewStack(stacks["labels"], stacks.get("prob"), stacks.get("dist"))

@@ -28,7 +28,7 @@ from .stored_arrays import AnyArray
 from .tables import write_table
 from .view_segmentation import ViewFolder
 from .volumes import Volume, open_volume, read_labels, read_volume
-from .voxel_size import Spacing, size_doubt
+from .voxel_size import Spacing
 from .work_plan import Plan, planned
 
 
@@ -199,7 +199,7 @@ class _Source:
 
 def _read(item: Item, plan: Plan) -> _Source:
     volume: Volume = open_volume(item.path, item.voxel_size)
-    if doubt := size_doubt(item.path, volume.spacing, volume.spacing_from):
+    for doubt in volume.doubts:
         notice(doubt)
     fitted = plan.fitted(volume)
     if plan.format == "tiff":
@@ -212,17 +212,7 @@ def _analyse(
 ) -> Analysed:
     """Carry one volume to its features.csv."""
     volume, seen, plan = source.volume, source.seen, source.plan
-    run.describe(
-        volume={
-            "path": item.path,
-            "shape": volume.data.shape,
-            "dtype": str(volume.data.dtype),
-            "digest": volume.digest,
-            "voxel_size_um": volume.spacing,
-            "voxel_size_from": volume.spacing_from,
-            "round_field_of_view": seen is not None,
-        }
-    )
+    run.describe(volume={**volume.facts, "round_field_of_view": seen is not None})
     if plan.format == "zarr":
         volume = in_cubes(volume, run, plan.ceiling)
     views = segment_volume(volume, seen, run, options, plan)

@@ -71,4 +71,5 @@ def in_cubes(volume: Volume, run: RunFolder, ceiling: int | None) -> Volume:
                 beside.rename(target)
     # It says that the copy is whole until run.json does.
     mark.unlink(missing_ok=True)
-    return Volume(open_volume(target).data, volume.spacing, volume.spacing_from, target)
+    copy = open_volume(target).data
+    return Volume(copy, volume.spacing, volume.spacing_from, target, volume.notes)

@@ -33,7 +33,7 @@ from .volumes import (
     read_image,
     read_volume,
 )
-from .voxel_size import Spacing, size_doubt
+from .voxel_size import Spacing
 from .work_plan import Plan, planned
 
 _ESTIMATED = "typical particle diameter: about {:.3g} {} (estimated; --diameter sets it)"
@@ -96,13 +96,14 @@ def segment(
     options = SegmentOptions(model, tuple(views or VIEWS), engine, fiji, settings, fiji_workers)
     if views or is_image_stack(source):
         volume = open_volume(source, voxel_size)
-        if doubt := size_doubt(source, volume.spacing, volume.spacing_from):
+        for doubt in volume.doubts:
             notice(doubt)
         seen = field_of_view(volume.data, source)
         with planned(format, scheduler, workers, memory) as plan:
             plan = plan.fitted(volume)
             run = RunFolder(out)
             with run.locked():
+                run.describe(volume={**volume.facts, "round_field_of_view": seen is not None})
                 if plan.format == "zarr":
                     volume = in_cubes(volume, run, plan.ceiling)
                 segment_volume(volume, seen, run, options, plan)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import tifffile
@@ -28,7 +28,7 @@ from .chunked_sources import is_chunked, open_chunked, split_dataset
 from .run_folder import array_digest
 from .stored_arrays import AnyArray, StoredArray
 from .tiff_metadata import spacing_of
-from .voxel_size import Recorded, SizeFrom, Spacing, check_spacing, completed
+from .voxel_size import Recorded, SizeFrom, Spacing, check_spacing, completed, size_doubt
 
 Voxels = TypeVar("Voxels", bound=AnyArray)
 
@@ -45,16 +45,39 @@ class Volume(Generic[Voxels]):
     spacing
         Voxel size (z, y, x) in micrometres.
     spacing_from
-        Where the voxel size comes from: ``"given"``, ``"metadata"``, or ``"unknown"`` (then it
-        is 1, and lengths are in voxels).
+        Where the voxel size comes from: ``"given"``; ``"metadata"``; ``"pixel size"`` where the
+        distance between slices is not recorded; ``"ratio"`` where no unit of length is, and the
+        finest side is 1; or ``"unknown"`` (then it is 1, and lengths are in voxels).
     source
         The file or folder it was read from.
+    notes
+        What was chosen or assumed to read it, one sentence each.
     """
 
     data: Voxels
     spacing: Spacing
     spacing_from: SizeFrom
     source: Path
+    notes: tuple[str, ...] = ()
+
+    @property
+    def doubts(self) -> list[str]:
+        """What a person should know of how it was read: the notes, and a doubtful voxel size."""
+        size = size_doubt(self.source, self.spacing, self.spacing_from)
+        return [*self.notes, *([size] if size else [])]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What run.json records of it."""
+        return {
+            "path": self.source,
+            "shape": self.data.shape,
+            "dtype": str(self.data.dtype),
+            "digest": self.digest,
+            "voxel_size_um": self.spacing,
+            "voxel_size_from": self.spacing_from,
+            **({"notes": self.notes} if self.notes else {}),
+        }
 
     @cached_property
     def digest(self) -> str:
@@ -87,7 +110,7 @@ def read_volume(
         what = f"reading its {shape_text(data.shape)} voxels at once"
         check_memory(data.nbytes, volume.source, what, "run it with --format zarr, or crop it")
         data = data[:]
-    return Volume(data, volume.spacing, volume.spacing_from, volume.source)
+    return Volume(data, volume.spacing, volume.spacing_from, volume.source, volume.notes)
 
 
 def open_volume(
@@ -118,14 +141,15 @@ def open_volume(
         If it is not one readable 3-D volume of real numbers; the message names the mend.
     """
     path = _existing(path)
-    data, recorded = _open_array(path)
+    opened = _open_array(path)
+    data = opened.data
     if isinstance(data, StoredArray):
         chunk = math.prod(data.chunks) * data.dtype.itemsize
         what = f"each of its pieces of {shape_text(data.chunks)}"
         check_memory(chunk, path, what, "write it again as OME-Zarr in chunks of 64 x 64 x 64")
     if voxel_size is not None:
-        return Volume(data, check_spacing(voxel_size), "given", path)
-    return Volume(data, *completed(recorded), path)
+        return Volume(data, check_spacing(voxel_size), "given", path, opened.notes)
+    return Volume(data, *completed(opened.recorded, opened.has_unit), path, opened.notes)
 
 
 def on_disk(volume: Volume) -> StoredArray:
@@ -262,13 +286,23 @@ def _existing(path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _open_array(path: Path) -> tuple[AnyArray, Recorded | None]:
+class _Opened(NamedTuple):
+    """An opened volume, what its file says of its voxel size, and what was assumed to read it."""
+
+    data: AnyArray
+    recorded: Recorded | None
+    notes: tuple[str, ...] = ()
+    has_unit: bool = True
+
+
+def _open_array(path: Path) -> _Opened:
     """Open a volume, and read what its file says of its voxel size."""
     if is_chunked(path):
         source = open_chunked(path)
         kept = _volume_axes(source.shape, source.axes, path)
         chunks = [source.chunks[axis] for axis in kept]
-        return StoredArray(source.opener, path, chunks, kept), source.spacing
+        data = StoredArray(source.opener, path, chunks, kept)
+        return _Opened(data, source.spacing, source.notes, source.has_unit)
     if path.is_dir():
         return _open_slices(path)
     if path.suffix.lower() in TIFF_SUFFIXES:
@@ -278,11 +312,12 @@ def _open_array(path: Path) -> tuple[AnyArray, Recorded | None]:
                 check_tiff_size(tif, path)
                 kept = _volume_axes(series.shape, series.axes, path)
                 page = (1, *series.shape[-2:])
-                return StoredArray(partial(_tiff_pages, path), path, page, kept), spacing_of(tif)
-    data, axes, recorded = _read_array(path)
-    check_numbers(data, path)
-    kept = _volume_axes(data.shape, axes, path)
-    return data.reshape([data.shape[axis] for axis in kept]), recorded
+                stored = StoredArray(partial(_tiff_pages, path), path, page, kept)
+                return _Opened(stored, spacing_of(tif))
+    pixels, axes, recorded = _read_array(path)
+    check_numbers(pixels, path)
+    kept = _volume_axes(pixels.shape, axes, path)
+    return _Opened(pixels.reshape([pixels.shape[axis] for axis in kept]), recorded)
 
 
 def _volume_axes(shape: Sequence[int], axes: str, path: Path) -> tuple[int, ...]:
@@ -369,7 +404,7 @@ class _SliceFiles:
         return data
 
 
-def _open_slices(folder: Path) -> tuple[StoredArray, Recorded | None]:
+def _open_slices(folder: Path) -> _Opened:
     files = list_images(folder)
     _check_numbering(files)
     first = read_image(files[0])
@@ -379,7 +414,7 @@ def _open_slices(folder: Path) -> tuple[StoredArray, Recorded | None]:
     kept = _volume_axes(shape, "ZYX", folder)
     opener = partial(_SliceFiles, files, shape, first.data.dtype)
     recorded = (None, *first.pixel_size) if first.pixel_size else None
-    return StoredArray(opener, folder, (1, *shape[1:]), kept), recorded
+    return _Opened(StoredArray(opener, folder, (1, *shape[1:]), kept), recorded)
 
 
 def _check_numbering(files: Sequence[Path]) -> None:

@@ -8,7 +8,8 @@ from typing import Literal
 Spacing = tuple[float, float, float]
 Recorded = tuple[float | None, float, float]
 """(z, y, x) in micrometres as a file records it; without the distance of slices if z is None."""
-SizeFrom = Literal["given", "metadata", "pixel size", "unknown"]
+SizeFrom = Literal["given", "metadata", "pixel size", "ratio", "unknown"]
+"""Where a voxel size is from; ``"ratio"``: from numbers without a unit of length."""
 
 _UM = {
     "um": 1.0,
@@ -66,11 +67,19 @@ def parse_voxel_size(text: str) -> Spacing:
     return check_spacing(values * 3 if len(values) == 1 else values)
 
 
-def completed(recorded: Recorded | None) -> tuple[Spacing, SizeFrom]:
-    """Fill in what a file does not record of its voxel size, and say where the size is from."""
+def completed(recorded: Recorded | None, has_unit: bool = True) -> tuple[Spacing, SizeFrom]:
+    """Fill in what a file does not record of its voxel size, and say where the size is from.
+
+    Numbers without a unit of length tell only how the sides of a voxel compare: the finest side
+    becomes 1.
+    """
     if recorded is None:
         return (1.0, 1.0, 1.0), "unknown"
     z, y, x = recorded
+    if not has_unit:
+        sides = (y if z is None else z, y, x)
+        finest = min(sides)
+        return (sides[0] / finest, y / finest, x / finest), "ratio"
     return ((y, y, x), "pixel size") if z is None else ((z, y, x), "metadata")
 
 
@@ -78,6 +87,13 @@ def size_doubt(path: str | os.PathLike[str], spacing: Spacing, size_from: SizeFr
     """Say what a file does not record of its voxel size; None if nothing was filled in."""
     if size_from == "unknown":
         return f"{path}: records no voxel size; a voxel is taken for 1 um (give --voxel-size)"
+    if size_from == "ratio":
+        z, y, x = (f"{side:.4g}" for side in spacing)
+        return (
+            f"{path}: records the sides of a voxel without a unit of length; their ratio "
+            f"{z} : {y} : {x} (Z : Y : X) is kept, and the finest side is taken for 1 um "
+            "(give --voxel-size)"
+        )
     if size_from == "pixel size":
         return (
             f"{path}: records no distance between slices; it is taken for the pixel height, "

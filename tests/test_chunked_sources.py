@@ -78,8 +78,25 @@ def test_units_become_micrometres(tmp_path: Path, unit: str, factor: float) -> N
     assert volume.spacing == pytest.approx((0.3 * factor, 0.2 * factor, 0.1 * factor))
 
 
-def test_without_a_unit_the_voxel_size_is_unknown(tmp_path: Path) -> None:
-    assert read_volume(_ome_zarr(tmp_path / "a.zarr", NOISE, unit=None)).spacing_from == "unknown"
+def test_without_a_unit_the_ratio_of_the_sides_is_kept_and_said(tmp_path: Path) -> None:
+    volume = read_volume(_ome_zarr(tmp_path / "a.zarr", NOISE, unit=None))
+    assert volume.spacing_from == "ratio"
+    assert volume.spacing == pytest.approx((3, 2, 1))
+    assert "ratio 3 : 2 : 1 (Z : Y : X) is kept" in volume.doubts[0]
+    strange = read_volume(_ome_zarr(tmp_path / "b.zarr", NOISE, unit="furlong"))
+    assert strange.spacing == pytest.approx((3, 2, 1))
+    assert "its unit 'furlong' is no known length" in strange.doubts[0]
+
+
+def test_a_distance_of_slices_without_a_unit_is_doubted(tmp_path: Path) -> None:
+    path = _ome_zarr(tmp_path / "a.zarr", NOISE)
+    group = zarr.open_group(path)
+    held: Any = dict(group.attrs)["ome"]
+    del held["multiscales"][0]["axes"][0]["unit"]
+    group.attrs["ome"] = held
+    volume = read_volume(path)
+    assert volume.spacing_from == "pixel size"
+    assert volume.spacing == pytest.approx((0.2, 0.2, 0.1))
 
 
 def test_scale_of_the_whole_image_multiplies_that_of_the_level(tmp_path: Path) -> None:
