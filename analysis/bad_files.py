@@ -1,6 +1,7 @@
 """One sentence for whatever a library raises on a bad file."""
 
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,12 @@ SMALL_BYTES = 64 << 20
 
 _MOST_PACKED = 1000
 _LONGEST = 200
+_PROOF = re.compile(
+    r"truncated|checksum|crc check failed|bad crc|incorrect data check|"
+    r"ended before the end-of-stream|bytes declared, [\d,]+ in the file",
+    re.IGNORECASE,
+)
+"""What zlib, gzip, zipfile, zstd, Zarr, HDF5 and Pillow say of a wrong length or checksum."""
 
 
 def shown(text: str, longest: int = 60) -> str:
@@ -39,19 +46,25 @@ def reason(error: BaseException) -> str:
     return text if named else f"{type(error).__name__} {text}".strip()
 
 
+def proves_damage(error: BaseException) -> bool:
+    """Tell whether an error says that bytes are missing or that a checksum differs."""
+    return _PROOF.search(str(error)) is not None
+
+
 @contextmanager
 def naming(path: Path, what: str, mend: str) -> Iterator[None]:
     """Turn every error of a block that reads a file into one sentence that names the file.
 
-    Decoders raise errors of any kind on damaged bytes. Errors of the operating system (no such
-    file, no permission) name the file themselves and pass.
+    A file is called damaged where a length or a checksum proves it, and only there. Decoders raise
+    errors of any kind. Errors of the operating system (no such file, no permission) name the file
+    themselves and pass.
 
     Parameters
     ----------
     path
         The file or folder.
     what, mend
-        The sentence reads ``PATH: WHAT (REASON); MEND``.
+        The sentence reads ``PATH: WHAT (REASON); MEND`` where damage is not proven.
 
     Raises
     ------
@@ -66,6 +79,8 @@ def naming(path: Path, what: str, mend: str) -> Iterator[None]:
         own = isinstance(error, OSError) and error.filename is not None
         if own or str(error).startswith(str(path)):
             raise
+        if proves_damage(error):
+            what, mend = "is damaged", "copy or export it again"
         raise ValueError(f"{path}: {what} ({reason(error).rstrip('.')}); {mend}") from error
 
 

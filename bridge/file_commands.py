@@ -8,7 +8,7 @@ from particlebridge import analysis
 from particlebridge.analysis import Score
 from particlebridge.analysis.feature_table import Recipe
 
-from .chunked_sources import is_chunked
+from .chunked_source import is_chunked
 from .conclusion import Regressors
 from .console import notice
 from .field_of_view import field_of_view
@@ -56,13 +56,13 @@ def measure(
     """
     grey = open_volume(volume, voxel_size)
     # Labels in chunks may be larger than memory: they are measured as they are read.
-    chunked = open_volume(labels) if is_chunked(labels) else None
+    chunked = open_volume(labels, holds="labels") if is_chunked(labels) else None
     bodies = read_labels(labels) if chunked is None else chunked.data
     if Path(volume).resolve() == Path(labels).resolve():
         raise ValueError(f"{labels}: is the volume itself; give its labels, such as a labels.tif")
     mask = None
     if solid is not None:
-        mask = open_volume(solid).data
+        mask = open_volume(solid, holds="labels").data
     elif labels_are == "body":
         mask = bodies
     if bodies.shape != grey.data.shape:
@@ -74,7 +74,7 @@ def measure(
         raise ValueError(f"{solid}: has shape {mask.shape}, but {labels} has {bodies.shape}")
     sized: Volume = grey
     if grey.spacing_from not in ("given", "metadata"):
-        recorded = open_volume(labels)
+        recorded = open_volume(labels, holds="labels")
         # From the best known size to none at all.
         kinds = ("given", "metadata", "pixel size", "ratio", "unknown")
         sized = min(grey, recorded, key=lambda volume: kinds.index(volume.spacing_from))

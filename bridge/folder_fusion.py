@@ -11,7 +11,7 @@ from particlebridge.analysis import VIEWS, Fusion, ViewStack
 from particlebridge.analysis.fusion import Method
 from particlebridge.analysis.views import View, view_axes, volume_spacing
 
-from .chunked_sources import split_dataset
+from .chunked_source import split_dataset
 from .console import notice
 from .field_of_view import field_of_view, fill_outside, fill_value
 from .fusion_blocks import BlockFusion, block_folder, fuse_in_blocks, stacks_for, typical_section

@@ -1,5 +1,6 @@
 """Writing volumes and stacks as OME-Zarr 0.4 (Zarr v2), which napari and Fiji open."""
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from numpy.typing import DTypeLike
 
 from .voxel_size import Spacing
 
+_ALL_CHUNKS = {"chunks": "all are written"}
 CHUNK = 64
 """Side of a chunk of a volume, voxels."""
 
@@ -43,8 +45,8 @@ def create_stack(
 
     Notes
     -----
-    Version 0.4 of OME-NGFF, because fewer readers know 0.5. Chunks of zeros are written too: a
-    missing chunk is a lost one.
+    Version 0.4 of OME-NGFF, because fewer readers know 0.5. Chunks of zeros are written too,
+    and an attribute says so: a missing chunk is a lost one.
     """
     import zarr
 
@@ -61,6 +63,7 @@ def create_stack(
         }
     ]
     group.attrs["multiscales"] = image
+    group.attrs["particlebridge"] = _ALL_CHUNKS
     return group.create_array(
         "0",
         shape=tuple(shape),
@@ -71,6 +74,15 @@ def create_stack(
         fill_value=0,
         config={"write_empty_chunks": True},
     )
+
+
+def writes_all_chunks(path: str | os.PathLike[str]) -> bool:
+    """Tell whether an image is one of `create_stack`, of which no chunk may be missing."""
+    try:
+        attributes = json.loads((Path(path) / ".zattrs").read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(attributes, dict) and attributes.get("particlebridge") == _ALL_CHUNKS
 
 
 def open_stack(path: str | os.PathLike[str]) -> Any:

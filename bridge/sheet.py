@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from particlebridge.analysis.bad_files import naming, shown
 
-from .chunked_sources import split_dataset
+from .chunked_source import split_dataset
 from .voxel_size import Spacing, parse_voxel_size
 
 

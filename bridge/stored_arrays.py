@@ -10,7 +10,7 @@ from particlebridge.analysis import to_view
 from particlebridge.analysis.bad_files import naming
 from particlebridge.analysis.views import View
 
-_MEND = "copy or export it again"
+UNREADABLE = ("its voxels cannot be read", "compare it with the original, or export it again")
 _PASS = 1 << 28
 """Bytes read at a time where a volume is gone through once from its first slice to its last."""
 
@@ -75,7 +75,7 @@ class StoredArray:
         whole: list[Any] = [0] * len(self._array.shape)
         for axis, part in zip(self._kept, inner, strict=True):
             whole[axis] = part if isinstance(part, slice) else int(part)
-        with naming(self.path, "damaged or truncated", _MEND):
+        with naming(self.path, *UNREADABLE):
             return np.asarray(self._array[tuple(whole)])
 
     def __iter__(self) -> Iterator[np.ndarray]:

@@ -24,9 +24,11 @@ from particlebridge.analysis.image_files import (
     tiff_pixels,
 )
 
-from .chunked_sources import is_chunked, open_chunked, split_dataset
+from .chunked import open_chunked
+from .chunked_source import Holds, is_chunked, split_dataset
+from .console import notice
 from .run_folder import array_digest
-from .stored_arrays import AnyArray, StoredArray
+from .stored_arrays import UNREADABLE, AnyArray, StoredArray
 from .tiff_metadata import spacing_of
 from .voxel_size import Recorded, SizeFrom, Spacing, check_spacing, completed, size_doubt
 
@@ -114,7 +116,7 @@ def read_volume(
 
 
 def open_volume(
-    path: str | os.PathLike[str], voxel_size: Spacing | None = None
+    path: str | os.PathLike[str], voxel_size: Spacing | None = None, holds: Holds = "grey"
 ) -> Volume[AnyArray]:
     """Open a 3-D volume of grey values, which may be larger than memory.
 
@@ -126,6 +128,8 @@ def open_volume(
         slices of one size, taken in the order of the numbers in their names.
     voxel_size
         (z, y, x) in micrometres; wins over what the file says.
+    holds
+        ``"grey"`` or ``"labels"``: what is looked for where a file holds both.
 
     Returns
     -------
@@ -141,7 +145,7 @@ def open_volume(
         If it is not one readable 3-D volume of real numbers; the message names the mend.
     """
     path = _existing(path)
-    opened = _open_array(path)
+    opened = _open_array(path, holds)
     data = opened.data
     if isinstance(data, StoredArray):
         chunk = math.prod(data.chunks) * data.dtype.itemsize
@@ -239,7 +243,8 @@ def is_image_stack(path: str | os.PathLike[str]) -> bool:
     """Tell whether a file holds a volume (True) or one 2-D image, reading its header only."""
     path = _existing(path)
     if is_chunked(path):
-        return True
+        source = open_chunked(path)
+        return any(n > 1 for n, a in zip(source.shape, source.axes, strict=True) if a in "ZT")
     if path.suffix.lower() in TIFF_SUFFIXES:
         with opened_tiff(path) as tif:
             series = tif.series[0]
@@ -295,10 +300,10 @@ class _Opened(NamedTuple):
     has_unit: bool = True
 
 
-def _open_array(path: Path) -> _Opened:
+def _open_array(path: Path, holds: Holds) -> _Opened:
     """Open a volume, and read what its file says of its voxel size."""
     if is_chunked(path):
-        source = open_chunked(path)
+        source = open_chunked(path, holds)
         kept = _volume_axes(source.shape, source.axes, path)
         chunks = [source.chunks[axis] for axis in kept]
         data = StoredArray(source.opener, path, chunks, kept)
@@ -352,11 +357,14 @@ def _volume_axes(shape: Sequence[int], axes: str, path: Path) -> tuple[int, ...]
 
 def _read_array(path: Path, palette: str = "grey") -> tuple[np.ndarray, str, Recorded | None]:
     if is_chunked(path):
-        source = open_chunked(path)
-        with naming(path, "damaged or truncated", "copy or export it again"):
+        source = open_chunked(path, "labels" if palette == "labels" else "grey")
+        for note in source.notes:
+            notice(note)
+        with naming(path, *UNREADABLE):
             array = source.opener()
             check_memory(math.prod(array.shape) * array.dtype.itemsize, path, "reading it", CROP)
-            return np.asarray(array[...]), source.axes, source.spacing
+            spacing = source.spacing if source.has_unit else None
+            return np.asarray(array[...]), source.axes, spacing
     suffix = path.suffix.lower()
     if suffix in TIFF_SUFFIXES:
         with opened_tiff(path) as tif:

@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numcodecs
 import numpy as np
 import tifffile
 import zarr
 from particlebridge.bridge.cli import app
+from particlebridge.bridge.ome_zarr import create_stack
 from typer.testing import CliRunner
 
 TABLE = Path(__file__).parents[1] / "docs" / "bad_input.md"
@@ -174,8 +176,15 @@ def _zarr(path: Path, **options: Any) -> Any:
 
 
 def _zarr_lost(path: Path) -> None:
-    _zarr(path)
-    (path / "c/1/1/1").unlink()
+    array = create_stack(path, GREY.shape, GREY.dtype, (1, 1, 1), (2, 20, 20))
+    array[:] = GREY
+    (path / "0/1/1/1").unlink()
+
+
+def _zarr_cut(path: Path) -> None:
+    _zarr(path, zarr_format=2, compressors=numcodecs.Blosc())
+    chunk = path / "1.1.1"
+    chunk.write_bytes(chunk.read_bytes()[:-40])
 
 
 def _zarr_bomb(path: Path) -> None:
@@ -217,6 +226,20 @@ def _h5_bomb(file: h5py.File) -> None:
 
 def _two_datasets(file: h5py.File) -> None:
     file["raw"], file["scan"] = GREY, GREY
+
+
+def _linked(file: h5py.File) -> None:
+    file["entry/data"] = h5py.ExternalLink("data.h5", "/raw")
+
+
+def _raw_and_label(file: h5py.File) -> None:
+    file["raw"], file["label"] = np.stack([GREY, GREY]), GREY
+
+
+def _frames(file: h5py.File) -> None:
+    file["exported_data"] = GREY
+    tags = {"axes": [{"key": axis} for axis in "tyx"]}
+    file["exported_data"].attrs["axistags"] = json.dumps(tags)
 
 
 def _zip(*members: tuple[str, bytes]) -> Callable[[Path], None]:
@@ -326,12 +349,16 @@ CASES = (
     Bad("slices of different types", "slices", _slices, (*_RUN, "--views", "xy")),
     Bad("a folder without images", "slices", lambda p: p.mkdir()),
     Bad("a slice that is missing", "slices", _gap, (*_RUN, "--views", "xy")),
-    Bad("Zarr with a lost chunk", "scan.zarr", _zarr_lost),
+    Bad("OME-Zarr of ours with a lost chunk", "scan.zarr", _zarr_lost),
+    Bad("Zarr with a chunk cut short", "scan.zarr", _zarr_cut),
     Bad("Zarr with a chunk that unpacks to 64 GB", "scan.zarr", _zarr_bomb),
     Bad("Zarr that would unpickle", "scan.zarr", _zarr_pickle),
     Bad("Zarr of 10^18 voxels", "scan.zarr", _zarr_absurd),
     Bad("Zarr whose chunks unpack to terabytes", "scan.zarr", _zarr_vast),
     Bad("HDF5 of several datasets", "scan.h5", _h5(_two_datasets)),
+    Bad("HDF5 of labels and of two channels", "scan.h5", _h5(_raw_and_label)),
+    Bad("HDF5 of time frames, as ilastik writes it", "scan.h5", _h5(_frames)),
+    Bad("NeXus file that links to another", "scan.nxs", _h5(_linked)),
     Bad("HDF5 dataset never written", "scan.h5",
         _h5(lambda f: f.create_dataset("a", (10**6, 10**5, 10**5), "u2", chunks=(8, 8, 8)))),
     Bad("HDF5 with a chunk that unpacks to gigabytes", "scan.h5", _h5(_h5_bomb)),

@@ -6,7 +6,7 @@ import matplotlib.pyplot  # noqa: F401
 import numcodecs.zstd  # noqa: F401
 import zarr.codecs.numcodecs  # noqa: F401
 from particlebridge.analysis import explain, fuse, measure, write_report  # noqa: F401
-from particlebridge.bridge import bounded_chunks, rechunking, run  # noqa: F401
+from particlebridge.bridge import rechunking, run  # noqa: F401
 from particlebridge.exporter import load_model, write_rois  # noqa: F401
 from particlebridge.exporter.tensorflow_import import import_tensorflow
 

@@ -159,7 +159,7 @@ def _circle(path: Path) -> None:
         (lambda p: None, "no such file"),
         (_circle, "refer to each other in a circle"),
         (lambda p: p.write_bytes(b"not a tiff"), "cannot be read as TIFF"),
-        (_truncated, "TIFF"),
+        (_truncated, "is damaged"),
         (_absurd, "far too small"),
         (lambda p: tifffile.imwrite(p, STACK[0]), "a 3-D volume"),
         (lambda p: tifffile.imwrite(p, STACK[:, None, :3], imagej=True,

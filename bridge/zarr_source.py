@@ -1,0 +1,347 @@
+"""Zarr arrays and OME-Zarr images (OME-NGFF 0.4 and 0.5)."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from particlebridge.analysis.bad_files import shown
+
+from .chunked_source import (
+    ChunkedSource,
+    Holds,
+    absent_chunks,
+    axes_of,
+    check_chunk_size,
+    check_grid,
+    check_kind,
+    choose,
+    grid,
+)
+from .ome_zarr import writes_all_chunks
+from .voxel_size import Recorded, to_micrometres
+
+if TYPE_CHECKING:
+    import zarr
+    from zarr.storage import LocalStore
+
+_DEEPEST = 4
+_MOST_MEMBERS = 200
+_BLOSC_HEADER = 16
+
+# A pickle in a chunk would run as code; only codecs that turn bytes into numbers are let in.
+_CODECS = {
+    "adler32", "astype", "bitround", "blosc", "bytes", "bz2", "crc32", "crc32c", "delta", "endian",
+    "fixedscaleoffset", "fletcher32", "gzip", "jenkins_lookup3", "lz4", "lzma", "packbits",
+    "quantize", "sharding_indexed", "shuffle", "transpose", "zlib", "zstd",
+}  # fmt: skip
+
+
+class _Found(NamedTuple):
+    """An array, its axes if they are named, and what is recorded of its voxel size."""
+
+    array: "zarr.Array[Any]"
+    axes: str | None = None
+    spacing: Recorded | None = None
+    has_unit: bool = True
+    notes: tuple[str, ...] = ()
+
+
+def open_zarr(path: Path, holds: Holds) -> ChunkedSource:
+    """Open a Zarr array or an OME-Zarr image; see `open_chunked`."""
+    import zarr
+
+    _check_codecs(path, path)
+    node = _open_node(path)
+    found = _as_level(path) or _Found(node) if isinstance(node, zarr.Array) else None
+    if found is None:
+        found = _image(node, path, holds)
+    node = _open_node(path, found.array.path)
+    axes = found.axes or axes_of(_dimension_names(node), node.shape, path)
+    check_kind(node.dtype, node.shape, axes, path)
+    _accept(node.metadata.to_dict(), path)
+    separator, notes = _check_stored(node, path, holds)
+    return ChunkedSource(
+        partial(_open_node, path, node.path, separator),
+        node.shape,
+        node.chunks,
+        axes,
+        found.spacing,
+        found.has_unit,
+        (*found.notes, *notes),
+    )
+
+
+def _open_node(path: Path, name: str = "", separator: str | None = None) -> Any:
+    """Open a group or an array; `separator` corrects that of the chunks of a Zarr 2 array."""
+    import zarr
+    from zarr.storage import LocalStore
+
+    store = LocalStore(path, read_only=True)
+    node = zarr.open(store=store, path=name, mode="r", use_consolidated=False)
+    if not isinstance(node, zarr.Array):
+        return node
+    # In a shard, the index holds the lengths, and a checksum.
+    if node.shards is None and "blosc" in map(_codec_name, node.compressors):
+        checked = _blosc_store(path)
+        node = zarr.open(store=checked, path=name, mode="r", use_consolidated=False)
+    if separator is not None:
+        held: Any = node.metadata
+        metadata = dataclasses.replace(held, dimension_separator=separator)
+        node = zarr.Array(zarr.AsyncArray(metadata=metadata, store_path=node.store_path))
+    return node
+
+
+def _blosc_store(path: Path) -> "LocalStore":
+    """Give a store that knows the length of its Blosc chunks: numcodecs reads past a cut one."""
+    from zarr.storage import LocalStore
+
+    class BloscStore(LocalStore):
+        async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
+            value = await super().get(key, prototype, byte_range)
+            if value is None or PurePosixPath(key).name.startswith((".", "zarr.json")):
+                return value
+            head = value[:_BLOSC_HEADER].to_bytes()
+            declared = int.from_bytes(head[12:16], "little")
+            if len(value) < max(declared, _BLOSC_HEADER):
+                raise ValueError(
+                    f"chunk {key} is truncated to {len(value):,} of {declared:,} bytes"
+                )
+            return value
+
+    return BloscStore(path, read_only=True)
+
+
+def _check_stored(node: Any, path: Path, holds: Holds) -> tuple[str | None, tuple[str, ...]]:
+    """Compare the chunks that are stored with those that are declared.
+
+    Returns
+    -------
+    separator, notes
+        Of the keys of chunks, where the metadata names the wrong one.
+
+    Raises
+    ------
+    ValueError
+        If a chunk is cut short, or more is declared than can be.
+    """
+    cell = node.shards or node.chunks
+    folder = path / node.path
+    sizes = {
+        file.relative_to(folder).as_posix(): file.stat().st_size
+        for file in folder.rglob("*")
+        if file.is_file()
+    }
+    check_grid(node.shape, cell, node.dtype.itemsize, sum(sizes.values()))
+    places = list(np.ndindex(grid(node.shape, cell)))
+    metadata, separator = node.metadata, None
+    notes: tuple[str, ...] = ()
+    keys = [metadata.encode_chunk_key(place) for place in places]
+    if metadata.zarr_format == 2 and not any(key in sizes for key in keys):
+        other = "/" if metadata.dimension_separator == "." else "."
+        turned = [key.replace(metadata.dimension_separator, other) for key in keys]
+        if any(key in sizes for key in turned):
+            separator, keys = other, turned
+            notes = (f"{path}: its .zarray names another dimension_separator than its chunks, "
+                     f"'{other}', which is used",)  # fmt: skip
+    declared = math.prod(cell) * node.dtype.itemsize
+    plain = not node.compressors and not node.filters and node.shards is None
+    present = np.zeros(grid(node.shape, cell), bool)
+    for place, key in zip(places, keys, strict=True):
+        size = sizes.get(key)
+        if size is None:
+            continue
+        present[place] = True
+        if size == 0 or (plain and size < declared):
+            raise ValueError(f"chunk {key} is truncated to {size:,} bytes")
+        check_chunk_size(size, declared)
+    if not present.all() and writes_all_chunks(path):
+        first = tuple(int(n) for n in np.argwhere(~present)[0] * np.asarray(cell))
+        raise ValueError(
+            f"{path}: {np.count_nonzero(~present)} of its {present.size} chunks are lost, the "
+            f"first at voxel {first}: Particlebridge writes all; copy it again, or make it again"
+        )
+    return separator, (*notes, *absent_chunks(present, node.fill_value, path, holds))
+
+
+def _dimension_names(node: Any) -> Any:
+    """Read the names of a plain array's axes: of Zarr 3, or as xarray writes them in Zarr 2."""
+    names = getattr(node.metadata, "dimension_names", None) or node.attrs.get("_ARRAY_DIMENSIONS")
+    return names if isinstance(names, (list, tuple)) else None
+
+
+def _as_level(path: Path) -> _Found | None:
+    """Look whether an array is a level of the OME-Zarr image that its folder lies in."""
+    import zarr
+
+    level = path.resolve()
+    try:
+        group = _open_node(level.parent)
+        image = _multiscale(group) if isinstance(group, zarr.Group) else None
+        entry = next(e for e in image["datasets"] if e["path"] == level.name) if image else None
+        if image is None or entry is None:
+            return None
+        return _described(_open_node(path), entry, image, path)
+    except Exception:  # whatever is wrong with its surroundings, the array itself may be whole
+        return None
+
+
+def _image(group: "zarr.Group", path: Path, holds: Holds) -> _Found:
+    """Find the finest level of the group's one image, or its one array."""
+    import zarr
+
+    image = _multiscale(group)
+    notes: tuple[str, ...] = ()
+    if image is None:
+        members = dict(_members(group))
+        arrays = {
+            name: array.shape
+            for name, member in members.items()
+            if (array := _finest(member)) is not None and array.dtype.kind in "iufbc"
+        }
+        name, notes = choose(arrays, path, holds, "/")
+        member = members[name]
+        if isinstance(member, zarr.Array):
+            return _Found(member, notes=notes)
+        group, image = member, _multiscale(member)
+        assert image is not None
+    level = image["datasets"][0]
+    name = level["path"]
+    if not isinstance(name, str) or ".." in PurePosixPath(name).parts or name.startswith("/"):
+        raise ValueError(f"its multiscales name the level '{shown(str(name))}'")
+    _check_codecs(path / group.path / name, path)
+    array = _finest(group)
+    if array is None:
+        raise ValueError(f"its finest level '{shown(name)}' is missing")
+    found = _described(array, level, image, path)
+    held = _held(group)["multiscales"]
+    if len(held) > 1:
+        notes = (*notes, f"{path}: holds {len(held)} multiscale images; the first is read")
+    return found._replace(notes=(*notes, *found.notes))
+
+
+def _members(group: "zarr.Group", prefix: str = "", depth: int = 1) -> Iterator[tuple[str, Any]]:
+    """Walk the images and arrays of a group, not the levels of an image."""
+    import zarr
+
+    for count, (name, member) in enumerate(sorted(group.members())):
+        if count >= _MOST_MEMBERS:
+            return
+        if isinstance(member, zarr.Array) or _multiscale(member) is not None:
+            yield prefix + name, member
+        elif depth < _DEEPEST:
+            yield from _members(member, f"{prefix}{name}/", depth + 1)
+
+
+def _finest(member: Any) -> "zarr.Array[Any] | None":
+    """Return an array, or the finest level of an image."""
+    import zarr
+
+    if isinstance(member, zarr.Array):
+        return member
+    image = _multiscale(member)
+    name = image["datasets"][0]["path"] if image else ""
+    level = member[name] if isinstance(name, str) and name in member else None
+    return level if isinstance(level, zarr.Array) else None
+
+
+def _held(group: "zarr.Group") -> dict[str, Any]:
+    """Return the attributes where 0.5 keeps multiscales or where 0.4 did."""
+    attributes: dict[str, Any] = dict(group.attrs)
+    inner = attributes.get("ome")
+    return inner if isinstance(inner, dict) else attributes
+
+
+def _multiscale(group: "zarr.Group") -> dict[str, Any] | None:
+    """Return the first entry of multiscales."""
+    held = _held(group)
+    if "multiscales" not in held:
+        return None
+    image: Any = held["multiscales"][0]
+    if not isinstance(image, dict) or not isinstance(image.get("datasets"), list):
+        raise ValueError("its multiscales name no datasets")
+    return image
+
+
+def _described(
+    array: "zarr.Array[Any]", level: dict[str, Any], image: dict[str, Any], path: Path
+) -> _Found:
+    """Read the axes and the voxel size that multiscales give to a level."""
+    entries = [a if isinstance(a, dict) else {"name": a} for a in image.get("axes") or []]
+    axes = "".join(str(entry.get("name")).upper() for entry in entries)
+    if len(axes) != array.ndim or len(set(axes)) < len(axes) or set(axes) - set("TCZYX"):
+        raise ValueError(
+            f"its axes are {axes[:20] or 'not named'}, and its array has {array.ndim}; "
+            "each must be one of t, c, z, y, x"
+        )
+    factors = np.ones(len(axes))
+    found = False
+    for holder in (level, image):
+        for transformation in holder.get("coordinateTransformations") or []:
+            if transformation.get("type") == "scale":
+                factors *= np.array([float(v) for v in transformation["scale"]])
+                found = True
+    if not found or not {"Y", "X"} <= set(axes):
+        return _Found(array, axes)
+    sides = {axis: float(factor) for axis, factor in zip(axes, factors, strict=True)}
+    unit = {
+        axis: str(entry.get("unit") or "")
+        for axis, entry in zip(axes, entries, strict=True)
+        if axis in "ZYX"
+    }
+    sizes = {axis: to_micrometres(sides[axis], unit[axis]) for axis in unit}
+    y, x = sizes["Y"], sizes["X"]
+    if y is not None and x is not None:
+        return _Found(array, axes, (sizes.get("Z"), y, x))
+    # Without a unit, or with one unknown unit for all, the numbers still tell the ratio.
+    y, x = (to_micrometres(sides[axis], "um") for axis in "YX")
+    if len(set(unit.values())) > 1 or y is None or x is None:
+        return _Found(array, axes)
+    strange = unit["Y"]
+    notes = (f"{path}: its unit '{shown(strange)}' is no known length",) if strange else ()
+    z = to_micrometres(sides.get("Z", 0.0), "um")
+    return _Found(array, axes, (z, y, x), False, notes)
+
+
+def _check_codecs(folder: Path, path: Path) -> None:
+    """Look at an array's codecs before Zarr does: of one it does not know it says less."""
+    for name in ("zarr.json", ".zarray"):
+        try:
+            metadata = json.loads((folder / name).read_text("utf-8"))
+        except (OSError, ValueError, RecursionError):
+            continue  # what is wrong with it Zarr will say
+        if isinstance(metadata, dict):
+            _accept(metadata, path)
+
+
+def _accept(metadata: dict[str, Any], path: Path) -> None:
+    foreign = sorted(set(_codecs(metadata)) - _CODECS)
+    if foreign:
+        raise ValueError(
+            f"{path}: its chunks are coded by '{shown(foreign[0])}', which is not accepted; "
+            "write it again with zstd, gzip or blosc"
+        )
+
+
+def _codecs(metadata: Any) -> Iterator[str]:
+    """Yield the names of all codecs in a Zarr array's metadata, those inside shards too."""
+    for key in ("compressor", "filters", "codecs", "index_codecs"):
+        entries = metadata.get(key) or []
+        for entry in entries if isinstance(entries, (list, tuple)) else [entries]:
+            if not isinstance(entry, dict) and not hasattr(entry, "to_dict"):
+                continue
+            known = entry if isinstance(entry, dict) else entry.to_dict()
+            yield str(known.get("id") or known.get("name")).removeprefix("numcodecs.")
+            if isinstance(known.get("configuration"), dict):
+                yield from _codecs(known["configuration"])
+
+
+def _codec_name(codec: Any) -> str:
+    """Name a codec of Zarr 2 or 3."""
+    if hasattr(codec, "codec_id"):
+        return str(codec.codec_id)
+    return str(codec.to_dict().get("name", "")).removeprefix("numcodecs.")
