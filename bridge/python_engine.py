@@ -33,7 +33,8 @@ class PythonEngine:
     settings
         Thresholds, percentiles, scale and numerics; by default the model's own.
     max_pixels
-        Larger images go through the network in pieces of this size, with the same result.
+        Larger images go through the network in pieces of this size, with the same result
+        (StarDist's numerics: in StarDist's own tiles).
 
     Raises
     ------
@@ -125,7 +126,12 @@ class PythonEngine:
         scale = inner[0] / shape[0], inner[1] / shape[1]
         if self.settings.numerics == "stardist":
             polygons, prob, dist = predict_by_stardist(
-                self.network, scaled, self.percentiles, self.prob_thresh, self.nms_thresh
+                self.network,
+                scaled,
+                self.percentiles,
+                self.prob_thresh,
+                self.nms_thresh,
+                self._max_pixels,
             )
         else:
             polygons, prob, dist = self._by_plugin(scaled)
