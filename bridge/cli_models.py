@@ -11,6 +11,9 @@ from .cli_options import runtimes_of
 app = typer.Typer()
 
 Bundle = Annotated[Path, typer.Argument(help="A zip that `export` wrote, or anybody's.")]
+Inspected = Annotated[
+    Path, typer.Argument(help="A zip that `export` wrote, or anybody's; or a model folder.")
+]
 Runtimes = Annotated[
     Any, typer.Option("--runtimes", parser=runtimes_of, metavar="1.15.0,1.12.0",
                       help="TensorFlow versions for Java, from Maven Central.")
@@ -76,7 +79,12 @@ def export(
         done = function(model, out, verify=not no_verify, runtimes=runtimes)
     for text in done.notices:
         notice(text)
-    notice(f"{done.status}; proof in {done.proof}")
+    if done.verification is None:
+        notice(f"not verified, as --no-verify asks; {done.proof} says so")
+    elif done.status == "verified":
+        notice(f"verified; proof in {done.proof}")
+    else:
+        notice(f"unverified; {done.proof} says why")
     print(done.path)
 
 
@@ -100,8 +108,8 @@ def verify(
 
 
 @app.command()
-def inspect(bundle: Bundle) -> None:
-    """Tell what is in a bundle, and whether Fiji would load it."""
+def inspect(bundle: Inspected) -> None:
+    """Tell what is in a bundle or a model folder, and whether Fiji would load it."""
     from particlebridge.exporter import inspect as function
 
     from .console import show_pairs

@@ -4,8 +4,8 @@ from .augmentation import Augmentation as Augmentation
 from .bundle import Export as Export
 from .bundle import export as export
 from .imagej_rois import write_rois as write_rois
-from .inspection import Inspection as Inspection
 from .inspection import inspect as inspect
+from .inspection_result import Inspection as Inspection
 from .java import Java as Java
 from .java import find_java as find_java
 from .keras_models import load_stardist3d as load_stardist3d

@@ -5,11 +5,13 @@ import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .folder_inspection import inspect_folder
 from .frozen_graph import reference
+from .inspection_result import Inspection, Signature, shown
+from .model_kinds import kind_of_file, kind_of_names
 from .model_record import RECORD_NAME, ModelRecord, read_record
 from .runtime_ops import RUNTIMES, not_known
 from .safe_zip import opened
@@ -27,128 +29,13 @@ _EXPORT = "export the model with `particlebridge export MODEL_FOLDER`"
 _UNSAFE = {"ReadFile", "WriteFile", "MatchingFiles", "PyFunc", "PyFuncStateless", "EagerPyFunc"}
 
 
-@dataclass(frozen=True)
-class Signature:
-    """The way in and out of a bundle.
-
-    Attributes
-    ----------
-    input_name, output_name
-        As the signature calls them.
-    input_tensor, output_tensor
-        As the graph calls them.
-    input_shape, output_shape
-        (N, [Z,] H, W, C), None where any size goes.
-    """
-
-    input_name: str
-    output_name: str
-    input_tensor: str
-    output_tensor: str
-    input_shape: tuple[int | None, ...]
-    output_shape: tuple[int | None, ...]
-
-    @property
-    def axes_count(self) -> int:
-        """2 for images, 3 for volumes."""
-        return len(self.input_shape) - 2
-
-    @property
-    def channels(self) -> int:
-        """Of the input."""
-        return self.input_shape[-1] or 1
-
-    @property
-    def outputs(self) -> int:
-        """Channels of the output."""
-        return self.output_shape[-1] or 1
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """What a bundle holds.
-
-    Attributes
-    ----------
-    path
-        The zip.
-    kind
-        In words, such as "StarDist 2D model".
-    signature
-        None if it has none that CSBDeep could use.
-    grid
-        StarDist's (gy, gx); None if it is no StarDist model.
-    rays
-        StarDist's rays; None if it is no StarDist model.
-    record
-        What particlebridge.json says; None if there is none.
-    producer
-        Version of the TensorFlow that wrote it, "" if untold.
-    ops
-        {op: how often}.
-    runtimes
-        {TensorFlow version: why it would not load, "" if it would}.
-    problems
-        Why Fiji would not load or run it, each with its mend; empty if it would.
-    notes
-        What else a user should know.
-    unsafe
-        Whether it reads or writes files when it runs.
-    """
-
-    path: Path
-    kind: str
-    signature: Signature | None = None
-    grid: tuple[int, int] | None = None
-    rays: int | None = None
-    record: ModelRecord | None = None
-    producer: str = ""
-    ops: dict[str, int] = field(default_factory=dict)
-    runtimes: dict[str, str] = field(default_factory=dict)
-    problems: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    unsafe: bool = False
-
-    @property
-    def would_load(self) -> bool:
-        """Whether Fiji, as it comes (TensorFlow 1.15), would load and run it."""
-        return not self.problems
-
-    def lines(self) -> list[tuple[str, str]]:
-        """Give (title, text) pairs to show."""
-        pairs = [("file", str(self.path)), ("kind", self.kind)]
-        if self.signature:
-            ends = self.signature
-            pairs += [
-                ("input", f"{ends.input_name} {_shown(ends.input_shape)}"),
-                ("output", f"{ends.output_name} {_shown(ends.output_shape)}"),
-            ]
-        if self.rays is not None and self.grid is not None:
-            pairs += [("rays", str(self.rays)), ("grid", "{} x {}".format(*self.grid))]
-        if self.record:
-            limits = self.record.thresholds
-            pairs.append(
-                ("thresholds", f"prob {limits.prob:g}, nms {limits.nms:g} ({self.record.numerics})")
-            )
-        elif self.rays is not None:
-            pairs.append(("thresholds", "not recorded; the plugin's own are 0.5 and 0.4"))
-        if self.producer:
-            pairs.append(("written by", f"TensorFlow {self.producer}"))
-        if self.ops:
-            pairs.append(("ops", ", ".join(f"{n} {op}" for op, n in self.ops.items())))
-        pairs += [(f"TensorFlow {v}", why or "loads") for v, why in self.runtimes.items()]
-        pairs.append(("Fiji would load it", "yes" if self.would_load else "no"))
-        pairs += [("because", problem) for problem in self.problems]
-        return pairs + [("note", note) for note in self.notes]
-
-
 def inspect(bundle: str | os.PathLike[str]) -> Inspection:
-    """Look into a bundle of any origin; nothing in it is run.
+    """Look into a bundle of any origin, or a model folder; nothing in it is run.
 
     Parameters
     ----------
     bundle
-        The zip.
+        The zip, or a StarDist or CARE model folder.
 
     Returns
     -------
@@ -158,31 +45,46 @@ def inspect(bundle: str | os.PathLike[str]) -> Inspection:
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If there is no such file or folder.
     ValueError
-        If it is not a zip, is cut short or damaged, or is hostile.
+        If it is neither a zip nor of a known kind, is cut short or damaged, or is hostile.
     """
     path = Path(bundle)
+    if path.is_dir():
+        return inspect_folder(path)
+    if path.is_file() and (file_kind := kind_of_file(path)):
+        return Inspection(path, file_kind.name, problems=(file_kind.fiji,), fatal=file_kind.fiji)
     problems: list[str] = []
     notes: list[str] = []
     with opened(path) as archive:
         names = archive.namelist()
         record = _record(archive, notes)
     if GRAPH_NAME not in names:
-        kind, problem = _without_graph(names)
-        return Inspection(path, kind, record=record, problems=(problem,), notes=tuple(notes))
+        kind = kind_of_names(names)
+        return Inspection(
+            path,
+            kind.name,
+            record=record,
+            problems=(kind.fiji,),
+            notes=tuple(notes),
+            fatal=kind.fiji,
+        )
     import_tensorflow()
     saved = read_saved_model(path)
     meta = next((m for m in saved.meta_graphs if TAG in m.meta_info_def.tags), None)
     if meta is None:
         tags = sorted({tag for m in saved.meta_graphs for tag in m.meta_info_def.tags})
         problem = f"its tags are {tags}, and Fiji asks for {TAG!r}; {_EXPORT}"
-        return Inspection(path, "SavedModel of another purpose", problems=(problem,))
+        return Inspection(path, "SavedModel of another purpose", problems=(problem,), fatal=problem)
     nodes = list(_all_nodes(meta.graph_def))
     ops = Counter(node.op for node in nodes)
+    fatal = ""
     if unsafe := sorted(_UNSAFE & ops.keys()):
-        problems.append(f"it uses {', '.join(unsafe)}, which no network needs: do not run it")
+        fatal = f"it uses {', '.join(unsafe)}, which no network needs: do not run it"
+        problems.append(fatal)
     signature = _signature(meta, problems)
+    if signature is None:
+        fatal = fatal or problems[-1]
     producer = meta.meta_info_def.tensorflow_version
     is_tf2 = meta.HasField("object_graph_def")
     runtimes = {runtime: _not_understood(nodes, runtime) for runtime in RUNTIMES}
@@ -198,6 +100,7 @@ def inspect(bundle: str | os.PathLike[str]) -> Inspection:
         )
     if "RestoreV2" in ops and "variables/variables.index" not in names:
         problems.append(f"its weights (variables/variables.index) are missing; {_EXPORT}")
+        fatal = fatal or problems[-1]
     grid, rays = _star_convex(meta.graph_def, signature)
     if record and rays and (record.grid, record.rays) != (grid, rays):
         notes.append(f"{RECORD_NAME} tells another grid or ray count than the network has")
@@ -214,6 +117,7 @@ def inspect(bundle: str | os.PathLike[str]) -> Inspection:
         problems=tuple(problems),
         notes=tuple(notes),
         unsafe=bool(unsafe),
+        fatal=fatal,
     )
 
 
@@ -228,38 +132,6 @@ def _record(archive: zipfile.ZipFile, notes: list[str]) -> ModelRecord | None:
         except ValueError:
             notes.append(f"{RECORD_NAME} is damaged; its thresholds are not used")
             return None
-
-
-def _without_graph(names: list[str]) -> tuple[str, str]:
-    nested = [name for name in names if name.endswith(f"/{GRAPH_NAME}")]
-    files = {Path(name).name for name in names}
-    weights = any(name.endswith((".h5", ".hdf5")) for name in names)
-    if nested:
-        folder = nested[0].removesuffix(f"/{GRAPH_NAME}")
-        return (
-            "SavedModel in a folder",
-            f"Fiji looks for {GRAPH_NAME} at the zip's root, not in {folder}/; zip what is in "
-            "that folder, not the folder",
-        )
-    if "config.json" in files and "metadata.json" in files:
-        return (
-            "Keras model file",
-            "Fiji cannot read Keras files; load it into a StarDist2D in Python and export that",
-        )
-    if "config.json" in files and weights:
-        return (
-            "StarDist or CARE model folder, zipped",
-            "it is the model for Python, not for Fiji; unzip it and run "
-            "`particlebridge export FOLDER`",
-        )
-    if weights:
-        return "Keras weights", f"there is no network, only weights; {_EXPORT}"
-    if files & {"rdf.yaml", "bioimageio.yaml", "model.yaml"}:
-        return (
-            "bioimage.io package",
-            "Fiji's StarDist plugin reads the TensorFlow zip inside it; unzip it and pick that one",
-        )
-    return "not a model", f"there is no {GRAPH_NAME} in it; {_EXPORT}"
 
 
 def _all_nodes(graph: "GraphDef") -> "Iterator[NodeDef]":
@@ -302,7 +174,7 @@ def _signature(meta: "MetaGraphDef", problems: list[str]) -> Signature | None:
     suits = rank in (4, 5) and len(target_shape) in (4, rank)
     if not suits or source_shape[-1] is None or target_shape[-1] is None:
         problems.append(
-            f"it maps {_shown(source_shape)} to {_shown(target_shape)}, not an image with channels "
+            f"it maps {shown(source_shape)} to {shown(target_shape)}, not an image with channels "
             f"to another; {_EXPORT}"
         )
         return None
@@ -345,7 +217,3 @@ def _kind(signature: Signature | None, rays: int | None, is_tf2: bool) -> str:
         return "SavedModel"
     axes = signature.axes_count
     return f"{axes}-D image-to-image network (CSBDeep: Run your network)"
-
-
-def _shown(shape: tuple[int | None, ...]) -> str:
-    return "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"

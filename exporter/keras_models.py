@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from particlebridge.analysis.bad_files import reason
 
+from .model_kinds import kind_of_file, kind_of_names, names_in, unknown_settings
+from .model_record import weights_file
+from .saved_model import GRAPH_NAME
+
 if TYPE_CHECKING:
     from csbdeep.models import CARE
     from stardist.models import StarDist2D, StarDist3D
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).parent / "models"
 """Models that come with this package; their folder names are model names."""
 
+_UNKNOWN_SETTINGS = re.compile(r"Not allowed to add new parameters \((.*?)\)")
 # Keras numbers the layers that csbdeep leaves unnamed, differently in every session.
 _NUMBERED = re.compile(r"(conv\dd|batch_normalization)(_\d+)?")
 
@@ -52,9 +57,9 @@ def load_keras_model(model: "str | os.PathLike[str] | StarDist2D | CARE") -> "St
     if path.is_dir():
         return load_model_folder(path)
     if path.is_file():
-        raise ValueError(
-            f"{path} is a file, not a model folder; give the folder that holds config.json"
-        )
+        kind = kind_of_file(path)
+        what = f"{kind.name}; {kind.python}" if kind else "give the folder that holds config.json"
+        raise ValueError(f"{path} is a file, no model folder: {what}")
     if (SHIPPED / str(model) / "config.json").is_file():
         return load_model_folder(SHIPPED / str(model))
     return _load_registered(str(model))
@@ -144,6 +149,15 @@ def load_stardist3d(folder: str | os.PathLike[str]) -> "StarDist3D":
     return _load(folder, "StarDist3D")
 
 
+def dimensions(model: str | os.PathLike[str]) -> int | None:
+    """Tell how many axes a StarDist folder's images have; None if it is not one's."""
+    path = Path(model) / "config.json"
+    if not path.is_file():
+        return None
+    axes = read_config(path.parent).get("n_dim")
+    return axes if isinstance(axes, int) else None
+
+
 def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """Read and check a model folder's config.json.
 
@@ -166,6 +180,14 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """
     path = Path(folder) / "config.json"
     if not path.is_file():
+        names = names_in(path.parent)
+        kind = kind_of_names(names)
+        if GRAPH_NAME in names:
+            raise ValueError(
+                f"{path.parent} is an unzipped bundle; zip what is in it, give the zip"
+            )
+        if "BioImage" in kind.name:
+            raise ValueError(f"{path.parent} is a {kind.name}; {kind.python}")
         raise FileNotFoundError(f"{path}: no such file; a model folder holds config.json and .h5")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -183,19 +205,26 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _load(folder: Path, kind: str) -> Any:
     folder = folder.resolve()
-    if not any(folder.glob("*.h5")) and not any(folder.glob("*.hdf5")):
-        raise FileNotFoundError(f"{folder} holds no weights (.h5); copy them beside config.json")
+    weights = weights_file(folder)
+    loader = type(kind, (_classes()[kind],), {"_find_and_load_weights": _load_own_weights})
     try:
         with _quiet():
-            model = _classes()[kind](None, name=folder.name, basedir=str(folder.parent))
+            model = loader(None, name=folder.name, basedir=str(folder.parent))
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         reason = " ".join(str(error).split())
+        if unknown := _UNKNOWN_SETTINGS.search(reason):
+            raise ValueError(unknown_settings(folder, unknown[1])) from error
         raise ValueError(
             f"{folder}: config.json and weights do not make a {kind} ({reason}); "
             "copy the model folder again"
         ) from error
-    _check_layers(model, folder)
+    _check_layers(model, weights)
     return model
+
+
+def _load_own_weights(model: Any, prefer: str = "best") -> None:
+    """Stand in for csbdeep's method, which takes the file that macOS left for weights."""
+    model.load_weights(weights_file(model.logdir).name)
 
 
 def _load_registered(name: str) -> "StarDist2D":
@@ -224,15 +253,12 @@ def _load_registered(name: str) -> "StarDist2D":
         ) from error
 
 
-def _check_layers(model: Any, folder: Path) -> None:
+def _check_layers(model: Any, weights: Path) -> None:
     """Keras matches old weights by order: prove that every named layer got its own."""
     import h5py
     import numpy as np
 
-    best = list(folder.glob("*best*.h5")) or list(folder.glob("*.h5"))
-    if len(best) != 1:
-        return  # csbdeep took the newest of several
-    with h5py.File(best[0]) as file:
+    with h5py.File(weights) as file:
         group = file.get("model_weights", file)
         for layer in model.keras_model.layers:
             if not layer.weights or _NUMBERED.fullmatch(layer.name) or layer.name not in group:
@@ -242,7 +268,7 @@ def _check_layers(model: Any, folder: Path) -> None:
             for path, weight in zip(paths, layer.get_weights(), strict=False):
                 if not np.array_equal(stored[path], weight, equal_nan=True):
                     raise ValueError(
-                        f"{best[0]}: this Keras gave layer {layer.name} another layer's weights; "
+                        f"{weights}: this Keras gave layer {layer.name} another layer's weights; "
                         "save them again with the Keras that made them, or with Keras 3"
                     )
 

@@ -46,6 +46,9 @@ class ModelRecord:
         Number of rays; None: not recorded.
     digest
         sha256 of the configuration and weights, see `folder_digest`; "" if not recorded.
+    own_scale
+        Whether the training images kept their scale: then images are segmented at their own
+        scale, too, unless somebody says how large their particles are.
     """
 
     thresholds: Thresholds = Thresholds()
@@ -55,6 +58,7 @@ class ModelRecord:
     grid: tuple[int, int] | None = None
     rays: int | None = None
     digest: str = ""
+    own_scale: bool = False
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the record as JSON to `path`, usually FOLDER/particlebridge.json."""
@@ -99,6 +103,7 @@ def read_record(path: str | os.PathLike[str]) -> ModelRecord:
             grid=None if grid is None else (_whole(grid[0]), _whole(grid[1])),
             rays=None if rays is None else _whole(rays),
             digest=str(entries.get("digest", "")),
+            own_scale=entries.get("own_scale") is True,
         )
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
@@ -125,6 +130,8 @@ def read_json(path: Path) -> dict[str, Any]:
 def weights_file(folder: str | os.PathLike[str]) -> Path:
     """Return the weights that StarDist itself would load: the newest "best", else the newest.
 
+    What macOS leaves beside a file (``._weights_best.h5``) is no file of weights.
+
     Parameters
     ----------
     folder
@@ -136,7 +143,12 @@ def weights_file(folder: str | os.PathLike[str]) -> Path:
         If it holds no .h5 or .hdf5 file.
     """
     folder = Path(folder)
-    found = [path for ext in ("*.h5", "*.hdf5") for path in folder.glob(ext)]
+    found = [
+        path
+        for ext in ("*.h5", "*.hdf5")
+        for path in folder.glob(ext)
+        if not path.name.startswith("._")
+    ]
     if not found:
         raise FileNotFoundError(f"{folder} holds no weights (.h5); copy weights_best.h5 into it")
     return max(found, key=lambda path: ("best" in path.name, path.stat().st_mtime))

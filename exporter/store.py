@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .keras_models import load_keras_model
+from .keras_models import dimensions, load_keras_model
+from .model_kinds import kind_of_file, kind_of_names, names_in
 from .model_record import RECORD_NAME, ModelRecord, Thresholds, folder_digest, read_record
 from .safe_zip import extract
+from .saved_model import GRAPH_NAME
 from .tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
@@ -69,6 +71,11 @@ class Network:
     def diameter(self) -> float | None:
         """Typical particle diameter in the training images, pixels; None: not recorded."""
         return self.record.diameter
+
+    @property
+    def own_scale(self) -> bool:
+        """Whether images are segmented at their own scale unless a diameter is given."""
+        return self.record.own_scale
 
     @property
     def digest(self) -> str:
@@ -159,11 +166,19 @@ def load_model(model: "str | os.PathLike[str] | StarDist2D") -> Network:
     import_tensorflow()
     if isinstance(model, str | os.PathLike) and Path(model).is_file():
         return _from_bundle(Path(model))
+    if isinstance(model, str | os.PathLike) and dimensions(model) == 3:
+        raise ValueError(
+            f"{model} is a 3-D StarDist model, and slices need a 2-D one; give --dims 3 to segment "
+            "a volume with it"
+        )
     keras_model = load_keras_model(model)
     if not hasattr(keras_model.config, "n_rays"):
         raise ValueError(f"{keras_model.name} is not a StarDist model but a CARE model")
     if keras_model.config.n_dim != 2:
-        raise ValueError(f"{keras_model.name} is a 3-D model; slices need a 2-D one")
+        raise ValueError(
+            f"{keras_model.name} is a 3-D StarDist model, and slices need a 2-D one; give --dims 3 "
+            "to segment a volume with it"
+        )
     return _from_stardist(keras_model, _folder_record(keras_model))
 
 
@@ -209,12 +224,13 @@ def _from_stardist(model: "StarDist2D", record: ModelRecord) -> Network:
 
 def _from_bundle(path: Path) -> Network:
     tf = import_tensorflow()
+    if kind := kind_of_file(path):
+        raise ValueError(f"{path} is no bundle: {kind.name}; {kind.python}")
     with tempfile.TemporaryDirectory(prefix="particlebridge-") as scratch:
         folder = extract(path, Path(scratch) / "bundle")
-        if not (folder / "saved_model.pb").is_file():
-            if any(folder.rglob("config.json")):
-                raise ValueError(f"{path} holds a model folder: unzip it and give the folder")
-            raise ValueError(f"{path} is not a bundle: it holds no saved_model.pb; export it again")
+        if not (folder / GRAPH_NAME).is_file():
+            kind = kind_of_names(names_in(folder))
+            raise ValueError(f"{path} is no bundle: {kind.name}; {kind.python}")
         own = folder / RECORD_NAME
         record = read_record(own) if own.is_file() else ModelRecord()
         try:
@@ -231,7 +247,8 @@ def _from_bundle(path: Path) -> Network:
             ) from error
     if trial.shape[:2] != (64, 64) or trial.shape[2] < 4:
         raise ValueError(f"{path} is not a StarDist 2-D bundle: its output is {trial.shape}")
-    grid = _grid_of(trial[..., 0])
+    grid = record.grid or _grid_of(trial[..., 1:])
+    _check_grid(trial, grid, path)
 
     def forward(image: NDArray[np.float32], keep: Any = loaded) -> Any:
         output = run(input=tf.constant(image))["output"][:, :: grid[0], :: grid[1]]
@@ -255,7 +272,24 @@ def _from_bundle(path: Path) -> Network:
     )
 
 
-def _grid_of(prob: NDArray[np.float32]) -> tuple[int, int]:
-    """Tell the grid from where a bundle's probability is not the zero between grid points."""
-    rows, columns = np.nonzero(prob)
-    return max(int(np.gcd.reduce(rows)), 1), max(int(np.gcd.reduce(columns)), 1)
+def _grid_of(dist: NDArray[np.float32]) -> tuple[int, int]:
+    """Tell the grid of a bundle that records none from where its distances change.
+
+    The probability does not tell it: a confident network's is zero at most grid points, too.
+    """
+    steps = []
+    for axis in (0, 1):
+        changes = (np.diff(dist, axis=axis) != 0).any(axis=(1 - axis, 2))
+        steps.append(max(int(np.gcd.reduce(np.flatnonzero(changes) + 1)), 1))
+    return steps[0], steps[1]
+
+
+def _check_grid(trial: NDArray[np.float32], grid: tuple[int, int], path: Path) -> None:
+    """Refuse a recorded grid between whose points the network predicts, too."""
+    between = trial[..., 0].copy()
+    between[:: grid[0], :: grid[1]] = 0
+    if between.any():
+        raise ValueError(
+            f"{path} records a grid of {grid[0]} x {grid[1]} in {RECORD_NAME}, and its network "
+            "predicts between these points, too; export the model again"
+        )

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
-from particlebridge.analysis import normalize, pad_symmetric
 
-from .bundle_graph import PLUGIN_MULTIPLE, expected_output, layout_of
 from .inspection import inspect
-from .keras_models import load_keras_model
 from .runtime_ops import RUNTIMES, run_worker
 from .safe_zip import extract
 from .tensorflow_import import import_tensorflow
+from .trial_outputs import in_keras, in_tensorflow2, trial_images
 
 if TYPE_CHECKING:
     from csbdeep.models import CARE
@@ -162,16 +160,17 @@ def verify(
     bundle = Path(bundle)
     inspection = inspect(bundle)
     signature = inspection.signature
-    if signature is None or inspection.unsafe:
-        raise ValueError(f"{bundle} cannot be run: {inspection.problems[0]}")
+    if signature is None or inspection.fatal:
+        why = inspection.fatal or inspection.problems[0]
+        raise ValueError(f"{bundle} cannot be run ({inspection.kind}): {why}")
     images = trial_images(signature.axes_count, signature.channels)
     with tempfile.TemporaryDirectory(prefix="particlebridge-") as scratch:
         folder = extract(bundle, Path(scratch) / "bundle")
         if model is None:
             reference = f"the bundle in TensorFlow {import_tensorflow().__version__}"
-            expected = _in_tensorflow2(folder, bundle, signature, images)
+            expected = in_tensorflow2(folder, bundle, signature, images)
         else:
-            reference, expected = _in_keras(model, bundle, signature, images)
+            reference, expected = in_keras(model, bundle, signature, images)
         for array in expected:
             if not np.isfinite(array).all():
                 raise ValueError(
@@ -194,83 +193,6 @@ def verify(
         java=next((java for java, _ in answers if java), ""),
         results=tuple(result for _, result in answers),
     )
-
-
-def trial_images(axes: int, channels: int) -> list[np.ndarray]:
-    """Make the images that every bundle is tried on.
-
-    Parameters
-    ----------
-    axes
-        2 or 3.
-    channels
-        Of the network's input.
-
-    Returns
-    -------
-    list of numpy.ndarray
-        (1, [Z,] H, W, channels) float32, normalised and padded.
-    """
-    random = np.random.default_rng(0)
-    if axes == 3:
-        whole = random.random((1, 16, 32, 48, channels), np.float32)
-        odd = np.pad(
-            random.random((1, 11, 27, 33, channels), np.float32),
-            ((0, 0), (0, 5), (0, 5), (0, 15), (0, 0)),
-            mode="symmetric",
-        )
-        return [whole, odd]
-    from skimage.data import coins
-
-    photograph = coins()
-    shifted = np.stack([np.roll(photograph, 40 * c, axis=1) for c in range(channels)], axis=-1)
-    crops = (
-        random.random((64, 128, channels)),
-        random.normal(100, 20, (75, 101, channels)),
-        shifted[:250, :300],
-    )
-    return [pad_symmetric(normalize(crop), PLUGIN_MULTIPLE)[None] for crop in crops]
-
-
-def _in_tensorflow2(
-    folder: Path, bundle: Path, signature: Any, images: list[np.ndarray]
-) -> list[np.ndarray]:
-    tf = import_tensorflow()
-    try:
-        # Bound to a name: the loaded object keeps variables alive.
-        loaded = tf.saved_model.load(str(folder), tags=["serve"])
-        run = loaded.signatures["serving_default"]
-        return [
-            run(**{signature.input_name: tf.constant(image)})[signature.output_name].numpy()
-            for image in images
-        ]
-    except Exception as error:  # TensorFlow raises all kinds on a damaged graph
-        raise ValueError(
-            f"{bundle} does not run in today's TensorFlow either "
-            f"({' '.join(str(error).split())[:300]}); export the model again"
-        ) from error
-
-
-def _in_keras(
-    model: Any, bundle: Path, signature: Any, images: list[np.ndarray]
-) -> tuple[str, list[np.ndarray]]:
-    import_tensorflow()
-    keras_model = load_keras_model(model)
-    layout = layout_of(keras_model)
-    if (len(layout.axes) - 1, layout.channels, layout.outputs) != (
-        signature.axes_count,
-        signature.channels,
-        signature.outputs,
-    ):
-        raise ValueError(
-            f"{bundle} maps {signature.channels} channels to {signature.outputs}, the model "
-            f"{keras_model.name} {layout.channels} to {layout.outputs}: give the model that it "
-            "was exported from"
-        )
-    import keras
-
-    name = f"{keras_model.name} in Keras {keras.__version__}"
-    return name, [expected_output(keras_model, layout, image) for image in images]
 
 
 def _on_runtime(

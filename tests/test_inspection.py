@@ -1,3 +1,5 @@
+import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -97,7 +99,7 @@ def test_a_zipped_model_folder_is_named(tmp_path):
     ("names", "kind"),
     [
         (["x/saved_model.pb", "x/variables/"], "SavedModel in a folder"),
-        (["rdf.yaml", "test_input.npy"], "bioimage.io package"),
+        (["rdf.yaml", "test_input.npy"], "BioImage.IO package"),
         (["config.json", "metadata.json", "model.weights.h5"], "Keras model file"),
         (["weights_best.h5"], "Keras weights"),
         (["holiday.jpg"], "not a model"),
@@ -107,6 +109,56 @@ def test_other_zips_are_named(tmp_path, names, kind):
     write_zip(tmp_path / "a.zip", {name: b"" for name in names})
     found = inspect(tmp_path / "a.zip")
     assert (found.kind, found.would_load) == (kind, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "kind"),
+    [
+        ("frozen.pb", b"\x0a\x00", "frozen TensorFlow graph"),
+        ("saved_model.pb", b"\x08\x01", "graph of a SavedModel"),
+        ("weights_best.h5", b"\x89HDF\r\n\x1a\n", "Keras weights"),
+        ("net.onnx", b"\x08\x07", "ONNX network"),
+        ("net.pth", b"\x80\x02", "PyTorch weights"),
+        ("config.json", b"{}", "part of a model folder"),
+    ],
+)
+def test_files_of_other_kinds_are_named_and_what_to_do(tmp_path, name, head, kind):
+    (tmp_path / name).write_bytes(head)
+    found = inspect(tmp_path / name)
+    assert kind in found.kind and not found.would_load and found.fatal
+    with pytest.raises(ValueError, match="cannot be run") as caught:
+        verify(tmp_path / name)
+    assert kind in str(caught.value)
+
+
+def test_a_bioimage_io_package_is_told_from_bare_weights(tmp_path):
+    names = ["rdf.yaml", "TF_SavedModel.zip", "stardist_weights.h5", "__MACOSX/._x.h5"]
+    write_zip(tmp_path / "a.zip", {name: b"" for name in names})
+    found = inspect(tmp_path / "a.zip")
+    assert found.kind == "BioImage.IO package"
+    assert "import_bioimageio" in found.problems[0] and "TF_SavedModel.zip" in found.problems[0]
+
+
+def test_a_model_folder_has_its_own_words(tmp_path):
+    found = inspect(DATA / "keras2_model")
+    assert found.kind == "StarDist 2D model folder"
+    assert (found.rays, found.grid, found.would_load) == (8, (2, 2), False)
+    assert "particlebridge export" in found.problems[0]
+    shown = dict(found.lines())
+    assert shown["note"] == "weights: weights_best.h5"
+    small_models.care("c", tmp_path)
+    assert inspect(tmp_path / "c").kind == "CARE model folder"
+    (tmp_path / "three").mkdir()
+    (tmp_path / "three" / "config.json").write_text('{"n_dim": 3, "n_rays": 96, "grid": [1,2,2]}')
+    found = inspect(tmp_path / "three")
+    assert found.kind == "StarDist 3D model folder"
+    assert "holds no weights" in found.problems[0] and "--dims 3" in found.problems[1]
+    folder = shutil.copytree(DATA / "keras2_model", tmp_path / "extra")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"my_lab": 1}))
+    assert "does not know (my_lab)" in inspect(folder).problems[0]
+    (tmp_path / "empty").mkdir()
+    assert inspect(tmp_path / "empty").kind == "folder (not a model)"
 
 
 def drop_signature(meta):
@@ -174,6 +226,14 @@ def test_a_graph_that_writes_files_is_never_run(bundle, tmp_path):
     assert inspect(path).unsafe
     with pytest.raises(ValueError, match="WriteFile, which no network needs"):
         verify(path)
+
+
+def test_verify_says_what_inspect_knows_of_a_zip_without_variables(bundle, tmp_path):
+    path = changed(bundle, tmp_path / "x.zip", lost_weights)
+    with pytest.raises(ValueError, match=r"weights \(variables/variables.index\) are missing"):
+        verify(path)
+    with pytest.raises(ValueError, match=r"weights \(variables/variables.index\) are missing"):
+        verify(path, small_models.stardist(grid=(4, 2), n_rays=16, n_channel_in=3))
 
 
 def test_a_damaged_record_or_graph_is_survived(bundle, tmp_path):

@@ -87,6 +87,28 @@ def test_config_and_weights_that_disagree_are_refused(tmp_path, change):
         load_stardist(folder)
 
 
+def test_settings_that_stardist_does_not_know_are_named(tmp_path):
+    folder = copy_of_keras2(tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"my_lab": "x"}))
+    with pytest.raises(ValueError, match=r"config\.json holds settings .* know \(my_lab\)"):
+        load_stardist(folder)
+
+
+def test_what_macos_leaves_is_not_taken_for_weights(tmp_path):
+    folder = copy_of_keras2(tmp_path)
+    expected = load_stardist(folder).keras_model.get_weights()
+    (folder / "._weights_best.h5").write_bytes(b"\x00\x05\x16\x07Mac OS X")
+    (folder / "._config.json").write_bytes(b"\x00\x05\x16\x07Mac OS X")
+    for ours, theirs in zip(load_stardist(folder).keras_model.get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_file_is_named_for_what_it_is():
+    with pytest.raises(ValueError, match=r"Keras weights .*give the folder"):
+        load_keras_model(KERAS2 / "weights_best.h5")
+
+
 def test_cut_weights_are_refused(tmp_path):
     folder = copy_of_keras2(tmp_path)
     weights = folder / "weights_best.h5"

@@ -54,6 +54,60 @@ def test_a_bundle_s_record_is_used(tmp_path: Path) -> None:
     assert (network.diameter, network.digest) == (40, "abc")
 
 
+def with_record(path: Path, record: ModelRecord, graph: bytes | None = None) -> Path:
+    with zipfile.ZipFile(PLUGIN / "bundle.zip") as archive:
+        graph = graph or archive.read("saved_model.pb")
+    record.write(path.with_suffix(".json"))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("variables/", b"")
+        archive.writestr("saved_model.pb", graph)
+        archive.write(path.with_suffix(".json"), "particlebridge.json")
+    return path
+
+
+def test_the_recorded_grid_counts_though_the_network_is_sure_that_nothing_is_there(
+    tmp_path: Path,
+) -> None:
+    from particlebridge.exporter.saved_model import read_saved_model
+    from tensorflow.python.framework.tensor_util import MakeNdarray, make_tensor_proto
+
+    saved = read_saved_model(PLUGIN / "bundle.zip")
+    nodes = {node.name: node for node in saved.meta_graphs[0].graph_def.node}
+    # The probability's bias: so low that its sigmoid is 0 everywhere, as a trained network's is
+    # far from any object.
+    values = {name: node.attr["value"].tensor for name, node in nodes.items() if node.op == "Const"}
+    (bias,) = (
+        nodes[name]
+        for name, value in values.items()
+        if "/prob" in name and MakeNdarray(value).shape == (1,)
+    )
+    bias.attr["value"].tensor.CopyFrom(make_tensor_proto(np.float32([-1e4])))
+    graph = saved.SerializeToString()
+    recorded = with_record(tmp_path / "a.zip", ModelRecord(grid=(2, 2), rays=32), graph)
+    assert load_model(recorded).grid == (2, 2)
+    # Without a record the distances tell.
+    assert load_model(with_record(tmp_path / "b.zip", ModelRecord(), graph)).grid == (2, 2)
+
+
+def test_a_recorded_grid_that_the_network_contradicts_is_refused(tmp_path: Path) -> None:
+    path = with_record(tmp_path / "a.zip", ModelRecord(grid=(4, 4), rays=32))
+    with pytest.raises(ValueError, match=r"records a grid of 4 x 4 .*export the model again"):
+        load_model(path)
+
+
+def test_models_of_other_kinds_are_named(tmp_path: Path) -> None:
+    (tmp_path / "frozen.pb").write_bytes(b"\x0a\x00")
+    with pytest.raises(ValueError, match=r"QuPath.*give the StarDist folder"):
+        load_model(tmp_path / "frozen.pb")
+    with pytest.raises(ValueError, match=r"Keras weights.*give the folder"):
+        load_model(PLUGIN / "model" / "weights_best.h5")
+    with zipfile.ZipFile(tmp_path / "io.zip", "w") as archive:
+        for name in ("rdf.yaml", "TF_SavedModel.zip", "stardist_weights.h5"):
+            archive.writestr(name, "x")
+    with pytest.raises(ValueError, match=r"BioImage\.IO package.*import_bioimageio"):
+        load_model(tmp_path / "io.zip")
+
+
 def test_an_object_is_taken_as_it_is(network: Network) -> None:
     again = load_model(network.stardist)
     assert again.thresholds == network.thresholds
@@ -100,7 +154,7 @@ def test_thresholds_default_without_a_file(folder: Path) -> None:
 
 
 def test_a_record_comes_back(tmp_path: Path) -> None:
-    record = ModelRecord(Thresholds(0.6, 0.2), "stardist", (2, 99), 40.5, (2, 4), 96, "abc")
+    record = ModelRecord(Thresholds(0.6, 0.2), "stardist", (2, 99), 40.5, (2, 4), 96, "abc", True)
     record.write(tmp_path / "particlebridge.json")
     assert read_record(tmp_path / "particlebridge.json") == record
 
@@ -122,7 +176,7 @@ def test_what_is_no_model_is_named(folder: Path, tmp_path: Path) -> None:
         load_model(tmp_path / "no-such")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "n_dim": 3, "axes": "ZYXC"}))
-    with pytest.raises(ValueError, match="3-D"):
+    with pytest.raises(ValueError, match=r"3-D StarDist model.*give --dims 3"):
         load_model(folder)
     (folder / "config.json").write_text(json.dumps(config))
     with h5py.File(folder / "weights_best.h5", "r+") as file:
