@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import int64, njit
+from numba.typed import Dict
 
 # Voxels of a slab when arrays are read piece by piece: 0.25 GB of int32 labels.
 _SLAB_VOXELS = 2**26
 
-# Bounding boxes are kept in a table indexed by label.
-_MAX_LABEL = 2**24
+_MAX_LABEL = np.iinfo(np.int32).max
 
 
 @dataclass(frozen=True)
@@ -60,29 +60,51 @@ def slab_depth(shape: tuple[int, ...], block: int | None) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _extend_boxes(labels, first, boxes):  # type: ignore[no-untyped-def]
-    """Widen boxes[label] by a slab of labels, run by run; return the smallest label met."""
+def _boxes_of(labels, first):  # type: ignore[no-untyped-def]
+    """List the boxes of the labels of a slab, run by run.
+
+    Returned are one row per label (the label, then its box) in the order in which they are met,
+    and the smallest label met. A dictionary tells the row of a label, so that memory follows the
+    number of labels, not the highest.
+    """
+    rows = Dict.empty(int64, int64)
+    table = np.empty((64, 7), np.int64)
     smallest = 0
+    last, row = 0, 0
     for z in range(labels.shape[0]):
         for y in range(labels.shape[1]):
-            row = labels[z, y]
+            line = labels[z, y]
             x = 0
-            while x < row.shape[0]:
-                label = row[x]
+            while x < line.shape[0]:
+                label = line[x]
                 start = x
-                while x < row.shape[0] and row[x] == label:
+                while x < line.shape[0] and line[x] == label:
                     x += 1
-                if label > 0:
-                    box = boxes[label]
-                    box[0] = min(box[0], first + z)
-                    box[1] = max(box[1], first + z + 1)
-                    box[2] = min(box[2], y)
-                    box[3] = max(box[3], y + 1)
-                    box[4] = min(box[4], start)
-                    box[5] = max(box[5], x)
-                elif label < 0:
+                if label <= 0:
                     smallest = min(smallest, label)
-    return smallest
+                    continue
+                if label != last:
+                    last = label
+                    if label in rows:
+                        row = rows[label]
+                    else:
+                        row = len(rows)
+                        rows[label] = row
+                        if row == len(table):
+                            grown = np.empty((2 * row, 7), np.int64)
+                            grown[:row] = table
+                            table = grown
+                        table[row, 0] = label
+                        table[row, 1], table[row, 3], table[row, 5] = first + z, y, start
+                        table[row, 2], table[row, 4], table[row, 6] = 0, 0, 0
+                box = table[row][1:]
+                box[0] = min(box[0], first + z)
+                box[1] = max(box[1], first + z + 1)
+                box[2] = min(box[2], y)
+                box[3] = max(box[3], y + 1)
+                box[4] = min(box[4], start)
+                box[5] = max(box[5], x)
+    return table[: len(rows)].copy(), smallest
 
 
 def as_labels(array: Any) -> np.ndarray:
@@ -109,9 +131,9 @@ def find_particles(labels: Any, depth: int, workers: int) -> Particles:
     Raises
     ------
     ValueError
-        If a label is negative or above 16,777,216.
+        If a label is negative or does not fit int32.
     """
-    found = np.empty((0, 6), np.int64)
+    found = np.empty((0, 7), np.int64)
     for low in range(0, labels.shape[0], depth):
         slab = np.asarray(labels[low : low + depth])
         highest = int(slab.max(initial=0))
@@ -120,34 +142,33 @@ def find_particles(labels: Any, depth: int, workers: int) -> Particles:
                 f"labels run to {highest}, above {_MAX_LABEL}; "
                 "renumber them, for example with fastremap.renumber"
             )
-        if highest >= len(found):
-            found = np.concatenate([found, _no_boxes(highest + 1 - len(found))])
         parts = np.array_split(np.arange(len(slab)), min(workers, len(slab)))
-        tables = [_no_boxes(len(found)) for _ in parts]
         with ThreadPoolExecutor(workers) as pool:
-            smallest = list(
-                pool.map(
-                    lambda part, table, slab=slab, low=low: _extend_boxes(
-                        as_labels(slab[part[0] : part[-1] + 1]), low + int(part[0]), table
+            tables, smallest = zip(
+                *pool.map(
+                    lambda part, slab=slab, low=low: _boxes_of(
+                        as_labels(slab[part[0] : part[-1] + 1]), low + int(part[0])
                     ),
                     parts,
-                    tables,
-                )
+                ),
+                strict=True,
             )
         if min(smallest) < 0:
             raise ValueError(
                 f"labels hold {min(smallest)}; they must be 0 (background) or positive"
             )
-        for table in tables:
-            found[:, ::2] = np.minimum(found[:, ::2], table[:, ::2])
-            found[:, 1::2] = np.maximum(found[:, 1::2], table[:, 1::2])
-    present = np.flatnonzero(found[:, 1] > 0)
-    return Particles(present.astype(np.int32), found[present])
+        found = _joined(np.concatenate([found, *tables]))
+    return Particles(found[:, 0].astype(np.int32), found[:, 1:])
 
 
-def _no_boxes(count: int) -> np.ndarray:
-    nothing = np.iinfo(np.int64).max
-    return np.tile(np.array([nothing, 0] * 3, np.int64), (count, 1))
+def _joined(table: np.ndarray) -> np.ndarray:
+    """Join the boxes of rows of one label, rising."""
+    present, row = np.unique(table[:, 0], return_inverse=True)
+    joined = np.empty((len(present), 7), np.int64)
+    joined[row] = table  # any row of each label to begin with
+    np.minimum.at(joined, (row[:, None], [[1, 3, 5]]), table[:, 1::2])
+    np.maximum.at(joined, (row[:, None], [[2, 4, 6]]), table[:, 2::2])
+    return joined
 
 
 def windows(

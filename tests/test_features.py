@@ -296,7 +296,7 @@ def test_gaps_and_large_labels_and_other_integer_types() -> None:
         ({"solid": np.zeros((4, 4), bool)}, "solid has shape"),
         ({"labels": np.zeros((4, 4, 4))}, "must be integers"),
         ({"labels": np.full((4, 4, 4), -2)}, "labels hold -2"),
-        ({"labels": np.full((4, 4, 4), 2**25)}, "renumber"),
+        ({"labels": np.full((4, 4, 4), 2**31)}, "renumber"),
         ({"labels": np.zeros((4, 4), int), "volume": None}, r"must be \(Z, Y, X\)"),
         ({"spacing": (1, 1)}, "three numbers"),
         ({"spacing": (1, -1, 1)}, "three numbers"),

@@ -155,3 +155,17 @@ def test_crop_says_what_lies_beyond_the_volume() -> None:
     here, beyond = crop(box, margin, 10, (3, 3, 3))
     assert here == (slice(0, 2), slice(0, 3), slice(0, 3))
     assert beyond.tolist() == [[1, 0], [0, 0], [0, 2]]
+
+
+def test_memory_follows_the_number_of_particles_not_the_highest_label() -> None:
+    labels = np.zeros((16, 24, 24), np.int32)
+    labels[2:5, 2:7, 3:9] = 3
+    labels[8:12, 10:20, 10:20] = 2_000_000_000
+    find_particles(labels, 16, 8)  # compiled
+    tracemalloc.start()
+    found = find_particles(labels, 5, 8)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.labels.tolist() == [3, 2_000_000_000]
+    assert found.boxes.tolist() == [[2, 5, 2, 7, 3, 9], [8, 12, 10, 20, 10, 20]]
+    assert peak < 1_000_000
