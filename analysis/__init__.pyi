@@ -33,6 +33,7 @@ from .solids import find_solid as find_solid
 from .starconvex import Polygons as Polygons
 from .starconvex import Prediction as Prediction
 from .starconvex import candidates as candidates
+from .starconvex import in_reach as in_reach
 from .starconvex import normalize as normalize
 from .starconvex import pad_symmetric as pad_symmetric
 from .starconvex import ray_angles as ray_angles

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
+from .memory import free_memory
 
 SMALL_BYTES = 64 << 20
 """A file may always declare this much."""
@@ -121,6 +121,6 @@ def check_memory(needed: int, path: Path, what: str, mend: str) -> None:
         If it does not fit. An operating system that swaps or overcommits would stall over it, or
         kill the process.
     """
-    if needed > psutil.virtual_memory().available:
+    if needed > free_memory():
         size = f"{needed / 1e9:,.3g}" if needed < 1e12 else f"{needed / 1e9:,.0f}"
         raise ValueError(f"{path}: {what} takes {size} GB of memory, more than is free; {mend}")

@@ -163,11 +163,10 @@ def find_particles(labels: Any, depth: int, workers: int) -> Particles:
 
 def _joined(table: np.ndarray) -> np.ndarray:
     """Join the boxes of rows of one label, rising."""
-    present, row = np.unique(table[:, 0], return_inverse=True)
-    joined = np.empty((len(present), 7), np.int64)
-    joined[row] = table  # any row of each label to begin with
-    np.minimum.at(joined, (row[:, None], [[1, 3, 5]]), table[:, 1::2])
-    np.maximum.at(joined, (row[:, None], [[2, 4, 6]]), table[:, 2::2])
+    table = table[np.argsort(table[:, 0], kind="stable")]
+    _, first = np.unique(table[:, 0], return_index=True)
+    joined = np.minimum.reduceat(table, first)
+    joined[:, 2::2] = np.maximum.reduceat(table, first)[:, 2::2]
     return joined
 
 

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from . import cli_fiji, cli_models, cli_volumes
+from .item_failures import explained, item_errors
 
 _FREE_SPACE = {
     errno.ENOSPC: "the disk is full; free some space",
@@ -26,8 +27,9 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except (ValueError, OSError, RuntimeError, MemoryError, ImportError) as error:
-            if isinstance(error, typer.Exit | typer.Abort):
+        except Exception as error:
+            known = isinstance(error, (*item_errors(), ImportError))
+            if not known or isinstance(error, typer.Exit | typer.Abort):
                 raise
             if ctx.params.get("verbose"):
                 traceback.print_exc()
@@ -50,7 +52,7 @@ def sentence(error: BaseException) -> str:
         if error.errno in _NO_FOLDER:
             return f"{error.filename}: a file is in the way of a folder; choose another --out"
         return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split()) or type(error).__name__
+    return explained(error)
 
 
 app = typer.Typer(

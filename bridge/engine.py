@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from particlebridge.analysis import Prediction
+from numpy.typing import NDArray
+from particlebridge.analysis import Prediction, in_reach
+
+from .console import notice
 
 NUMERICS = ("plugin", "stardist")
 
@@ -76,6 +79,30 @@ class Settings:
             raise ValueError(f"pixel sizes must be positive, not {self.pixel_size}")
         if self.numerics not in NUMERICS:
             raise ValueError(f"numerics must be one of {NUMERICS}, not {self.numerics!r}")
+
+
+class GreyReach:
+    """Brings slices into reach of float32 before an engine takes them, and says so once."""
+
+    def __init__(self) -> None:
+        self._used = False
+
+    def __call__(self, image: NDArray[Any], percentiles: tuple[float, float]) -> NDArray[Any]:
+        """Give the image, or what `particlebridge.analysis.in_reach` makes of it."""
+        values = in_reach(image, percentiles)
+        if values is not image and not self._used:
+            self._used = True
+            low, high = np.percentile(image, percentiles)
+            notice(
+                f"grey values lie between {low:.3g} and {high:.3g}, where the plugin's float32 "
+                "arithmetic takes an image for constant or overflows: shifted and multiplied for "
+                "the network, which changes nothing else"
+            )
+        return values
+
+    def facts(self) -> dict[str, Any]:
+        """Return what run.json says about it."""
+        return {"grey_values": "shifted and multiplied into float32's reach"} if self._used else {}
 
 
 @runtime_checkable

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from particlebridge.analysis.memory import total_memory
 from particlebridge.exporter.java import OLDEST, Java
 from particlebridge.fiji_macros.compose import version
 
@@ -248,11 +249,8 @@ def check_macros(fiji: Fiji) -> Check:
 
 
 def machine_memory() -> int:
-    """Return the machine's memory in bytes, 0 where the system does not tell."""
-    try:
-        return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, ValueError, OSError):
-        return 0
+    """Return the machine's memory in bytes, or what a container allows of it."""
+    return total_memory()
 
 
 def _heap_check(name: str, heap: int, memory: int, mend: str) -> Check:

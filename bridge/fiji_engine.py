@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import numpy as np
 import tifffile
-from numpy.typing import NDArray
 from particlebridge.analysis import Prediction
 from particlebridge.exporter import Network, export
 from particlebridge.exporter.model_record import RECORD_NAME, ModelRecord, read_record
@@ -20,11 +19,12 @@ from particlebridge.exporter.safe_zip import extract
 from particlebridge.fiji_macros.compose import compose, version
 
 from .console import notice
-from .engine import Failure, Settings
+from .engine import Failure, GreyReach, Settings
 from .fiji_home import Endpoint, Fiji
 from .fiji_install import MACRO_FOLDER, installed_version
 from .fiji_session import FijiSession
-from .fiji_share import Share
+from .fiji_share import Share, checked_slice
+from .item_failures import item_errors, why_failed
 
 _CALL_BYTES = 512 << 20
 """Slices handed to Fiji in one call: they lie on the disk meanwhile."""
@@ -85,6 +85,7 @@ class FijiEngine:
         self.bundle = self._root / "model.zip"
         self.name, self.record = _bring_bundle(model, self.bundle)
         self._calls = 0
+        self._reach = GreyReach()
         self._told: set[str] = set()
 
     def __enter__(self) -> "FijiEngine":
@@ -140,6 +141,7 @@ class FijiEngine:
             "java": facts["java"],
             "route": self.route,
             **{name: facts[name] for name in ("imagej", "stardist", "csbdeep")},
+            **self._reach.facts(),
             "pyimagej": importlib.metadata.version("pyimagej"),
         }
 
@@ -166,12 +168,12 @@ class FijiEngine:
         folder, held, shape, room = self._root, list[int](), (0, 0), 0
         for index in map(int, indices):
             try:
-                image = _checked(np.asarray(slices[index]))
-            except ValueError as error:
+                image = self._reach(checked_slice(np.asarray(slices[index])), self.percentiles)
+            except item_errors() as error:
                 if held:
                     yield folder, held
                     held = []
-                yield Failure(index, str(error))
+                yield Failure(index, why_failed(error))
                 continue
             if held and (image.shape != shape or image.nbytes > room):
                 yield folder, held
@@ -181,7 +183,9 @@ class FijiEngine:
                 folder = self._root / f"call{self._calls}"
                 (folder / "slices").mkdir(parents=True)
                 shape, room = image.shape, _CALL_BYTES
-            tifffile.imwrite(folder / "slices" / f"{len(held):05d}.tif", image)
+            exact = image.dtype in (np.uint8, np.uint16, np.float32)  # ImageJ opens these
+            values = np.ascontiguousarray(image if exact else image.astype(np.float32))
+            tifffile.imwrite(folder / "slices" / f"{len(held):05d}.tif", values)
             held.append(index)
             room -= image.nbytes
         if held:
@@ -257,20 +261,6 @@ class FijiEngine:
         if line not in self._told:
             self._told.add(line)
             notice(line)
-
-
-def _checked(image: NDArray[Any]) -> NDArray[Any]:
-    """Return the image in a type that ImageJ opens exactly."""
-    if image.ndim == 3 and image.shape[2] == 1:
-        image = image[..., 0]
-    if image.ndim != 2:
-        raise ValueError(f"the Fiji engine takes grey images, not an array of shape {image.shape}")
-    if image.size == 0:
-        raise ValueError(f"the image is empty: its shape is {image.shape}")
-    if not np.isfinite(image).all():
-        raise ValueError("the image holds NaN or infinite values; mask or fill them first")
-    exact = image.dtype in (np.uint8, np.uint16, np.float32)
-    return np.ascontiguousarray(image if exact else image.astype(np.float32))
 
 
 def _bring_bundle(model: Network | str | os.PathLike[str], target: Path) -> tuple[str, ModelRecord]:

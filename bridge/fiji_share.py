@@ -5,7 +5,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from particlebridge.analysis import Prediction
 
 from .fiji_parts import read_part
@@ -161,3 +164,16 @@ class Share:
             self._left.remove(position)
             self._results[position] = result
             self._news.notify_all()
+
+
+def checked_slice(image: NDArray[Any]) -> NDArray[Any]:
+    """Return the image as (H, W)."""
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[..., 0]
+    if image.ndim != 2:
+        raise ValueError(f"the Fiji engine takes grey images, not an array of shape {image.shape}")
+    if image.size == 0:
+        raise ValueError(f"the image is empty: its shape is {image.shape}")
+    if not np.isfinite(image).all():
+        raise ValueError("the image holds NaN or infinite values; mask or fill them first")
+    return image

@@ -1,6 +1,6 @@
 """How much memory a run takes; benchmarks/bench_memory.py measures it."""
 
-import os
+from particlebridge.analysis.memory import total_memory
 
 from .chunked_views import SLAB
 
@@ -21,7 +21,7 @@ MEASURE = 7
 """Bytes for each voxel of the slices measured at once, beside grey values: 5 of labels and
 material, the rest beside them (measured: 5 more with each voxel, from 256^3 to 512^3)."""
 
-_SLICE = 60
+ENLARGED = 60
 """Bytes for each pixel of the slice under way as it was resized, outside the network."""
 
 
@@ -39,12 +39,9 @@ def slice_bytes(depth: int, itemsize: int, format: str, enlarged: float = 1.0) -
     enlarged
         Pixels of the network for each of the slice.
     """
-    return depth * itemsize + (SLAB * 4 if format == "zarr" else 4) + _SLICE * max(1.0, enlarged)
+    return depth * itemsize + (SLAB * 4 if format == "zarr" else 4) + ENLARGED * max(1.0, enlarged)
 
 
 def usual_ceiling() -> int:
-    """Give three quarters of this machine's memory, bytes."""
-    try:
-        return int(0.75 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (AttributeError, ValueError, OSError):
-        return int(12e9)
+    """Give three quarters of this machine's memory, or of what its container allows, bytes."""
+    return int(0.75 * total_memory())

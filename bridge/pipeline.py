@@ -17,6 +17,7 @@ from .engine import Settings
 from .field_of_view import field_of_view, fill_outside
 from .folder_fusion import write_fusion
 from .fusion_method import fusion_method
+from .item_failures import item_errors, why_failed
 from .large_volume import fuse_large, measure_large
 from .rechunking import in_cubes
 from .run_folder import RunFolder
@@ -180,8 +181,8 @@ def _analyse_each(
             run = RunFolder(top.path / item.name)
             with run.locked():
                 analysed.append(_analyse(item, source, run, options, road))
-        except (ValueError, OSError, RuntimeError) as error:
-            failures[item.name] = " ".join(str(error).split())
+        except item_errors() as error:
+            failures[item.name] = why_failed(error)
             notice(f"{item.name} failed, going on with the next: {failures[item.name]}")
     if not analysed:
         raise RuntimeError(f"all {len(items)} volumes failed; {next(iter(failures.values()))}")

@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from particlebridge import analysis
 from particlebridge.analysis import Polygons, Prediction
+from particlebridge.analysis.memory import free_memory
 from particlebridge.exporter import Network, load_model
 
-from .engine import Failure, Settings
+from .engine import Failure, GreyReach, Settings
+from .item_failures import item_errors, why_failed
+from .memory_estimate import ENLARGED
 from .stardist_numerics import predict_by_stardist
 from .tiling import MAX_PIXELS, predict_tiled
 
@@ -49,6 +52,7 @@ class PythonEngine:
         max_pixels: int = MAX_PIXELS,
     ) -> None:
         self._max_pixels = max_pixels
+        self._reach = GreyReach()
         self.network = model if isinstance(model, Network) else load_model(model)
         self.settings = settings or Settings()
         if self.settings.numerics == "stardist" and self.network.stardist is None:
@@ -90,8 +94,8 @@ class PythonEngine:
         for index in indices:
             try:
                 yield index, self.segment(np.asarray(slices[index]))
-            except (ValueError, MemoryError) as error:
-                yield index, Failure(index, str(error) or type(error).__name__)
+            except item_errors() as error:
+                yield index, Failure(index, why_failed(error))
 
     def segment(self, image: NDArray[Any]) -> Prediction:
         """Segment one image.
@@ -120,8 +124,10 @@ class PythonEngine:
             raise ValueError(f"the image is empty: its shape is {image.shape}")
         if not np.isfinite(image).all():
             raise ValueError("the image holds NaN or infinite values; mask or fill them first")
+        image = self._reach(image, self.percentiles)
         shape = image.shape[0], image.shape[1]
         inner = analysis.resized_shape(shape, self.scale)
+        self._check_size(shape, inner)
         scaled = analysis.resize(image, inner)
         scale = inner[0] / shape[0], inner[1] / shape[1]
         if self.settings.numerics == "stardist":
@@ -155,10 +161,28 @@ class PythonEngine:
             "model_digest": self.network.digest,
             "python": platform.python_version(),
             **libraries,
+            **self._reach.facts(),
         }
 
     def close(self) -> None:
         """Do nothing: the network lives in this process and may serve other engines."""
+
+    def _check_size(self, shape: tuple[int, ...], inner: tuple[int, int]) -> None:
+        """Refuse an image that is enlarged beyond the memory that is free.
+
+        Raises
+        ------
+        ValueError
+            Before anything is allocated: the system would end the process without a word.
+        """
+        needed = ENLARGED * inner[0] * inner[1]
+        if inner[0] * inner[1] > shape[0] * shape[1] and needed > free_memory():
+            size = "" if self.settings.diameter is None else f" of {self.settings.diameter:.3g} px"
+            raise ValueError(
+                f"particles{size} enlarge an image of {shape[0]} x {shape[1]} pixels to "
+                f"{inner[0]} x {inner[1]}, which takes {needed / 1e9:.3g} GB, more than is free; "
+                "give the particles' --diameter, or crop the image"
+            )
 
     def _by_plugin(self, image: NDArray[np.float32]) -> tuple[Polygons, NDArray, NDArray]:
         network = self.network

@@ -91,6 +91,16 @@ class SegmentOptions:
         return PythonEngine(network, settings, max_pixels)
 
 
+def squareness(height: float, width: float, finest: float | None = None) -> tuple[float, float]:
+    """Give a pixel's sides over the finest side, as `Settings.pixel_size` wants them.
+
+    They are rounded to four places: sizes that differ by less than any microscope tells need no
+    other engine, and results are mapped back by the shapes of the images, not by this ratio.
+    """
+    finest = finest or min(height, width)
+    return round(height / finest, 4), round(width / finest, 4)
+
+
 def effective_settings(network: Network, settings: Settings, engine: str) -> dict[str, Any]:
     """List what a slice's result depends on besides its pixels, the model's defaults filled in."""
     return {

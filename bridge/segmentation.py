@@ -2,43 +2,37 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 from particlebridge.analysis import VIEWS
 from particlebridge.analysis.views import View, view_spacing
 from particlebridge.exporter import Network, load_model, write_rois
 
 from .console import notice, progress
-from .diameter import estimate_diameter
-from .engine import Engine, Settings
+from .diameter_choice import volume_diameter
+from .engine import Settings
 from .field_of_view import field_of_view, fill_value
-from .images import channels_of, check_channels, is_finished, result_folders, segment_images
+from .image_batch import result_folders, segment_images
+from .images import check_channels
 from .rechunking import in_cubes
 from .run_folder import RunFolder
-from .segment_options import ModelSpec, SegmentOptions, effective_settings
+from .segment_options import ModelSpec, SegmentOptions, effective_settings, squareness
 from .stardist3d import segment_3d
 from .stored_arrays import AnyArray, SliceStack
+from .tiling import MAX_PIXELS
 from .view_pieces import engine_ends, engine_of, engine_spec, segment_view
 from .view_segmentation import SlicesFailed, ViewFolder
 from .volumes import (
-    Image,
     Volume,
     is_image_stack,
     list_images,
     on_disk,
     open_volume,
-    read_image,
     read_volume,
 )
 from .voxel_size import Spacing
-from .work_plan import Plan, planned
-
-_ESTIMATED = "typical particle diameter: about {:.3g} {} (estimated; --diameter sets it)"
-_SAMPLE = 3
-"""Slices or images from which the diameter is estimated."""
+from .work_plan import Plan, network_pixels, parse_bytes, planned
 
 
 def segment(
@@ -73,7 +67,7 @@ def segment(
         Folder for the results. An image: labels.tif, prob.tif, dist.tif, overlay.png, rois.zip
         and objects.csv; several images: the same in a folder each; a volume: views/ and rois/.
     voxel_size
-        (z, y, x) in micrometres of a volume; wins over the file's own.
+        (z, y, x) in micrometres; wins over the file's own. Of images y and x count.
     model, views, engine, fiji, fiji_workers
         As for `run`.
     diameter, prob_thresh, nms_thresh, percentiles, numerics
@@ -81,7 +75,8 @@ def segment(
     dims
         3 runs a StarDist 3D model on the whole volume; see `segment_3d`.
     format, scheduler, workers, memory
-        Of a volume's views, as for `run`.
+        Of a volume's views, as for `run`. Images take `memory` only: the size of the pieces that
+        go through the network.
 
     Raises
     ------
@@ -90,6 +85,16 @@ def segment(
     """
     source = Path(source)
     if dims == 3:
+        _refuse_for(
+            "a 3-D model",
+            format=format,
+            scheduler=scheduler,
+            workers=workers,
+            memory=memory,
+            views=views,
+            diameter=diameter,
+            fiji=fiji,
+        )
         _segment_3d(source, out, voxel_size, model, (prob_thresh, nms_thresh, percentiles), engine)
         return
     settings = Settings(prob_thresh, nms_thresh, percentiles, diameter, numerics=numerics)
@@ -108,12 +113,14 @@ def segment(
                     volume = in_cubes(volume, run, plan.ceiling)
                 segment_volume(volume, seen, run, options, plan)
     else:
+        _refuse_for("images", format=format, scheduler=scheduler, workers=workers)
+        pixels = MAX_PIXELS if memory is None else network_pixels(parse_bytes(memory))
         run = RunFolder(out)
         files, folders = [source], [run.path]
         if source.is_dir():
             files = list_images(source)
             folders = result_folders(files, run.path)
-        _segment_files(files, folders, run, options)
+        segment_images(files, folders, run, options, voxel_size, pixels)
 
 
 @engine_ends()
@@ -158,16 +165,22 @@ def segment_volume(
     for network in networks.values():
         check_channels(volume.source, 1, network)
     finest = min(volume.spacing)
+    diameters = {
+        network.digest: volume_diameter(options, network, volume, fill, run)
+        for network in networks.values()
+    }
     folders: dict[View, ViewFolder] = {}
     failed: list[str] = []
+    failed_slices: dict[View, dict[str, str]] = {}
+    run.record.pop("failed_slices", None)
     for view in options.views:
         network = networks[options.model_of(view)]
         stack = SliceStack(data, view, fill)
         spacing = view_spacing(volume.spacing, view)
         settings = replace(
             options.settings,
-            pixel_size=(spacing[1] / finest, spacing[2] / finest),
-            diameter=_diameter(options, network, volume, fill, run),
+            pixel_size=squareness(spacing[1], spacing[2], finest),
+            diameter=diameters[network.digest],
         )
         own = plan
         if plan.expected and options.engine == "python":
@@ -187,15 +200,18 @@ def segment_volume(
                     folder.join()
                 else:
                     if not plan.runner.remote:
-                        engine_of(spec, network)
+                        with engine_of(spec, network):
+                            pass  # started from the model that is loaded; it waits for the pieces
                     with progress(f"{view} slices", total, total - missing) as advance:
                         notes.update(segment_view(stack, folder, spec, plan.runner, advance))
                 if not missing and options.engine == "python":
                     # The run that made the slices did not come to write down what made them.
-                    notes.update(engine_of(spec, network).versions())
+                    with engine_of(spec, network) as engine:
+                        notes.update(engine.versions())
                 notes["resumed_slices"] = total - missing
         except SlicesFailed as error:
             failed.append(str(error))
+            failed_slices[view] = {str(one.index): one.reason for one in error.failures}
             continue
         rois = run.path / "rois" / f"{view}.zip"
         # A volume larger than memory has more regions than ImageJ's ROI Manager can list.
@@ -204,6 +220,7 @@ def segment_volume(
                 write_rois(folder.labels(), rois)
         folders[view] = folder
     if failed:
+        run.describe(failed_slices=failed_slices)
         raise RuntimeError("; ".join(failed))
     return folders
 
@@ -215,57 +232,6 @@ def _enlarged(network: Network, settings: Settings) -> float:
     if network.diameter is not None and settings.diameter is not None:
         zoom = network.diameter / settings.diameter
     return zoom**2 * height * width
-
-
-def _segment_files(
-    files: Sequence[Path], folders: Sequence[Path], run: RunFolder, options: SegmentOptions
-) -> None:
-    network = load_model(options.model_of(options.views[0]))
-    with run.locked():
-        diameter = options.settings.diameter
-        if diameter is None and network.diameter is not None:
-            diameter = _diameter_of_images(files, options, network, run)
-        settings = replace(options.settings, diameter=diameter)
-        key = effective_settings(network, settings, options.engine)
-        finished = any(is_finished(folder) for folder in folders)
-        run.claim("images", key, run.path if finished else None)
-        engines: dict[tuple[float, float], Engine] = {}
-
-        def engine_for(image: Image) -> Engine:
-            check_channels(image.source, channels_of(image), network)
-            size = _squareness(image)
-            if size not in engines:
-                started = options.start(
-                    options.views[0], network, replace(settings, pixel_size=size)
-                )
-                engines[size] = opened.enter_context(closing(started))
-            return engines[size]
-
-        with (
-            ExitStack() as opened,
-            run.stage("segment images", key) as notes,
-            progress("images", len(files)) as advance,
-        ):
-            notes["resumed_images"] = segment_images(files, folders, engine_for, advance)
-            notes["images"] = len(files)
-
-
-def _diameter_of_images(
-    files: Sequence[Path], options: SegmentOptions, network: Network, run: RunFolder
-) -> float:
-    """Estimate one diameter for all (the images of a folder come from one instrument), once."""
-    held: float | None = run.record.get("estimated_diameter", {}).get(network.digest)
-    if held is None:
-        chosen = np.unique(np.linspace(0, len(files) - 1, _SAMPLE).astype(int))
-        sample = [read_image(files[i]) for i in chosen]
-        for image in sample:
-            check_channels(image.source, channels_of(image), network)
-        held = _estimated(
-            [image.data for image in sample], network, options, sample[0].source, (1.0, 1.0)
-        )
-        notice(_ESTIMATED.format(held, "pixels"))
-        run.describe(estimated_diameter={network.digest: held})
-    return held
 
 
 def _segment_3d(
@@ -294,48 +260,18 @@ def _segment_3d(
         )
 
 
-def _squareness(image: Image) -> tuple[float, float]:
-    height, width = image.pixel_size or (1.0, 1.0)
-    finest = min(height, width)
-    return height / finest, width / finest
+def _refuse_for(what: str, **given: object) -> None:
+    """Refuse options that would change nothing.
 
-
-def _diameter(
-    options: SegmentOptions, network: Network, volume: Volume, fill: float | None, run: RunFolder
-) -> float | None:
-    """Find one particle diameter for all slices of a volume, once for a run folder."""
-    if options.settings.diameter is not None or network.diameter is None:
-        return options.settings.diameter
-    held = run.record.get("estimated_diameter", {}).get(network.digest)
-    if held is None:
-        view = options.views[0]
-        stack = SliceStack(volume.data, view, fill)
-        spacing = volume.spacing
-        chosen = np.linspace(0, len(stack) - 1, _SAMPLE + 2).astype(int)[1:-1]
-        sides = view_spacing(spacing, view)[1:]
-        held = _estimated(
-            [np.asarray(stack[i]) for i in np.unique(chosen)],
-            network,
-            options,
-            volume.source,
-            (sides[0] / min(spacing), sides[1] / min(spacing)),
-        )
-        notice(_ESTIMATED.format(held, "voxels"))
-        estimates = run.record.setdefault("estimated_diameter", {})
-        run.describe(estimated_diameter={**estimates, network.digest: held})
-    return held
-
-
-def _estimated(
-    sample: Sequence[np.ndarray],
-    network: Network,
-    options: SegmentOptions,
-    source: Path,
-    pixel_size: tuple[float, float],
-) -> float:
-    try:
-        return estimate_diameter(
-            sample, network, percentiles=options.settings.percentiles, pixel_size=pixel_size
-        )
-    except ValueError as error:
-        raise ValueError(f"{source}: {error} (--diameter)") from error
+    Raises
+    ------
+    ValueError
+        Naming the first.
+    """
+    usual = {"format": "tiff"}
+    for name, value in given.items():
+        if value is not None and value != usual.get(name):
+            raise ValueError(
+                f"--{name} does nothing for {what}; leave it out"
+                + (", or name --views for the slices of one volume" if what == "images" else "")
+            )

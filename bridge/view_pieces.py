@@ -1,5 +1,6 @@
 """The slices of a view in pieces, each for a worker that has the network loaded."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -54,7 +55,10 @@ class ViewPiece:
     indices: tuple[int, ...]
 
 
-_held: list[tuple[EngineSpec, Engine]] = []
+_idle: list[tuple[EngineSpec, Engine]] = []
+"""At most one engine that nobody uses, kept for the next piece."""
+
+_lock = threading.Lock()
 
 
 def segment_view(
@@ -113,9 +117,9 @@ def segment_view(
 
 
 def _segment_piece(spec: EngineSpec, piece: ViewPiece) -> tuple[list[Failure], dict[str, Any]]:
-    engine = engine_of(spec)
-    failures = segment_slices(piece.stack, piece.folder, engine, piece.indices, report_progress)
-    return failures, dict(engine.versions())
+    with engine_of(spec) as engine:
+        failures = segment_slices(piece.stack, piece.folder, engine, piece.indices, report_progress)
+        return failures, dict(engine.versions())
 
 
 def engine_spec(
@@ -127,23 +131,41 @@ def engine_spec(
     return EngineSpec(one, settings, network.digest, max_pixels)
 
 
-def engine_of(spec: EngineSpec, network: Network | None = None) -> Engine:
-    """Give this process's one engine; another one takes its place."""
-    if not _held or _held[0][0] != spec:
-        _end_engine()
-        _held[:] = [(spec, spec.start(network))]
-    return _held[0][1]
+@contextmanager
+def engine_of(spec: EngineSpec, network: Network | None = None) -> Iterator[Engine]:
+    """Lend an engine to one thread at a time; afterwards it waits for the next piece.
+
+    An engine that waits for another kind of piece ends first: there is never more than one that
+    nobody uses, and none ends that somebody uses.
+    """
+    with _lock:
+        waiting = _idle[:]
+        _idle.clear()
+    engine = None
+    for held, other in waiting:
+        if held == spec:
+            engine = other
+        else:
+            other.close()
+    engine = engine or spec.start(network)
+    try:
+        yield engine
+    finally:
+        with _lock:
+            waiting = _idle[:]
+            _idle[:] = [(spec, engine)]
+        for _, other in waiting:
+            other.close()
 
 
 @contextmanager
 def engine_ends() -> Iterator[None]:
-    """End this process's engine after the block: its memory and, for Fiji, its Java."""
+    """End the engine that waits after the block: its memory and, for Fiji, its Java."""
     try:
         yield
     finally:
-        _end_engine()
-
-
-def _end_engine() -> None:
-    while _held:
-        _held.pop()[1].close()
+        with _lock:
+            waiting = _idle[:]
+            _idle.clear()
+        for _, engine in waiting:
+            engine.close()

@@ -9,6 +9,7 @@ from particlebridge.analysis import Prediction, ViewStack, atomic_path
 from particlebridge.analysis.files import remove_folder
 
 from .engine import Engine, Failure
+from .item_failures import item_errors, why_failed
 from .stored_arrays import AnyArray, SliceStack
 from .volumes import open_volume, read_volume
 from .voxel_size import Spacing
@@ -18,7 +19,17 @@ VIEW_FILES = ("prob", "dist", "labels")
 
 
 class SlicesFailed(RuntimeError):
-    """Some slices of a view could not be segmented; the others are kept."""
+    """Some slices of a view could not be segmented; the others are kept.
+
+    Attributes
+    ----------
+    failures
+        All of them.
+    """
+
+    def __init__(self, text: str, failures: Sequence[Failure]) -> None:
+        super().__init__(text)
+        self.failures = failures
 
 
 class ViewFolder:
@@ -144,7 +155,10 @@ def segment_slices(
         if isinstance(result, Failure):
             failures.append(result)
         else:
-            folder.keep(index, result)
+            try:
+                folder.keep(index, result)
+            except item_errors() as error:
+                failures.append(Failure(index, why_failed(error)))
         advance(1)
     folder.settle(indices)
     return failures
@@ -164,5 +178,6 @@ def check_failures(folder: ViewFolder, failures: Sequence[Failure]) -> None:
         raise SlicesFailed(
             f"{folder.path}: {len(failures)} of {folder.shape[0]} slices failed ({named}); slice "
             f"{first.index}: {first.reason}. The others are kept: mend it and run the same "
-            "command again"
+            "command again",
+            failures,
         )

@@ -156,6 +156,23 @@ class Plan:
         )
 
 
+def network_pixels(ceiling: int) -> int:
+    """Tell how many pixels of an image may go through the network at once below a ceiling, bytes.
+
+    Raises
+    ------
+    ValueError
+        If there is no room for a piece that is worth it.
+    """
+    pixels = int(min(MAX_PIXELS, (ceiling - memory_of.BASE) / memory_of.NETWORK))
+    if pixels < memory_of.LEAST_PIXELS:
+        needed = memory_of.BASE + memory_of.NETWORK * memory_of.LEAST_PIXELS
+        raise ValueError(
+            f"the network needs {_gb(needed)} and --memory allows {_gb(ceiling)}; allow more"
+        )
+    return pixels
+
+
 @contextmanager
 def planned(
     format: str = "tiff",

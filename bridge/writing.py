@@ -13,7 +13,7 @@ from .voxel_size import Spacing
 _CLASSIC_TIFF = 2**32 - 2**25
 
 
-def write_labels(path: str | os.PathLike[str], labels: np.ndarray, spacing: Spacing) -> None:
+def write_labels(path: str | os.PathLike[str], labels: np.ndarray, spacing: Spacing | None) -> None:
     """Write labels: uint16 ImageJ TIFF where they fit and the file stays below 4 GB, else OME-TIFF.
 
     Parameters
@@ -23,7 +23,8 @@ def write_labels(path: str | os.PathLike[str], labels: np.ndarray, spacing: Spac
     labels
         (N, H, W) or (H, W) whole numbers from 0.
     spacing
-        (step, height, width) of a voxel in micrometres, in the order of the stack's axes.
+        (step, height, width) of a voxel in micrometres, in the order of the stack's axes; None:
+        unknown, and the file claims no size.
 
     Raises
     ------
@@ -41,7 +42,7 @@ def write_labels(path: str | os.PathLike[str], labels: np.ndarray, spacing: Spac
     )
 
 
-def write_map(path: str | os.PathLike[str], values: np.ndarray, spacing: Spacing) -> None:
+def write_map(path: str | os.PathLike[str], values: np.ndarray, spacing: Spacing | None) -> None:
     """Write a float32 map, such as the probability, as a stack; parameters as `write_labels`."""
     write_stack(
         path,
@@ -63,7 +64,7 @@ def write_stack(
     planes: Iterable[np.ndarray],
     shape: tuple[int, int, int],
     dtype: Any,
-    spacing: Spacing,
+    spacing: Spacing | None,
 ) -> None:
     """Write planes one after the other, never holding the whole stack.
 
@@ -78,17 +79,15 @@ def write_stack(
     dtype
         Type on disk; whole numbers above 16 bit and files over 4 GB become OME-TIFF.
     spacing
-        (step, height, width) in micrometres.
+        (step, height, width) in micrometres; None: unknown.
     """
     dtype = np.dtype(dtype)
-    step, height, width = spacing
     size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     imagej = size < _CLASSIC_TIFF and dtype in (np.uint8, np.uint16, np.float32)
-    metadata: dict[str, Any]
-    if imagej:
-        metadata = {"axes": "ZYX", "spacing": step, "unit": "micron"}
-    else:
-        metadata = {"axes": "ZYX"}
+    metadata: dict[str, Any] = {"axes": "ZYX"}
+    if imagej and spacing is not None:
+        metadata |= {"spacing": spacing[0], "unit": "micron"}
+    elif spacing is not None:
         for axis, value in zip("ZYX", spacing, strict=True):
             metadata[f"PhysicalSize{axis}"] = value
             metadata[f"PhysicalSize{axis}Unit"] = "µm"
@@ -103,7 +102,7 @@ def write_stack(
             ome=not imagej,
             bigtiff=not imagej,
             byteorder="<",  # so that our own readers map it without swapping
-            resolution=(1 / width, 1 / height),
+            resolution=None if spacing is None else (1 / spacing[2], 1 / spacing[1]),
             metadata=metadata,
         )
 

@@ -6,6 +6,7 @@ import pytest
 import tifffile
 from particlebridge.analysis import electrode, resize, typical_diameter
 from particlebridge.bridge import estimate_diameter
+from particlebridge.bridge.diameter import Trial, choose_diameter
 from particlebridge.exporter import Network, load_model
 
 PLUGIN = Path(__file__).parent / "data" / "plugin"
@@ -68,6 +69,61 @@ def test_an_image_at_twice_the_size_has_twice_the_diameter(network: Network) -> 
 def test_real_slice(network: Network) -> None:
     # Its particles are about 120 px wide.
     assert estimate_diameter([tifffile.imread(REAL)], network) == pytest.approx(120, rel=0.15)
+
+
+def test_an_estimate_stays_within_what_images_can_hold(network: Network) -> None:
+    # Noise has specks at any scale: the estimate followed them down to 2.9 pixels.
+    for seed in range(3):
+        noise = np.random.default_rng(seed).normal(100, 10, (96, 128))
+        try:
+            found = estimate_diameter([noise], network)
+        except ValueError:
+            continue
+        assert 6 <= found <= 96
+
+
+def test_noise_keeps_the_models_scale(network: Network) -> None:
+    choice = choose_diameter([np.random.default_rng(1).normal(100, 10, (160, 160))], network)
+    assert choice.diameter == 42
+    assert choice.told("pixels").startswith("warning")
+
+
+def test_a_model_made_of_such_images_runs_at_their_scale(network: Network) -> None:
+    image = tifffile.imread(PLUGIN / "phantom_slice.tif").astype(np.float32)
+    choice = choose_diameter([image], network)
+    assert choice.diameter == choice.record == 42
+    assert choice.estimate == pytest.approx(42, rel=0.5)
+    assert "own scale" in choice.told("pixels")
+    assert "warning" not in choice.told("pixels")
+
+
+def test_clusters_are_not_taken_for_the_particles_of_a_models_own_images(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Grains of 42 pixels in clusters of 250: clusters hold more area, outlined less surely."""
+    found = {6: (0.55, 0.1, 9, 30), 42: (0.78, 0.3, 44, 40), 250: (0.55, 0.7, 260, 6)}
+
+    def at(self: object, supposed: float) -> Trial:
+        nearest = min(found, key=lambda d: abs(np.log(d / supposed)))
+        sureness, covered, size, per_image = found[nearest]
+        return Trial(supposed, sureness, covered, size, per_image)
+
+    monkeypatch.setattr("particlebridge.bridge.diameter._Looks.at", at)
+    choice = choose_diameter([np.zeros((1000, 1000))], network)
+    assert choice.diameter == 42
+    # A network that is surer of the large ones is told of both.
+    found[42] = (0.5, 0.1, 60, 40)
+    found[250] = (0.9, 0.7, 250, 6)
+    choice = choose_diameter([np.zeros((1000, 1000))], network)
+    assert choice.diameter == pytest.approx(250)
+    assert choice.told("pixels").startswith("warning: estimate and model disagree")
+    assert "250 pixels" in choice.told("pixels")
+    assert "trained at 42" in choice.told("pixels")
+
+
+def test_images_at_another_scale_are_rescaled(network: Network) -> None:
+    choice = choose_diameter([discs(110, 700)], network)
+    assert choice.diameter == choice.estimate == pytest.approx(110, rel=0.3)
 
 
 def test_what_cannot_be_estimated_is_said(network: Network) -> None:
