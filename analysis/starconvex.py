@@ -188,7 +188,7 @@ def in_reach(image: NDArray[Any], percentiles: tuple[float, float] = (1.0, 99.8)
         return image
     values = image
     largest = max(abs(float(image.min())), abs(float(image.max())))
-    if largest > np.finfo(np.float32).max:
+    if largest > float(np.finfo(np.float32).max):
         values = image * 2.0 ** -np.floor(np.log2(largest))
     ranks = [_nearest_rank(image.size, q) for q in percentiles]
     ordered = np.partition(values, ranks, axis=None)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from particlebridge.analysis import Polygons, candidates, normalize, pad_symmetric
+from particlebridge.analysis import Polygons, candidates, in_reach, normalize, pad_symmetric
 
 
 def test_percentiles_are_nearest_ranks_and_only_the_lower_one_clips() -> None:
@@ -24,6 +24,30 @@ def test_channels_share_their_percentiles() -> None:
     result = normalize(image, (1, 99))
     assert result[..., 0].max() == 0
     assert result[..., 1].min() == 1
+
+
+@pytest.mark.parametrize("factor", [2.0**-33, 2.0**-200, 2.0**115, 2.0**900])
+def test_normalisation_does_not_depend_on_the_unit(factor: float) -> None:
+    image = np.random.default_rng(0).integers(0, 4000, (40, 50)).astype(np.float64)
+    assert np.allclose(normalize(image * factor), normalize(image), atol=1e-6)
+    # Nor on the zero: float32 would keep a handful of steps of these.
+    offset = image[:, ::-1] * 2.0**-20 + 1e4
+    assert np.allclose(normalize(offset), normalize(image[:, ::-1]), atol=1e-5)
+
+
+def test_a_lone_outlier_does_not_hide_small_values() -> None:
+    image = np.random.default_rng(0).random((40, 50)) * 1e-9
+    image[3, 3] = 1e30
+    values = normalize(image)
+    assert np.isfinite(values).all()
+    assert 0.4 < np.median(values) < 0.6
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int32, np.float32, np.float64])
+def test_usual_images_are_left_as_they_are(kind: type) -> None:
+    image = np.random.default_rng(0).integers(0, 200, (40, 50)).astype(kind)
+    assert in_reach(image) is image
+    assert in_reach(np.full_like(image, 7)).max() == 7
 
 
 def test_a_constant_image_becomes_zero() -> None:
