@@ -16,7 +16,7 @@ _MOST_PACKED = 1000
 _LONGEST = 200
 _PROOF = re.compile(
     r"truncated|checksum|crc check failed|bad crc|incorrect data check|"
-    r"ended before the end-of-stream|bytes declared, [\d,]+ in the file",
+    r"ended before the end-of-stream|bytes declared, [\d,]+ in the file|ends at byte [\d,]+ of",
     re.IGNORECASE,
 )
 """What zlib, gzip, zipfile, zstd, Zarr, HDF5 and Pillow say of a wrong length or checksum."""

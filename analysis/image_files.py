@@ -15,7 +15,7 @@ from .tiff_pages import check_page_chain
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 IMAGE_SUFFIXES = (*TIFF_SUFFIXES, ".png", ".jpg", ".jpeg", ".bmp")
-TIFF_DAMAGE = ("damaged or truncated TIFF", "copy or export it again")
+UNREADABLE = ("its pixels cannot be read", "compare it with the original, or export it again")
 CROP = "crop it, or write it as OME-Zarr"
 
 
@@ -67,7 +67,7 @@ def check_tiff_size(tif: tifffile.TiffFile, path: Path) -> None:
     ValueError
         If the file is cut short or declares an absurd size.
     """
-    with naming(path, *TIFF_DAMAGE):
+    with naming(path, *UNREADABLE):
         series = tif.series[0]
         size = path.stat().st_size
         if series.dataoffset is not None:
@@ -104,7 +104,7 @@ def tiff_pixels(tif: tifffile.TiffFile, path: Path) -> np.ndarray:
     series = tif.series[0]
     if series.dataoffset is None:
         check_memory(series.nbytes, path, f"unpacking it to {shape_text(series.shape)}", CROP)
-    with naming(path, *TIFF_DAMAGE):
+    with naming(path, *UNREADABLE):
         # ImageJ writes big-endian: mapping it is fine, compiled code wants native order later.
         data: Any = (
             tifffile.memmap(path, series=0, mode="r")

@@ -48,7 +48,7 @@ def read_part(path: str | os.PathLike[str]) -> Part:
     Raises
     ------
     ValueError
-        If the file is damaged.
+        If the file is cut short, or is none of these.
     """
     path = Path(path)
     data = path.read_bytes()
@@ -61,7 +61,10 @@ def read_part(path: str | os.PathLike[str]) -> Part:
     expected = size + 10 * h * w + 4 * n * columns
     sound = magic == _MAGIC and min(h, w, inner_h, inner_w) > 0 and n >= 0
     if not sound or len(data) != expected or (n > 0 and columns < 6):
-        raise ValueError(f"{path}: is damaged; delete it and run again")
+        what = "is no finished slice of Fiji"
+        if sound and len(data) < expected:
+            what = f"is damaged ({len(data):,} of {expected:,} bytes)"
+        raise ValueError(f"{path}: {what}; delete it and run again")
     labels = np.frombuffer(data, "<u2", h * w, size).reshape(h, w)
     maps = np.frombuffer(data, "<f4", 2 * h * w, size + 2 * h * w).reshape(2, h, w)
     rays = np.frombuffer(data, "<f4", n * columns, size + 10 * h * w).reshape(n, columns)

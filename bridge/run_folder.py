@@ -155,7 +155,7 @@ class RunFolder:
                 raise ValueError("stages without a key")
         except (ValueError, AttributeError, RecursionError) as error:
             raise ValueError(
-                f"{file}: is damaged ({reason(error)}); delete it to begin the run anew"
+                f"{file}: cannot be read ({reason(error)}); delete it to begin the run anew"
             ) from error
         return record
 

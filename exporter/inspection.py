@@ -130,7 +130,7 @@ def _record(archive: zipfile.ZipFile, notes: list[str]) -> ModelRecord | None:
         try:
             return read_record(path)
         except ValueError:
-            notes.append(f"{RECORD_NAME} is damaged; its thresholds are not used")
+            notes.append(f"{RECORD_NAME} cannot be read; its thresholds are not used")
             return None
 
 

@@ -19,6 +19,7 @@ _BOMB_BYTES = 64 << 20
 _BOMB_RATIO = 100
 _CHUNK = 1 << 20
 _MEND = "get it again from who made it"
+_AGAIN = "copy or download it again"
 
 
 def extract(zip_path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Path:
@@ -89,11 +90,19 @@ def opened(
     if not zip_path.is_file():
         raise FileNotFoundError(f"{zip_path}: no such file; give the path of a model's .zip")
     with (
-        naming(zip_path, "is not a whole zip file", "copy or download it again"),
+        naming(zip_path, *_no_zip(zip_path)),
         zipfile.ZipFile(zip_path) as archive,
     ):
         _check(archive, zip_path, max_files)
         yield archive
+
+
+def _no_zip(path: Path) -> tuple[str, str]:
+    """Say what a file is that cannot be opened as a zip; its directory comes last in it."""
+    with path.open("rb") as file:
+        if file.read(4) == b"PK\3\4":
+            return "is not a whole zip file", _AGAIN
+    return "is no zip file", "give a model's .zip"
 
 
 def _check(archive: zipfile.ZipFile, zip_path: Path, max_files: int) -> None:
@@ -121,7 +130,7 @@ def _check(archive: zipfile.ZipFile, zip_path: Path, max_files: int) -> None:
     packed = max(zip_path.stat().st_size, 1)
     # zipfile would seek there and tell of an invalid argument.
     if any(not 0 <= info.header_offset < packed for info in infos):
-        raise ValueError(f"{zip_path} is not a whole zip file; copy or download it again")
+        raise ValueError(f"{zip_path}: is damaged (a member begins past its end); {_AGAIN}")
     if unpacked > MAX_BYTES or (unpacked > _BOMB_BYTES and unpacked > _BOMB_RATIO * packed):
         raise ValueError(
             f"{zip_path} is hostile: {packed:,} bytes would unpack to {unpacked:,}, "

@@ -99,7 +99,7 @@ def read_saved_model(zip_path: str | os.PathLike[str]) -> "SavedModel":
     Raises
     ------
     FileNotFoundError, ValueError
-        As `safe_zip.opened`, and if there is no saved_model.pb or it is damaged.
+        As `safe_zip.opened`, and if there is no saved_model.pb or it is no graph.
     """
     from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf import saved_model_pb2
@@ -114,7 +114,10 @@ def read_saved_model(zip_path: str | os.PathLike[str]) -> "SavedModel":
     try:
         saved = saved_model_pb2.SavedModel.FromString(content)
     except DecodeError as error:
-        raise ValueError(f"{zip_path}: {GRAPH_NAME} is damaged; export the model again") from error
+        # The archive's checksum has held: this is what was packed.
+        raise ValueError(
+            f"{zip_path}: {GRAPH_NAME} is no TensorFlow graph; export the model again"
+        ) from error
     if not saved.meta_graphs:
         raise ValueError(f"{zip_path}: {GRAPH_NAME} holds no graph; export the model again")
     return saved

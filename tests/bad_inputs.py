@@ -387,7 +387,7 @@ CASES = (
     Bad("table without labels", "features.csv", _text("Volume,Damage\n1,0.2\n"), _EXPLAIN),
     Bad("table of words", "features.csv", _text("label,Volume,Damage\n1,big,0\n"), _EXPLAIN),
     Bad("table that lacks columns", "features.csv", _text("label,Damage\n1,0\n"), _EXPLAIN),
-    Bad("run folder whose run.json is damaged", "scan.tif", _run_folder),
+    Bad("run folder whose run.json is cut short", "scan.tif", _run_folder),
     Bad("a second run on one folder", "scan.tif", _held),
 )  # fmt: skip
 

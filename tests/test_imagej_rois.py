@@ -120,7 +120,7 @@ def test_a_damaged_region_never_crashes(
 
 def test_hostile_zips(tmp_path: Path) -> None:
     (tmp_path / "text.zip").write_text("no zip")
-    with pytest.raises(ValueError, match="not a whole zip"):
+    with pytest.raises(ValueError, match="zip file"):
         read_annotations(tmp_path / "text.zip", (9, 9))
     with zipfile.ZipFile(tmp_path / "escape.zip", "w") as archive:
         archive.writestr("../../evil.roi", b"Iout")

@@ -242,15 +242,15 @@ def test_a_damaged_record_or_graph_is_survived(bundle, tmp_path):
     write_zip(tmp_path / "r.zip", {"saved_model.pb": graph, "particlebridge.json": b"{]"})
     found = inspect(tmp_path / "r.zip")
     assert found.would_load
-    assert "damaged" in found.notes[0]
+    assert "cannot be read" in found.notes[0]
     write_zip(tmp_path / "g.zip", {"saved_model.pb": graph[: len(graph) // 2]})
-    with pytest.raises(ValueError, match=r"saved_model\.pb is damaged"):
+    with pytest.raises(ValueError, match=r"saved_model\.pb is no TensorFlow graph"):
         inspect(tmp_path / "g.zip")
 
 
 def test_what_is_no_zip_is_refused(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"PK nothing")
-    with pytest.raises(ValueError, match="not a whole zip"):
+    with pytest.raises(ValueError, match="is no zip file"):
         inspect(tmp_path / "a.zip")
     with pytest.raises(FileNotFoundError):
         inspect(tmp_path / "none.zip")

@@ -62,7 +62,7 @@ def test_two_runs_on_one_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["{", "[1]", '{"stages": {"a": {}}}', '{"stages": 5}'])
 def test_damaged_run_json_gets_a_sentence(tmp_path: Path, text: str) -> None:
     (tmp_path / "run.json").write_text(text)
-    with pytest.raises(ValueError, match=r"run\.json: is damaged"):
+    with pytest.raises(ValueError, match=r"run\.json: cannot be read"):
         RunFolder(tmp_path)
 
 
