@@ -24,7 +24,8 @@ Runtimes = Annotated[
 def train(
     images: Annotated[str, typer.Option("--images", help="A glob or a file.")],
     labels: Annotated[
-        str, typer.Option("--labels", help="A glob of label images, via.json, or rois.zip.")
+        str,
+        typer.Option("--labels", help="A file or a glob: label images, VIA, COCO, rois.zip, ..."),
     ],
     out: Annotated[Path, typer.Option("--out", help="Model folder to make.")],
     start: Annotated[
@@ -52,10 +53,9 @@ def train(
     recipe = replace(recipe, epochs=epochs or recipe.epochs, steps=steps or recipe.steps)
     with training_progress() as show:
         result = function(
-            images, labels, out, start=start, dims=dims, recipe=recipe, seed=seed, progress=show
-        )
-    for note in result.notes:
-        notice(note)
+            images, labels, out, start=start, dims=dims, recipe=recipe, seed=seed, progress=show,
+            notice=notice,
+        )  # fmt: skip
     print(result.path)
 
 

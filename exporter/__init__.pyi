@@ -20,4 +20,4 @@ from .training import train as train
 from .training_progress import TrainingProgress as TrainingProgress
 from .verification import Verification as Verification
 from .verification import verify as verify
-from .via import write_via as write_via
+from .via_writing import write_via as write_via

@@ -5,17 +5,23 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from particlebridge.analysis.bad_files import reason, shown
 from particlebridge.analysis.image_files import IMAGE_SUFFIXES
 
-from .geojson import regions_of_geojson, regions_of_labelme
+from .coco import drawings_of_coco
+from .geojson import regions_of_geojson
+from .image_names import find_image
 from .imagej_rois import read_rois
-from .rasterize import Region, rasterize
-from .training_images import read_pixels
-from .via import regions_of_csv, regions_of_project
+from .label_images import read_label_image
+from .labelme import drawing_of_labelme
+from .rasterize import paint, rasterize
+from .regions import Drawing, Region, Remark, summarise
+from .via import read_csv, regions_of_csv, regions_of_project
+from .via3 import is_header3, regions_of_csv3, regions_of_project3
 
 ANNOTATION_SUFFIXES = (".json", ".geojson", ".csv", ".zip", ".roi")
 _MOST_BYTES = 1 << 29
@@ -28,13 +34,13 @@ class Annotations:
     Attributes
     ----------
     labels
-        (H, W) int32, or (N, H, W) for a stack; 0 background.
+        (H, W) int32, or (N, H, W) for a stack; 0 background, negative where nobody annotated.
     table
         One row per label: label, region (number in the file), shape, area in pixels, position
         (slice from 1; 0: none) and the regions' attributes.
     problems
-        One sentence for each region without area, hidden or crossing itself, naming file and
-        region.
+        One sentence for each kind of fault or assumption, naming file and regions: without
+        area, hidden, crossing itself, an open line taken as closed.
     """
 
     labels: np.ndarray
@@ -53,13 +59,13 @@ def read_annotations(
     Parameters
     ----------
     path
-        A VGG Image Annotator project or its JSON or CSV export, an ImageJ .roi or RoiSet.zip,
-        GeoJSON (QuPath), LabelMe JSON, or a label image (TIFF, PNG).
+        A project of the VGG Image Annotator 1, 2 or 3 or its JSON or CSV export, COCO, GeoJSON
+        (QuPath), LabelMe JSON, an ImageJ .roi or RoiSet.zip, or a label image (TIFF, PNG).
     shape
         (H, W) of the image, or (N, H, W) of a stack whose regions carry a slice position. Needed
         by all but label images, which are checked against it.
     image
-        File name of the image, for files that annotate several.
+        Path or file name of the image, for files that annotate several.
 
     Returns
     -------
@@ -72,17 +78,17 @@ def read_annotations(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is damaged, hostile or of another kind, `image` is not in it, or `shape` is
-        missing or wrong.
+        If the file is damaged, hostile or of another kind, `image` is not in it or was of
+        another size, or `shape` is missing or wrong.
     """
     path = Path(path)
     if path.suffix.lower() in IMAGE_SUFFIXES:
-        labels = _label_image(path)
+        labels, notes = read_label_image(path)
         if shape is not None and labels.shape != tuple(shape):
             raise ValueError(f"{path} has shape {labels.shape} and its image {tuple(shape)}")
         present, areas = np.unique(labels[labels > 0], return_counts=True)
-        return Annotations(labels, pd.DataFrame({"label": present, "area": areas}), ())
-    by_image = read_regions(path)
+        return Annotations(labels, pd.DataFrame({"label": present, "area": areas}), tuple(notes))
+    by_image, notes = read_drawings(path)
     names = ", ".join(shown(name) for name in list(by_image)[:5])
     if not by_image:
         raise ValueError(f"{path} annotates no image; save the annotations again")
@@ -93,10 +99,13 @@ def read_annotations(
         raise ValueError(f"{path} does not annotate {image}; it knows {names}")
     if shape is None:
         raise ValueError(f"{path} does not tell how large the image is; give its shape")
-    return annotate(by_image[name], shape, f"{path}, image {shown(name)}" if name else str(path))
+    drawing = by_image[name]
+    labels, table, remarks = annotate(drawing, shape, path, shown(name))
+    total = len({region.number for region in drawing.regions})
+    return Annotations(labels, table, (*notes, *summarise(remarks, str(path), total)))
 
 
-def read_regions(path: str | os.PathLike[str]) -> dict[str, list[Region]]:
+def read_drawings(path: str | os.PathLike[str]) -> tuple[dict[str, Drawing], list[str]]:
     """Read the regions of an annotation file, label images aside.
 
     Parameters
@@ -106,8 +115,10 @@ def read_regions(path: str | os.PathLike[str]) -> dict[str, list[Region]]:
 
     Returns
     -------
-    dict
-        Regions by image file name; the name is "" in formats that do not tell it.
+    drawings : dict
+        By image file name; the name is "" in formats that do not tell it.
+    notes : list of str
+        What concerns no image.
 
     Raises
     ------
@@ -118,92 +129,149 @@ def read_regions(path: str | os.PathLike[str]) -> dict[str, list[Region]]:
     suffix = path.suffix.lower()
     if suffix not in ANNOTATION_SUFFIXES:
         raise ValueError(
-            f"{path} is no annotation file; give a VIA project (.json, .csv), ImageJ regions "
-            "(.zip, .roi), GeoJSON, or a label image (.tif, .png)"
+            f"{path} is no annotation file; give a VIA project (.json, .csv), COCO, GeoJSON, "
+            "LabelMe (.json), ImageJ regions (.zip, .roi), or a label image (.tif, .png)"
         )
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; check the path of the annotations")
     if suffix in (".zip", ".roi"):
-        return {"": read_rois(path)}
+        return {"": Drawing(read_rois(path))}, []
     if path.stat().st_size > _MOST_BYTES:
         raise ValueError(f"{path} is {path.stat().st_size:,} bytes long, which no annotation is")
     if suffix == ".csv":
-        return regions_of_csv(path)
+        rows = read_csv(path)
+        csv3 = any(is_header3(row) for row in rows)
+        return _drawings((regions_of_csv3 if csv3 else regions_of_csv)(rows, path)), []
     try:
         entries = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON ({reason(error)}); save it again") from error
     if not entries or not isinstance(entries, dict | list):
         raise ValueError(f"{path} holds no annotations; save the VIA project or GeoJSON again")
-    if isinstance(entries, dict) and "shapes" in entries:
-        return {"": regions_of_labelme(entries, path)}
-    if isinstance(entries, list) or "type" in entries:
-        return {"": regions_of_geojson(entries, path)}
-    return regions_of_project(entries, path)
+    return _drawings_of_json(entries, path)
 
 
-def annotate(regions: Sequence[Region], shape: tuple[int, ...], source: str) -> Annotations:
+def _drawings_of_json(entries: Any, path: Path) -> tuple[dict[str, Drawing], list[str]]:
+    """Tell the kind of a JSON file by what only this kind has, and read it."""
+    if isinstance(entries, list):
+        _refuse_lists(entries, path)
+        return {"": Drawing(regions_of_geojson(entries, path))}, []
+    if "shapes" in entries:
+        return {"": drawing_of_labelme(entries, path)}, []
+    if "_via_img_metadata" in entries:
+        return _drawings(regions_of_project(entries, path)), []
+    if "images" in entries and "annotations" in entries:
+        return drawings_of_coco(entries, path)
+    if "metadata" in entries and "view" in entries and "file" in entries:
+        return _drawings(regions_of_project3(entries, path)), []
+    if "type" in entries:
+        return {"": Drawing(regions_of_geojson(entries, path))}, []
+    return _drawings(regions_of_project(entries, path)), []
+
+
+def _refuse_lists(entries: list[Any], path: Path) -> None:
+    """Name the lists that are no GeoJSON."""
+    first = entries[0]
+    if not isinstance(first, dict):
+        return
+    if "image_id" in first and ("segmentation" in first or "bbox" in first):
+        raise ValueError(
+            f"{path} holds COCO results, which do not name their images; give a COCO file with "
+            "images and annotations"
+        )
+    if "annotations" in first or "completions" in first:
+        raise ValueError(
+            f"{path} is an export of Label Studio or of another program in its own JSON; export "
+            "COCO from there"
+        )
+
+
+def _drawings(regions: dict[str, list[Region]]) -> dict[str, Drawing]:
+    return {name: Drawing(each) for name, each in regions.items()}
+
+
+def annotate(
+    drawing: Drawing, shape: tuple[int, ...], path: Path, image: str
+) -> tuple[np.ndarray, pd.DataFrame, list[Remark]]:
     """Paint one image's regions, or those of a stack by their slice positions.
 
     Parameters
     ----------
-    regions
-        As `read_regions` gives them.
+    drawing
+        As `read_drawings` gives it.
     shape
         (H, W) or (N, H, W).
-    source
-        File and image, for messages.
+    path, image
+        File and name of the image (or ""), for messages.
+
+    Returns
+    -------
+    labels, table
+        See `Annotations`.
+    remarks : list of Remark
 
     Raises
     ------
     ValueError
-        If a region lies on a slice that the stack lacks, or on none.
+        If the image was of another size, if a region lies on a slice that the stack lacks or on
+        none, or regions of several slices were drawn for one image.
     """
-    if len(shape) == 2:
-        labels, table, problems = rasterize(regions, (shape[0], shape[1]), source)
-        return Annotations(labels, table, tuple(problems))
-    if len(shape) != 3:
+    source = f"{path}, image {image}" if image else str(path)
+    if len(shape) not in (2, 3):
         raise ValueError(f"{source}: annotations need an image (H, W) or a stack, not {shape}")
+    if drawing.size is not None and drawing.size != tuple(shape[-2:]):
+        drawn, given = (f"{w} x {h}" for h, w in (drawing.size, shape[-2:]))
+        raise ValueError(
+            f"{source}: drawn on an image of {drawn} pixels, and the image has {given}; give "
+            "the image that was annotated"
+        )
+    regions = drawing.regions
+    positions = sorted({region.position for region in regions})
+    if len(shape) == 2:
+        if sum(position > 0 for position in positions) > 1:
+            raise ValueError(
+                f"{source}: its regions lie on {len(positions)} slices ({positions[0]} to "
+                f"{positions[-1]}) and the image has one; give the stack"
+            )
+        return _annotate_slice(regions, (shape[0], shape[1]), image)
     for region in regions:
         if not 1 <= region.position <= shape[0]:
             place = f"slice {region.position}" if region.position else "no slice"
             raise ValueError(
                 f"{source}: region {region.number} lies on {place} and the stack has {shape[0]}; "
-                "set its position in ImageJ's ROI Manager by Properties"
+                "give it its slice in the program it was drawn with (ImageJ's ROI Manager: "
+                "Properties)"
             )
     stack = np.zeros(shape, np.int32)
-    tables, problems = [], []
-    for position in sorted({region.position for region in regions}):
+    tables, remarks = [pd.DataFrame()], []
+    for position in positions:
         here = [region for region in regions if region.position == position]
-        labels, table, found = rasterize(here, (shape[1], shape[2]), source)
+        labels, table, found = _annotate_slice(here, (shape[1], shape[2]), image)
         stack[position - 1] = labels
         tables.append(table)
-        problems += found
-    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
-    return Annotations(stack, table, tuple(problems))
+        remarks += found
+    table = pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
+    return stack, table, remarks
 
 
-def find_image(by_image: dict[str, list[Region]], image: str) -> str | None:
-    """Return the name under which an annotation file knows an image; None: it does not.
-
-    Annotated as a PNG, trained on as the TIFF it came from: the stem decides if it is unique.
-    """
-    wanted = Path(image)
-    if wanted.name in by_image:
-        return wanted.name
-    if set(by_image) == {""}:
-        return ""
-    alike = [name for name in by_image if Path(name).stem == wanted.stem]
-    return alike[0] if len(alike) == 1 else None
-
-
-def _label_image(path: Path) -> np.ndarray:
-    labels = read_pixels(path)
-    if labels.dtype.kind == "f":
-        if not np.array_equal(labels, np.round(labels)):
-            raise ValueError(f"{path} is no label image: its values are not whole numbers")
-    elif labels.dtype.kind not in "iub":
-        raise ValueError(f"{path} is no label image: its pixels are {labels.dtype}")
-    if labels.size and labels.max() > np.iinfo(np.int32).max:
-        raise ValueError(f"{path} is no label image: it holds {labels.max()}")
-    return labels.astype(np.int32)
+def _annotate_slice(
+    regions: Sequence[Region], shape: tuple[int, int], image: str
+) -> tuple[np.ndarray, pd.DataFrame, list[Remark]]:
+    """Paint particles; where no particle is, mark what nobody annotated with -1."""
+    particles = [region for region in regions if region.role == "particle"]
+    labels, table, remarks = rasterize(particles, shape, image)
+    frames = [region for region in regions if region.role == "frame"]
+    crowds = [region for region in regions if region.role == "crowd"]
+    left_out = paint(crowds, shape)
+    outside = ""
+    if frames:
+        framed = paint(frames, shape)
+        outlined = labels > 0
+        # A frame that holds the lesser part of the particles does not tell what was annotated.
+        if 2 * np.count_nonzero(outlined & framed) > np.count_nonzero(outlined):
+            left_out |= ~framed
+            outside = "; outside of frames nothing counts as annotated"
+    labels[left_out & (labels == 0)] = -1
+    remarks += [Remark(image, each.number, each.problem or each.remark, False) for each in crowds]
+    remarks += [Remark(image, each.number, each.remark + outside, False) for each in frames]
+    return labels, table, remarks

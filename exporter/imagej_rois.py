@@ -3,17 +3,19 @@
 import os
 import zipfile
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from particlebridge.analysis import atomic_path
+from particlebridge.analysis.bad_files import shown
 from roifile import ROI_OPTIONS, ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 
 from .outlines import label_outlines
-from .rasterize import Region
+from .regions import Region, line_region, shown_shape
 from .safe_zip import opened
 
 _OUTLINED = (ROI_TYPE.POLYGON, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)
+_LINES = (ROI_TYPE.POLYLINE, ROI_TYPE.FREELINE)
 _MOST_REGION_BYTES = 16 << 20
 _MOST_REGIONS = 1_000_000
 
@@ -114,8 +116,8 @@ def read_rois(path: str | os.PathLike[str]) -> list[Region]:
     Returns
     -------
     list of Region
-        In the order of the file. Points, lines, angles and text have no area and come with
-        `Region.problem` set.
+        In the order of the file. Points, straight lines, angles and text have no area and come
+        with `Region.problem` set; open lines around something are closed.
 
     Raises
     ------
@@ -134,7 +136,7 @@ def read_rois(path: str | os.PathLike[str]) -> list[Region]:
     regions: list[Region] = []
     with opened(path, _MOST_REGIONS) as archive:
         for info in archive.infolist():
-            if not info.filename.lower().endswith(".roi"):
+            if not info.filename.lower().endswith(".roi") or _is_mac_leftover(info.filename):
                 continue
             if info.file_size > _MOST_REGION_BYTES:
                 raise ValueError(
@@ -142,6 +144,9 @@ def read_rois(path: str | os.PathLike[str]) -> list[Region]:
                 )
             name = Path(info.filename).stem
             regions.append(_read_region(archive.read(info), len(regions) + 1, name, path))
+        others = [n for n in archive.namelist() if n.lower().endswith((".json", ".geojson"))]
+    if not regions and others:
+        raise ValueError(f"{path} holds no .roi files but {shown(others[0])}; unpack it, give that")
     if not regions:
         raise ValueError(
             f"{path} holds no .roi files; save regions by More > Save in ImageJ's ROI Manager"
@@ -149,10 +154,21 @@ def read_rois(path: str | os.PathLike[str]) -> list[Region]:
     return regions
 
 
+def _is_mac_leftover(name: str) -> bool:
+    """Tell files beside the files, which macOS packs along: they bear the same suffix."""
+    parts = PurePosixPath(name).parts
+    return "__MACOSX" in parts or parts[-1].startswith("._")
+
+
 def _read_region(data: bytes, number: int, name: str, path: Path) -> Region:
     try:
         roi = ImagejRoi.frombytes(data)
         rings, ellipse, problem = _geometry(roi)
+        position = max(roi.position or roi.z_position or roi.t_position, 0)
+        attributes = {"name": roi.name or name}
+        if roi.roitype in _LINES and not (roi.composite or problem):
+            kind = roi.roitype.name.lower()
+            return line_region(number, kind, rings[0], attributes, position)
     except Exception as error:  # roifile raises of any kind on damaged bytes
         raise ValueError(
             f"{path}: region {number} ({name}) is damaged ({error}); save the regions again"
@@ -162,8 +178,8 @@ def _read_region(data: bytes, number: int, name: str, path: Path) -> Region:
         shape=roi.roitype.name.lower() if not roi.composite else "composite",
         rings=rings,
         ellipse=ellipse,
-        attributes={"name": roi.name or name},
-        position=max(roi.position or roi.z_position or roi.t_position, 0),
+        attributes=attributes,
+        position=position,
         problem=problem,
     )
 
@@ -177,6 +193,8 @@ def _geometry(
         return tuple(_yx(ring) for ring in rings), None, ""
     if roi.subtype == ROI_SUBTYPE.TEXT:
         return (), None, "is a text, which has no area"
+    if roi.roitype in _LINES:
+        return (np.asarray(roi.coordinates(), np.float64)[:, ::-1],), None, ""
     if roi.roitype in _OUTLINED:
         return (_yx(np.asarray(roi.coordinates())),), None, ""
     if roi.roitype in (ROI_TYPE.RECT, ROI_TYPE.OVAL):
@@ -189,7 +207,7 @@ def _geometry(
             return (), (y + height / 2, x + width / 2, height / 2, width / 2, 0.0), ""
         corners = [(y, x), (y, x + width), (y + height, x + width), (y + height, x)]
         return (np.array(corners, np.float64),), None, ""
-    return (), None, f"is a {roi.roitype.name.lower()}, which has no area"
+    return (), None, f"is {shown_shape(roi.roitype.name.lower())}, which has no area"
 
 
 def _yx(points: np.ndarray) -> np.ndarray:

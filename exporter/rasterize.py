@@ -1,75 +1,46 @@
-"""Regions drawn by hand, as outlines, turned into labels by the pixel-centre rule."""
+"""Regions drawn by hand turned into labels, by the pixel-centre rule."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import numba
 import numpy as np
 import pandas as pd
 import pyclipper
 
+from .regions import Bitmap, Region, Remark
+
 # Clipper works on whole numbers: 1/1024 pixel.
 _STEPS = 1024
 _CROSSING_AREA = 0.05
 _FARTHEST = 1e6
 _MOST_VERTICES = 100_000
+_EMPTY = "holds no pixel's centre: it is too thin, or off the image"
+_FRAMED = 5
+_FRAME = "holds five or more others whole: delete it if it is only the frame around them"
 _COLUMNS = ["label", "region", "shape", "area", "position"]
 
-
-@dataclass(frozen=True, eq=False)
-class Region:
-    """One region of an annotation file.
-
-    Coordinates are pixels from the image's upper left corner; the first pixel's centre is at
-    (0.5, 0.5).
-
-    Attributes
-    ----------
-    number
-        Place in its image's list in the file, counted from 1.
-    shape
-        The file's own word for it: "polygon", "ellipse", ...
-    rings
-        (n, 2) float64 closed polygons (y, x), inside by the even-odd rule over all of them.
-    ellipse
-        (centre y, centre x, semi-axis y, semi-axis x, angle in radians from x towards y), in
-        place of rings.
-    attributes
-        What the file says about the region, such as its name and class.
-    position
-        Slice of a stack, counted from 1; 0: none.
-    problem
-        Why it has no area, if it has none.
-    """
-
-    number: int
-    shape: str
-    rings: tuple[np.ndarray, ...] = ()
-    ellipse: tuple[float, float, float, float, float] | None = None
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    position: int = 0
-    problem: str = ""
+_Window = tuple[slice, slice]
 
 
 def rasterize(
-    regions: Sequence[Region], shape: tuple[int, int], source: str
-) -> tuple[np.ndarray, pd.DataFrame, list[str]]:
+    regions: Sequence[Region], shape: tuple[int, int], image: str = ""
+) -> tuple[np.ndarray, pd.DataFrame, list[Remark]]:
     """Paint regions into a label image.
 
     A pixel belongs to a region that holds its centre; a centre on an outline belongs to the
     region to its right (then below), so that neighbours with a common edge neither overlap nor
     leave a gap. Where regions overlap the smaller one keeps the pixels, and of two equally
     large ones the later: no particle is lost under a larger one, whatever the order of drawing.
-    What reaches beyond the image is clipped.
+    Regions of one group are one particle. What reaches beyond the image is clipped.
 
     Parameters
     ----------
     regions
-        Of one image.
+        Of one image; those that are no particles (`Region.role`) are painted all the same.
     shape
         (H, W) of the image.
-    source
-        File and image, to begin the sentences about problems with.
+    image
+        Its name, for the remarks.
 
     Returns
     -------
@@ -78,24 +49,31 @@ def rasterize(
     table : DataFrame
         One row per label: label, region (its number), shape, area (pixels kept), position, and
         the attributes of the regions (with a trailing _ where they bear one of these names).
-    problems : list of str
-        One sentence for each region that is empty, hidden or crosses itself.
+    remarks : list of Remark
+        On each region that is empty, hidden or crosses itself, or of which something was
+        assumed, by number.
     """
-    problems: dict[int, str] = {}
-    masks: list[tuple[Region, tuple[slice, slice], np.ndarray]] = []
-    for region in regions:
+    remarks: list[Remark] = []
+
+    def remark(region: Region, text: str, *, lost: bool) -> None:
+        remarks.append(Remark(image, region.number, text, lost))
+
+    pieces: dict[str, list[tuple[Region, _Window, np.ndarray]]] = {}
+    for place, region in enumerate(regions):
+        if region.remark:
+            remark(region, region.remark, lost=False)
         problem = region.problem or _flaw(region)
-        if problem:
-            problems[region.number] = problem
-            if region.problem or not _is_paintable(region):
-                continue
+        if region.problem or not _is_paintable(region):
+            remark(region, problem, lost=True)
+            continue
         window, mask = _mask(region, shape)
-        if mask.any():
-            masks.append((region, window, mask))
-        else:
-            problems.setdefault(
-                region.number, "holds no pixel's centre: it is too thin, or off the image"
-            )
+        found = bool(mask.any())
+        if problem or not found:
+            remark(region, problem or _EMPTY, lost=not found)
+        if found:
+            key = f"group {region.group}" if region.group else f"region {place}"
+            pieces.setdefault(key, []).append((region, window, mask))
+    masks = [_joined(parts) for parts in pieces.values()]
     painted = np.zeros(shape, np.int32)
     order = sorted(range(len(masks)), key=lambda k: (-int(masks[k][2].sum()), masks[k][0].number))
     for k in order:
@@ -104,19 +82,51 @@ def rasterize(
     kept = np.bincount(painted.ravel(), minlength=len(masks) + 1)
     numbers = np.zeros(len(masks) + 1, np.int32)
     rows: list[dict[str, object]] = []
-    for k, (region, _, _) in enumerate(masks):
+    for k, (region, window, mask) in enumerate(masks):
         if not kept[k + 1]:
-            problems[region.number] = "is hidden under smaller regions"
+            remark(region, "is hidden under smaller regions", lost=True)
             continue
+        others, areas = np.unique(painted[window][mask], return_counts=True)
+        if np.count_nonzero(areas[others != k + 1] == kept[others[others != k + 1]]) >= _FRAMED:
+            remark(region, _FRAME, lost=False)
         numbers[k + 1] = len(rows) + 1
         drawn = {f"{k}_" if k in _COLUMNS else k: v for k, v in region.attributes.items()}
         rows.append({
             "label": len(rows) + 1, "region": region.number, "shape": region.shape,
             "area": int(kept[k + 1]), "position": region.position, **drawn,
         })  # fmt: skip
-    sentences = [f"{source}: region {n} {problems[n]}" for n in sorted(problems)]
     table = pd.DataFrame(rows) if rows else pd.DataFrame(columns=_COLUMNS)
-    return numbers[painted], table, sentences
+    return numbers[painted], table, sorted(remarks, key=lambda each: each.region)
+
+
+def paint(regions: Sequence[Region], shape: tuple[int, int]) -> np.ndarray:
+    """Return the (H, W) bool pixels that any of the regions covers."""
+    covered = np.zeros(shape, np.bool_)
+    for region in regions:
+        if not region.problem and _is_paintable(region):
+            window, mask = _mask(region, shape)
+            covered[window] |= mask
+    return covered
+
+
+def _joined(
+    parts: list[tuple[Region, _Window, np.ndarray]],
+) -> tuple[Region, _Window, np.ndarray]:
+    """Unite the parts of one particle."""
+    if len(parts) == 1:
+        return parts[0]
+    window = tuple(
+        slice(min(w[axis].start for _, w, _ in parts), max(w[axis].stop for _, w, _ in parts))
+        for axis in (0, 1)
+    )
+    joined = np.zeros([each.stop - each.start for each in window], np.bool_)
+    for _, own, mask in parts:
+        inner = tuple(
+            slice(mine.start - whole.start, mine.stop - whole.start)
+            for mine, whole in zip(own, window, strict=True)
+        )
+        joined[inner] |= mask
+    return parts[0][0], (window[0], window[1]), joined
 
 
 def _is_paintable(region: Region) -> bool:
@@ -151,8 +161,10 @@ def _flaw(region: Region) -> str:
     return ""
 
 
-def _mask(region: Region, shape: tuple[int, int]) -> tuple[tuple[slice, slice], np.ndarray]:
+def _mask(region: Region, shape: tuple[int, int]) -> tuple[_Window, np.ndarray]:
     """Return the window of the image that the region reaches, and its pixels there."""
+    if region.bitmap is not None:
+        return _unpacked(region.bitmap, shape)
     if region.ellipse is not None:
         cy, cx, ry, rx, angle = region.ellipse
         reach = max(abs(ry), abs(rx))
@@ -178,6 +190,27 @@ def _mask(region: Region, shape: tuple[int, int]) -> tuple[tuple[slice, slice], 
         along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
         mask = (along / rx) ** 2 + (across / ry) ** 2 <= 1
     return window, mask
+
+
+def _unpacked(bitmap: Bitmap, shape: tuple[int, int]) -> tuple[_Window, np.ndarray]:
+    """Unpack the columns of a bitmap that lie within the image, and no others."""
+    ends = np.cumsum(bitmap.runs)
+    inside = np.flatnonzero(bitmap.runs[1::2]) * 2 + 1
+    first, last = ends[inside] - bitmap.runs[inside], ends[inside]
+    height = bitmap.height
+    rows = np.clip([bitmap.top, bitmap.top + height], 0, shape[0])
+    columns = np.clip([bitmap.left, bitmap.left + bitmap.width], 0, shape[1])
+    if inside.size:
+        # Of most particles a bitmap of the whole image holds few columns.
+        reach = bitmap.left + np.array([first[0] // height, (last[-1] - 1) // height + 1])
+        columns = np.clip(reach, *columns)
+    begin, end = (columns - bitmap.left) * height
+    steps = np.zeros(end - begin + 1, np.int8)
+    np.add.at(steps, np.clip(first, begin, end) - begin, 1)
+    np.add.at(steps, np.clip(last, begin, end) - begin, -1)
+    mask = np.cumsum(steps[:-1], dtype=np.int8).astype(np.bool_).reshape(-1, height).T
+    window = slice(rows[0], rows[1]), slice(columns[0], columns[1])
+    return window, mask[rows[0] - bitmap.top : rows[1] - bitmap.top]
 
 
 @numba.njit(cache=True)

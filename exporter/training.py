@@ -23,12 +23,11 @@ from .training_data import (
     Example,
     Split,
     check_examples,
-    labelled_diameter,
-    rescale_examples,
     split_examples,
 )
 from .training_images import Given, gather_examples
 from .training_progress import TrainingProgress, quiet
+from .training_scale import labelled_diameter, rescale_examples
 
 if TYPE_CHECKING:
     from .threshold_tuning import Evaluation
@@ -84,6 +83,7 @@ def train(
     seed: int = 42,
     names: Sequence[str] | None = None,
     progress: Callable[[TrainingProgress], None] | None = None,
+    notice: Callable[[str], None] | None = None,
 ) -> TrainingResult:
     """Train a StarDist model on annotated images.
 
@@ -116,6 +116,9 @@ def train(
         Of images given as arrays, for messages and the report.
     progress
         Called after every batch.
+    notice
+        Called with each of the result's notes as soon as it is known: what there is to say about
+        the annotations comes before the training.
 
     Returns
     -------
@@ -124,7 +127,8 @@ def train(
     Raises
     ------
     ValueError
-        If images and labels do not suit each other or `start`, or nothing is annotated.
+        If images and labels do not suit each other or `start`, nothing is annotated, or most
+        annotations would be lost.
     FileExistsError
         If `out` exists, or an unfinished training of other data or settings lies beside it.
     FileNotFoundError
@@ -142,13 +146,16 @@ def train(
     gathered, notes = gather_examples(images, labels, names)
     start = None if start is None else os.fspath(start)
     settings = _Settings(start, dims, recipe or Recipe.published(dims), augmentation, seed)
+    told = _Notes([], notice)
+    told.add(*notes)
     examples, left_out = check_examples(gathered, dims)
+    told.add(*left_out)
     work = out.with_name(f".{out.name}.training")
     work.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(work / "lock", timeout=0):
             _claim(work, out, _fingerprint(examples, settings))
-            result = _train(examples, [*notes, *left_out], out, work, settings, progress)
+            result = _train(examples, told, out, work, settings, progress)
     except Timeout:
         raise RuntimeError(f"another process is training {out}; wait for it") from None
     except Exception:
@@ -170,9 +177,23 @@ class _Settings:
     seed: int
 
 
+@dataclass(frozen=True)
+class _Notes:
+    """Sentences for the user, each said once, when it is known."""
+
+    all: list[str]
+    say: Callable[[str], None] | None
+
+    def add(self, *notes: str) -> None:
+        self.all.extend(notes)
+        if self.say is not None:
+            for note in notes:
+                self.say(note)
+
+
 def _train(
     examples: list[Example],
-    notes: list[str],
+    notes: _Notes,
     out: Path,
     work: Path,
     settings: _Settings,
@@ -197,6 +218,8 @@ def _train(
         recorded = None if network is None else network.diameter
         examples, rescaled = rescale_examples(examples, recipe.diameter or recorded)
         split = split_examples(examples, recipe.validation, recipe.split_seed, recipe.percentiles)
+        with loud():
+            notes.add(*rescaled, *split.notes)
         channels = examples[0].image.shape[-1] if examples[0].image.ndim > dims else 1
         model = build_model(work / "model", start, dims, recipe, channels, split)
         if network is not None:
@@ -213,11 +236,10 @@ def _train(
             tuned, found = tune_3d(model, split)
             thresholds = Thresholds(**tuned)
             after = summarise(split.validation, found, thresholds)
-    notes = [*notes, *rescaled, *split.notes]
     if before is not None and np.mean(list(after.f1.values())) < np.mean(list(before.f1.values())):
-        notes.append("The model was better on the held-out images before this training.")
+        notes.add("The model was better on the held-out images before this training.")
     if not after.f1[0.5]:
-        notes.append("Not one held-out particle is found: train longer, or check the annotations.")
+        notes.add("Not one held-out particle is found: train longer, or check the annotations.")
     result = TrainingResult(
         path=out,
         thresholds=thresholds,
@@ -226,7 +248,7 @@ def _train(
         f1=after.f1,
         before=None if before is None else before.f1,
         resumed_at=checkpoint.resumed_at,
-        notes=tuple(notes),
+        notes=tuple(notes.all),
     )
     _write_folder(work / "model", model.config, result, settings, split, after)
     (work / "model").rename(out)
@@ -256,15 +278,18 @@ def _write_folder(
         rays=int(config.n_rays),
         digest=folder_digest(folder),
     )
-    _write_json(
-        folder / RECORD_NAME, asdict(record) | {"seed": settings.seed, "versions": versions}
-    )
+    scales = {e.name: round(e.scale, 4) for e in (*split.train, *split.validation)}
+    more = {"seed": settings.seed, "versions": versions}
+    # By how much the training images were enlarged to that diameter, lowest and highest.
+    more["scale"] = [min(scales.values()), max(scales.values())]
+    _write_json(folder / RECORD_NAME, asdict(record) | more)
     told = asdict(settings) | {
         "versions": versions,
         "train": [example.name for example in split.train],
         "validation": [example.name for example in split.validation],
         "f1": _by_name(result.f1),
         "f1_before": None if result.before is None else _by_name(result.before),
+        "scale": scales,
         "notes": result.notes,
     }
     _write_json(folder / "training.json", told)

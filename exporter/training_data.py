@@ -1,17 +1,15 @@
 """What a training learns from: images paired with labels, checked, normalised and split."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from particlebridge.analysis import normalize, typical_diameter
-from particlebridge.analysis.resampling import resize, resized_shape
-from scipy import ndimage
+from particlebridge.analysis import normalize
 
 from .augmentation import crop
+from .label_checks import check_particles
 
 _MAX_VALIDATION_PATCHES = 64
-_SAME_SCALE = 0.02
 _MAX_VALIDATION_IMAGES = 64
 
 
@@ -27,11 +25,17 @@ class Example:
         (H, W) or (H, W, C), or (Z, Y, X[, C]) for 3-D training.
     labels
         int32 of the same shape without channels; negative where nobody annotated.
+    source
+        The stack that it is a slice of; by default it is none.
+    scale
+        By how much it was rescaled.
     """
 
     name: str
     image: np.ndarray
     labels: np.ndarray
+    source: str = ""
+    scale: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,17 +72,19 @@ def check_examples(examples: Sequence[Example], dims: int) -> tuple[list[Example
         Images with `dims` axes, plus channels; those without any object are left out, since
         nobody can tell whether they are empty or were not annotated.
     notes : list of str
-        How many were left out, if any.
+        How many were left out, if any, and what could not be told.
 
     Raises
     ------
     ValueError
-        If shapes disagree, labels are no integers, are a mask instead of numbered objects,
-        channels differ, or nothing at all is annotated. The sentence names the image.
+        If shapes disagree, labels are no integers, are a mask or classes instead of numbered
+        objects, number the background, channels differ, or nothing at all is annotated. The
+        sentence names the image.
     """
     if dims not in (2, 3):
         raise ValueError(f"dims must be 2 or 3, not {dims!r}")
     checked: list[Example] = []
+    originals: list[tuple[int, np.dtype]] = []
     channels: set[int | None] = set()
     without = 0
     for example in examples:
@@ -96,7 +102,7 @@ def check_examples(examples: Sequence[Example], dims: int) -> tuple[list[Example
             )
         if labels.ndim == dims + 1 == 3:
             slices = [
-                Example(f"{name}, slice {k + 1}", *pair)
+                Example(f"{name}, slice {k + 1}", *pair, source=name)
                 for k, pair in enumerate(zip(image, labels, strict=True))
             ]
         elif labels.ndim == dims:
@@ -106,10 +112,10 @@ def check_examples(examples: Sequence[Example], dims: int) -> tuple[list[Example
                 f"{name}: labels have {labels.ndim} axes, {dims}-D training needs {dims}"
             )
         for item in slices:
-            _reject_mask(item)
             channels.add(item.image.shape[-1] if item.image.ndim > dims else None)
             if (item.labels > 0).any():
-                checked.append(Example(item.name, item.image, _consecutive(item.labels)))
+                checked.append(replace(item, labels=_consecutive(item.labels)))
+                originals.append((int(item.labels.max()), item.labels.dtype))
             else:
                 without += 1
     if not checked:
@@ -118,7 +124,7 @@ def check_examples(examples: Sequence[Example], dims: int) -> tuple[list[Example
     if len(channels) > 1:
         raise ValueError(f"images differ in their channels ({channels}); convert them to grey")
     note = f"{without} images or slices without any annotated particle were left out."
-    return checked, [note] if without else []
+    return checked, [*([note] if without else []), *check_particles(checked, originals)]
 
 
 def _whole_numbers(labels: np.ndarray) -> bool:
@@ -135,68 +141,6 @@ def _consecutive(labels: np.ndarray) -> np.ndarray:
     values, place = np.unique(labels, return_inverse=True)
     numbers = np.where(values < 0, -1, np.cumsum(values > 0)).astype(np.int32)
     return numbers[place].reshape(labels.shape)
-
-
-def _reject_mask(example: Example) -> None:
-    values = np.unique(example.labels[example.labels > 0])
-    if values.size == 1:
-        _, pieces = ndimage.label(example.labels > 0)
-        if pieces > 3:
-            raise ValueError(
-                f"{example.name}: the labels are a mask of {pieces} pieces that all bear the "
-                f"number {values[0]}; give every particle its own number (in Fiji: "
-                "Process > Binary > Find Connected Regions)"
-            )
-
-
-def labelled_diameter(labels: Sequence[np.ndarray]) -> float:
-    """Return the typical diameter of all objects of label images or volumes, pixels."""
-    sizes = [np.bincount(np.maximum(image, 0).ravel())[1:] for image in labels]
-    return typical_diameter(np.concatenate(sizes), labels[0].ndim)
-
-
-def rescale_examples(
-    examples: Sequence[Example], diameter: float | None
-) -> tuple[list[Example], list[str]]:
-    """Bring the typical particle of 2-D images to a diameter in pixels.
-
-    Parameters
-    ----------
-    examples
-        Checked ones.
-    diameter
-        None: leave them alone.
-
-    Returns
-    -------
-    examples : list of Example
-        Images resampled by the kernel that results are made with, labels by nearest neighbour.
-    notes : list of str
-        What was done.
-
-    Raises
-    ------
-    ValueError
-        If the images are volumes.
-    """
-    if diameter is None:
-        return list(examples), []
-    if examples[0].labels.ndim != 2:
-        raise ValueError("volumes are not rescaled; leave out the recipe's diameter")
-    scale = diameter / labelled_diameter([example.labels for example in examples])
-    if abs(scale - 1) < _SAME_SCALE:
-        return list(examples), []
-    rescaled = []
-    for example in examples:
-        shape = resized_shape(example.labels.shape, (scale, scale))
-        nearest = [
-            np.minimum(((np.arange(new) + 0.5) * old / new).astype(np.intp), old - 1)
-            for new, old in zip(shape, example.labels.shape, strict=True)
-        ]
-        image = resize(example.image, shape)
-        rescaled.append(Example(example.name, image, example.labels[np.ix_(*nearest)]))
-    note = f"Images were rescaled by {scale:.3g}: the model is trained at {diameter:.3g} pixels."
-    return rescaled, [note]
 
 
 def split_examples(
@@ -219,7 +163,7 @@ def split_examples(
     -------
     Split
     """
-    ready = [Example(e.name, normalize(e.image, percentiles), e.labels) for e in examples]
+    ready = [replace(e, image=normalize(e.image, percentiles)) for e in examples]
     notes: list[str] = []
     if len(ready) == 1:
         return _split_one(ready[0], share)
@@ -249,11 +193,12 @@ def _split_one(example: Example, share: float) -> Split:
                 f"{'ZYX'[axis - labels.ndim]} axis were held out for validation. "
                 "Scores of one image's own end say little about other images."
             )
-            return Split(
-                [Example(f"{example.name}, first part", example.image[here], labels[here])],
-                [Example(f"{example.name}, last part", example.image[there], labels[there])],
-                [note],
-            )
+            first, last = (
+                replace(example, name=f"{example.name}, {name} part",
+                        image=example.image[part], labels=labels[part])
+                for name, part in (("first", here), ("last", there))
+            )  # fmt: skip
+            return Split([first], [last], [note])
     note = (
         "Only one image is annotated, with too few particles to hold some out: it served for "
         "training and validation alike, so the scores below are NOT a test."

@@ -1,21 +1,20 @@
-"""VGG Image Annotator: projects and exports in, projects out."""
+"""VGG Image Annotator 1 and 2: projects and exports."""
 
 import csv
 import io
 import json
 import math
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from particlebridge.analysis import atomic_path
 from particlebridge.analysis.bad_files import shown
 
-from .outlines import label_outlines
-from .rasterize import Region
+from .image_names import plain_path
+from .regions import Region, line_region, shown_shape
 
+CSV3_HEADER = "# CSV_HEADER ="
 _LONGEST_FIELD = 16 << 20
 
 
@@ -32,7 +31,7 @@ def regions_of_project(entries: Mapping[str, Any], path: Path) -> dict[str, list
     Returns
     -------
     dict
-        Regions by image file name (without folders), images without regions included.
+        Regions by image file name, images without regions included.
 
     Raises
     ------
@@ -43,12 +42,20 @@ def regions_of_project(entries: Mapping[str, Any], path: Path) -> dict[str, list
     if not isinstance(images, dict):
         raise ValueError(f"{path}: _via_img_metadata is not an object; save the project again")
     found: dict[str, list[Region]] = {}
+    if images is entries and not any(
+        isinstance(image, dict) and "filename" in image for image in images.values()
+    ):
+        keys = shown(", ".join(map(str, images)))
+        raise ValueError(
+            f"{path} is JSON of a kind not known here (it holds {keys}, but no filename); give a "
+            "project of the VGG Image Annotator, COCO, GeoJSON or LabelMe's JSON"
+        )
     for key, image in images.items():
         if not isinstance(image, dict) or not isinstance(image.get("filename"), str):
             raise ValueError(
                 f"{path}: image '{shown(key)}' has no filename; save the project again"
             )
-        name = _base_name(image["filename"])
+        name = plain_path(image["filename"])
         called = shown(name)
         if name in found:
             raise ValueError(f"{path}: two images are named {called}; rename one and save again")
@@ -65,20 +72,22 @@ def regions_of_project(entries: Mapping[str, Any], path: Path) -> dict[str, list
             if not isinstance(region, dict):
                 raise ValueError(f"{where} is not an object; save the project again")
             found[name].append(
-                _region(
+                via_region(
                     region.get("shape_attributes"), region.get("region_attributes"), number, where
                 )
             )
     return found
 
 
-def regions_of_csv(path: str | os.PathLike[str]) -> dict[str, list[Region]]:
+def regions_of_csv(rows: list[list[str]], path: Path) -> dict[str, list[Region]]:
     """Read the annotations that VIA exports as CSV.
 
     Parameters
     ----------
+    rows
+        The parsed file; nothing in it is trusted.
     path
-        The file; nothing in it is trusted.
+        Its name, for messages.
 
     Returns
     -------
@@ -87,23 +96,9 @@ def regions_of_csv(path: str | os.PathLike[str]) -> dict[str, list[Region]]:
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
     ValueError
         If it is no such export.
     """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not CSV ({error}); export it from VIA again") from error
-    usual = csv.field_size_limit(_LONGEST_FIELD)
-    try:
-        rows = list(csv.reader(io.StringIO(text), strict=True))
-    except csv.Error as error:
-        raise ValueError(f"{path} is not CSV ({error}); export it from VIA again") from error
-    finally:
-        csv.field_size_limit(usual)
     columns = [cell.strip().lstrip("#") for cell in rows[0]] if rows else []
     needed = ("filename", "region_shape_attributes", "region_attributes")
     if any(name not in columns for name in needed):
@@ -119,8 +114,8 @@ def regions_of_csv(path: str | os.PathLike[str]) -> dict[str, list[Region]]:
         if len(row) <= max(at):
             raise ValueError(f"{path}, row {line} is cut short; export it from VIA again")
         name, shape, attributes = (row[k] for k in at)
-        regions = found.setdefault(_base_name(name), [])
-        where = f"{path}, image {shown(_base_name(name))}, region {len(regions) + 1}"
+        regions = found.setdefault(plain_path(name), [])
+        where = f"{path}, image {shown(plain_path(name))}, region {len(regions) + 1}"
         try:
             parsed = json.loads(shape or "{}"), json.loads(attributes or "{}")
         except (ValueError, RecursionError) as error:
@@ -128,87 +123,48 @@ def regions_of_csv(path: str | os.PathLike[str]) -> dict[str, list[Region]]:
                 f"{where}: row {line} is damaged ({error}); export it from VIA again"
             ) from error
         if parsed[0]:  # an image without regions has one row with an empty shape
-            regions.append(_region(*parsed, len(regions) + 1, where))
+            regions.append(via_region(*parsed, len(regions) + 1, where))
     return found
 
 
-def write_via(labels_by_image: Mapping[str, np.ndarray], path: str | os.PathLike[str]) -> int:
-    """Write labels as a VIA project, to be corrected there and read back.
-
-    Outlines run between the pixel centres, so an untouched project reads back as the same
-    labels. VIA knows no holes and no regions of several parts: holes are left out, and every
-    part becomes a region of its own; all carry the label's number as attribute `particle`.
-
-    Parameters
-    ----------
-    labels_by_image
-        Image path or name -> (H, W) integer labels, 0 background.
-    path
-        The .json file to write; it appears whole or not at all.
-
-    Returns
-    -------
-    int
-        How many regions were written.
+def read_csv(path: Path) -> list[list[str]]:
+    """Read the cells of a CSV file that VIA wrote.
 
     Raises
     ------
     ValueError
-        If labels are no 2-D integer image, or two images bear one name.
-    OSError
-        If the file cannot be written.
+        If it is no CSV.
     """
-    images: dict[str, Any] = {}
-    count = 0
-    names: set[str] = set()
-    for image, labels in labels_by_image.items():
-        name = _base_name(os.fspath(image))
-        if name in names:
-            raise ValueError(f"two images are named {name}; VIA knows images by their name")
-        names.add(name)
-        regions = []
-        for label, rings in label_outlines(labels):
-            for ring in rings:
-                if not _runs_clockwise(ring):
-                    continue  # a hole
-                outline = {
-                    "name": "polygon",
-                    "all_points_x": ring[:, 1].tolist(),
-                    "all_points_y": ring[:, 0].tolist(),
-                }
-                regions.append(
-                    {"shape_attributes": outline, "region_attributes": {"particle": str(label)}}
-                )
-        size = Path(image).stat().st_size if Path(image).is_file() else -1
-        images[f"{name}{size}"] = {
-            "filename": name, "size": size, "regions": regions, "file_attributes": {},
-        }  # fmt: skip
-        count += len(regions)
-    attribute = {"type": "text", "description": "number of the particle", "default_value": ""}
-    project = {
-        "_via_settings": {"project": {"name": Path(path).stem}},
-        "_via_img_metadata": images,
-        "_via_attributes": {"region": {"particle": attribute}, "file": {}},
-        "_via_data_format_version": "2.0.10",
-        "_via_image_id_list": list(images),
-    }
-    with atomic_path(path) as beside:
-        beside.write_text(json.dumps(project), encoding="utf-8")
-    return count
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not CSV ({error}); export it from VIA again") from error
+    # VIA 3 writes remarks above, which are no CSV; the rows keep their numbers.
+    remarks = max(text.find(CSV3_HEADER), 0)
+    text = "\n" * text.count("\n", 0, remarks) + text[remarks:]
+    usual = csv.field_size_limit(_LONGEST_FIELD)
+    try:
+        return list(csv.reader(io.StringIO(text), delimiter=_delimiter(text), strict=True))
+    except csv.Error as error:
+        raise ValueError(f"{path} is not CSV ({error}); export it from VIA again") from error
+    finally:
+        csv.field_size_limit(usual)
 
 
-def _runs_clockwise(ring: np.ndarray) -> bool:
-    """Tell outer borders from holes: `label_outlines` keeps the label on the right hand."""
-    y, x = ring.astype(np.float64).T
-    return float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) > 0
+def _delimiter(text: str) -> str:
+    # Spreadsheets of some countries put semicolons into what VIA wrote with commas.
+    head = text.lstrip().split("\n", 1)[0]
+    return ";" if head.count(";") > head.count(",") else ","
 
 
-def _base_name(name: str) -> str:
-    return name.replace("\\", "/").rsplit("/", 1)[-1]
+def via_region(shape: Any, attributes: Any, number: int, where: str) -> Region:
+    """Make a Region of VIA's shape_attributes and region_attributes.
 
-
-def _region(shape: Any, attributes: Any, number: int, where: str) -> Region:
-    """Make a Region of VIA's shape_attributes and region_attributes."""
+    Raises
+    ------
+    ValueError
+        If they are damaged; the sentence begins with `where`.
+    """
     if not isinstance(shape, dict) or not isinstance(shape.get("name"), str):
         raise ValueError(f"{where} has no shape; delete it in VIA and save again")
     if not isinstance(attributes, dict):
@@ -216,10 +172,12 @@ def _region(shape: Any, attributes: Any, number: int, where: str) -> Region:
     kept = {str(key): _text(value) for key, value in attributes.items()}
     name = shape["name"]
     read = _SHAPES.get(name)
-    if read is None:
-        problem = f"is a {name[:20]}, which has no area"
+    if read is None and name != "polyline":
+        problem = f"is {shown_shape(shown(name, 20))}, which has no area"
         return Region(number, name, attributes=kept, problem=problem)
     try:
+        if read is None:
+            return line_region(number, name, _points(shape), kept)
         return Region(number, name, attributes=kept, **read(shape))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else error
@@ -235,7 +193,8 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _number(value: Any) -> float:
+def coordinate(value: Any) -> float:
+    """Return a finite number; ValueError of anything else."""
     try:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
@@ -245,29 +204,33 @@ def _number(value: Any) -> float:
     return number
 
 
-def _polygon(shape: dict[str, Any]) -> dict[str, Any]:
+def _points(shape: dict[str, Any]) -> np.ndarray:
     xs, ys = shape["all_points_x"], shape["all_points_y"]
     if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys):
         raise ValueError("all_points_x and all_points_y are not lists of one length")
-    ring = np.array([[_number(y), _number(x)] for x, y in zip(xs, ys, strict=True)])
-    ring = ring.reshape(-1, 2)
+    points = np.array([[coordinate(y), coordinate(x)] for x, y in zip(xs, ys, strict=True)])
+    return points.reshape(-1, 2)
+
+
+def _polygon(shape: dict[str, Any]) -> dict[str, Any]:
+    ring = _points(shape)
     closed = len(ring) > 1 and np.array_equal(ring[0], ring[-1])
     return {"rings": (ring[:-1] if closed else ring,)}
 
 
 def _rectangle(shape: dict[str, Any]) -> dict[str, Any]:
-    x, y, width, height = (_number(shape[key]) for key in ("x", "y", "width", "height"))
+    x, y, width, height = (coordinate(shape[key]) for key in ("x", "y", "width", "height"))
     corners = [(y, x), (y, x + width), (y + height, x + width), (y + height, x)]
     return {"rings": (np.array(corners),)}
 
 
 def _ellipse(shape: dict[str, Any]) -> dict[str, Any]:
-    x, y, rx, ry = (_number(shape[key]) for key in ("cx", "cy", "rx", "ry"))
-    return {"ellipse": (y, x, ry, rx, _number(shape.get("theta", 0)))}
+    x, y, rx, ry = (coordinate(shape[key]) for key in ("cx", "cy", "rx", "ry"))
+    return {"ellipse": (y, x, ry, rx, coordinate(shape.get("theta", 0)))}
 
 
 def _circle(shape: dict[str, Any]) -> dict[str, Any]:
-    x, y, radius = (_number(shape[key]) for key in ("cx", "cy", "r"))
+    x, y, radius = (coordinate(shape[key]) for key in ("cx", "cy", "r"))
     return {"ellipse": (y, x, radius, radius, 0.0)}
 
 

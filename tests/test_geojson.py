@@ -1,4 +1,4 @@
-"""Polygons of QuPath and LabelMe."""
+"""Polygons of QuPath."""
 
 import json
 from pathlib import Path
@@ -41,19 +41,85 @@ def test_qupath_polygons_with_holes_and_parts(tmp_path: Path) -> None:
     np.testing.assert_array_equal(alone.labels, expected * (expected == 1))
 
 
-def test_labelme_shapes(tmp_path: Path) -> None:
-    shapes = [
-        {"label": "p", "shape_type": "polygon", "points": SQUARE},
-        {"label": "r", "shape_type": "rectangle", "points": [[12, 12], [10, 10]]},
-        {"label": "c", "shape_type": "circle", "points": [[11.5, 3.5], [13.5, 3.5]]},
-        {"label": "l", "shape_type": "linestrip", "points": [[0, 0], [9, 9]]},
+def test_bare_geometries_are_read(tmp_path: Path) -> None:
+    expected = np.zeros((15, 15), np.int32)
+    expected[1:6, 2:7] = 1
+    square = {"type": "Polygon", "coordinates": [SQUARE]}
+    far = {"type": "Polygon", "coordinates": [FAR]}
+    for entries in (square, [square], {"type": "GeometryCollection", "geometries": [square]}):
+        np.testing.assert_array_equal(read(tmp_path / "g.geojson", entries).labels, expected)
+    expected[10:12, 10:12] = 1
+    both = {
+        "type": "Feature",
+        "geometry": {"type": "GeometryCollection", "geometries": [square, far]},
+    }
+    np.testing.assert_array_equal(read(tmp_path / "g.geojson", both).labels, expected)
+    nowhere = {"type": "Feature", "geometry": None, "properties": {}}
+    found = read(tmp_path / "g.geojson", [nowhere, feature("LineString", SQUARE[:4])])
+    assert found.labels.max() == 1 and found.problems[0].endswith("region 1 has no geometry")
+    assert found.problems[1].endswith("region 2 is a linestring, taken as closed")
+
+
+def square(first: int, last: int) -> list[list[list[int]]]:
+    return [[[first, first], [last, first], [last, last], [first, last], [first, first]]]
+
+
+OBJECTS = {
+    "0.4": lambda kind: {"properties": {"objectType": kind}},
+    "0.3": lambda kind: {"properties": {"object_type": kind}},
+    "0.2": lambda kind: {"id": f"Path{kind.title()}Object", "properties": {}},
+}
+
+
+@pytest.mark.parametrize("version", OBJECTS)
+def test_an_annotation_around_detections_is_their_frame(tmp_path: Path, version: str) -> None:
+    kinds = [("annotation", 1, 12), ("detection", 2, 5), ("detection", 6, 9), ("annotation", 9, 11)]
+    features = [
+        {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": square(a, b)}}
+        | OBJECTS[version](kind)
+        for kind, a, b in kinds
     ]
-    found = read(tmp_path / "l.json", {"shapes": shapes, "imagePath": "a.png"})
-    assert (found.labels[1:6, 2:7] == 1).all() and (found.labels[10:12, 10:12] == 2).all()
-    assert found.table["area"].tolist() == [25, 4, 13]  # 13 lattice points within radius 2
-    assert found.table["label"].tolist() == [1, 2, 3]
-    assert found.table["label_"].tolist() == ["p", "r", "c"]
-    assert "region 4 is a linestrip" in found.problems[0]
+    found = read(tmp_path / "q.geojson", {"type": "FeatureCollection", "features": features})
+    # An annotation without detections in it is a particle that somebody drew.
+    expected = np.full((15, 15), -1)
+    expected[1:12, 1:12] = 0
+    expected[2:5, 2:5], expected[6:9, 6:9], expected[9:11, 9:11] = 1, 2, 3
+    np.testing.assert_array_equal(found.labels, expected)
+    assert found.table["region"].tolist() == [2, 3, 4]
+    assert len(found.problems) == 1 and "region 1 frames particles" in found.problems[0]
+    assert "nothing counts as annotated" in found.problems[0]
+
+
+def test_classes_that_qupath_reserves(tmp_path: Path) -> None:
+    features = [
+        feature("Polygon", square(0, 10), classification={"name": "Region*"}),
+        feature("Polygon", square(1, 4), classification={"names": ["NMC", "cracked"]}),
+        feature("Polygon", square(6, 9), classification={"name": "Ignore*"}),
+    ]
+    found = read(tmp_path / "q.geojson", features)
+    expected = np.full((15, 15), -1)
+    expected[:10, :10] = 0
+    expected[1:4, 1:4] = 1
+    expected[6:9, 6:9] = -1
+    np.testing.assert_array_equal(found.labels, expected)
+    assert found.table["class"].tolist() == ["NMC: cracked"] and len(found.problems) == 2
+
+
+def test_planes_are_slices(tmp_path: Path) -> None:
+    features = [feature("Polygon", square(2, 5), objectType="annotation") for _ in range(3)]
+    for z, each in zip((3, 5), features, strict=False):
+        each["geometry"]["plane"] = {"c": -1, "z": z, "t": 0}
+    path = tmp_path / "q.geojson"
+    path.write_text(json.dumps(features))
+    # QuPath leaves out the plane of the first slice.
+    stack = read_annotations(path, (8, 15, 15)).labels
+    assert [z for z, plane in enumerate(stack) if plane.any()] == [0, 3, 5]
+    with pytest.raises(ValueError, match=r"lie on 3 slices \(1 to 6\) and the image has one"):
+        read_annotations(path, (15, 15))
+    with pytest.raises(ValueError, match="region 2 lies on slice 6 and the stack has 4"):
+        read_annotations(path, (4, 15, 15))
+    path.write_text(json.dumps(features[2:]))
+    assert read_annotations(path, (15, 15)).labels.max() == 1
 
 
 @pytest.mark.parametrize(
@@ -67,11 +133,6 @@ def test_labelme_shapes(tmp_path: Path) -> None:
         [feature("Polygon", [[["a", "b"]]])],
         [feature("Polygon", [[[1e999, 1], [2, 2], [3, 1]]])],
         [feature("MultiPolygon", 7)],
-        {"shapes": 3},
-        {"shapes": [3]},
-        {"shapes": [{"points": 3}]},
-        {"shapes": [{"shape_type": "circle", "points": [[1, 1]]}]},
-        {"shapes": [{"shape_type": "rectangle", "points": SQUARE}]},
     ],
 )
 def test_wrong_files_are_one_sentence(tmp_path: Path, entries: Any) -> None:

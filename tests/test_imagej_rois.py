@@ -88,6 +88,48 @@ def test_shapes_drawn_in_imagej(tmp_path: Path) -> None:
     np.testing.assert_array_equal(single.labels > 0, read.labels == 2)
 
 
+def test_open_lines_around_something_are_closed(tmp_path: Path) -> None:
+    outline = ImagejRoi.frompoints([[2, 1], [7, 1], [7, 5], [2, 5]], name="traced")
+    outline.roitype = ROI_TYPE.POLYLINE
+    crack = ImagejRoi.frompoints([[20, 20], [25, 26], [33, 30]], name="crack")
+    crack.roitype = ROI_TYPE.FREELINE
+    with zipfile.ZipFile(tmp_path / "rois.zip", "w") as archive:
+        for roi in (outline, crack):
+            archive.writestr(f"{roi.name}.roi", roi.tobytes())
+    read = read_annotations(tmp_path / "rois.zip", (40, 40))
+    expected = np.zeros((40, 40), np.int32)
+    expected[1:5, 2:7] = 1
+    np.testing.assert_array_equal(read.labels, expected)
+    assert [problem.split(": ", 1)[1] for problem in read.problems] == [
+        "region 1 is a polyline, taken as closed",
+        "region 2 is a freeline, which has no area",
+    ]
+
+
+def test_what_macos_packs_along_is_no_region(tmp_path: Path) -> None:
+    write_rois(blobs(), tmp_path / "rois.zip")
+    junk = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        " + bytes(80)
+    with (
+        zipfile.ZipFile(tmp_path / "rois.zip") as plain,
+        zipfile.ZipFile(tmp_path / "mac.zip", "w") as mac,
+    ):
+        for name in plain.namelist():
+            mac.writestr(f"rois/{name}", plain.read(name))
+            mac.writestr(f"__MACOSX/rois/._{name}", junk)
+            mac.writestr(f"rois/._{name}", junk)
+    expected = read_annotations(tmp_path / "rois.zip", (120, 150)).labels
+    np.testing.assert_array_equal(
+        read_annotations(tmp_path / "mac.zip", (120, 150)).labels, expected
+    )
+
+
+def test_a_zip_of_other_annotations_is_named(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "qupath.zip", "w") as archive:
+        archive.writestr("slide.geojson", "[]")
+    with pytest.raises(ValueError, match=r"no .roi files but slide.geojson; unpack it"):
+        read_annotations(tmp_path / "qupath.zip", (9, 9))
+
+
 @pytest.mark.parametrize("size", [0, 10, 63, 70, 120])
 def test_a_truncated_region_is_one_sentence(tmp_path: Path, size: int) -> None:
     write_rois(blobs(), tmp_path / "rois.zip")

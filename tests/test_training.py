@@ -130,12 +130,23 @@ def test_training_goes_on_from_a_model_at_its_scale(
     whole, _ = trained
     images, labels = disks()
     doubled = [np.kron(x, np.ones((2, 2), x.dtype)) for x in images]
+    said: list[str] = []
     recipe = Recipe(epochs=1, steps=1, batch=1, patch=32, learning_rate=1e-7)
     result = train(
         doubled, [np.kron(y, np.ones((2, 2), y.dtype)) for y in labels], tmp_path / "on",
-        start=whole.path, recipe=recipe, augmentation=None,
+        start=whole.path, recipe=recipe, augmentation=None, notice=said.append,
+        progress=lambda _: said.append("trains"),
     )  # fmt: skip
     assert any("rescaled by 0.5" in note for note in result.notes)
+    # What there is to say about the images is said before the training.
+    assert "rescaled by 0.5" in said[said.index("trains") - 1]
+    assert [note for note in said if note != "trains"] == list(result.notes)
+    told = json.loads((result.path / "training.json").read_text())
+    assert set(told["scale"]) == {f"image {k + 1}" for k in range(4)}
+    assert (
+        json.loads((result.path / "particlebridge.json").read_text())["scale"]
+        == [pytest.approx(0.5, abs=0.01)] * 2
+    )
     assert abs(result.diameter - whole.diameter) < 0.3
     assert result.before is not None
     # A tiny step at a tiny rate: still the old network, whatever the recipe's own rays.

@@ -9,12 +9,11 @@ from particlebridge.analysis import typical_diameter
 from particlebridge.exporter.training_data import (
     Example,
     check_examples,
-    labelled_diameter,
-    rescale_examples,
     split_examples,
     validation_patches,
 )
 from particlebridge.exporter.training_images import gather_examples, read_pixels
+from particlebridge.exporter.training_scale import labelled_diameter, rescale_examples
 
 
 def disk(size: int, radius: float) -> np.ndarray:

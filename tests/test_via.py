@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from particlebridge.exporter import read_annotations, write_via
-from particlebridge.exporter.annotations import read_regions
+from particlebridge.exporter.annotations import read_drawings
 from scipy import ndimage
 
 REGIONS: list[dict[str, Any]] = [
@@ -109,8 +109,8 @@ def test_a_project_opens_in_via(tmp_path: Path) -> None:
         ({"a": {"filename": "x.png", "regions": [3]}}, "region 1 is not an object"),
         ({"a": {"filename": "x.png", "regions": [{}]}}, "region 1 has no shape"),
         (
-            {"a": {"filename": "x.png"}, "b": {"filename": "y/x.png"}},
-            "two images are named x.png",
+            {"a": {"filename": "y/x.png"}, "b": {"filename": "y\\x.png"}},
+            "two images are named y/x.png",
         ),
     ]
     + [
@@ -168,6 +168,6 @@ def test_what_the_caller_must_say(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="give its shape"):
         read_annotations(path, image="a.png")
     with pytest.raises(ValueError, match="no annotation file"):
-        read_regions(tmp_path / "a.docx")
+        read_drawings(tmp_path / "a.docx")
     with pytest.raises(ValueError, match="two images are named"):
         write_via({"a/x.tif": np.eye(3, dtype=int), "b/x.tif": np.eye(3, dtype=int)}, path)
