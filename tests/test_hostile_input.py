@@ -7,6 +7,7 @@ many random ones (``PARTICLEBRIDGE_FUZZ_EXAMPLES`` of each, 2000 unless it is gi
 many each reader had to ``PARTICLEBRIDGE_FUZZ_LOG``.
 """
 
+import base64
 import contextlib
 import copy
 import csv
@@ -126,7 +127,7 @@ def _zip(path: Path) -> None:
 def _annotations(path: Path) -> None:
     found = read_annotations(path, (32, 32), image=None)
     assert found.labels.shape == (32, 32)
-    assert set(np.unique(found.labels)) - {0} == set(found.table.get("label", []))
+    assert set(np.unique(found.labels)) - {-1, 0} == set(found.table.get("label", []))
 
 
 def _label_image(path: Path) -> None:
@@ -183,6 +184,17 @@ def _picture(path: Path) -> None:
     Image.fromarray(LABELS.astype(np.uint8)).save(path)
 
 
+def _coloured(path: Path) -> None:
+    colours = np.array([(0, 0, 0), (200, 20, 20), (20, 20, 200)], np.uint8)
+    Image.fromarray(colours[LABELS]).save(path)
+
+
+def _png_text() -> str:
+    data = io.BytesIO()
+    Image.fromarray(np.ones((2, 3), np.uint8)).save(data, "png")
+    return base64.b64encode(data.getvalue()).decode()
+
+
 @cache
 def _graph() -> bytes:
     """A bundle's graph without its weights: there are few bytes, so more of them matter."""
@@ -226,11 +238,58 @@ GEOJSON = {
         }
     ],
 }
+QUPATH = {
+    "type": "FeatureCollection",
+    "features": [
+        {
+            "type": "Feature",
+            "id": "PathAnnotationObject",
+            "geometry": {
+                "type": kind,
+                "coordinates": [[[a, 1], [b, 1], [b, b], [a, b], [a, 1]]],
+                "plane": {"c": -1, "z": 0, "t": 0},
+                "geometries": [{"type": "MultiPolygon", "coordinates": [[[[1, 1], [2, 2]]]]}],
+            },
+            "properties": {"objectType": what, "classification": {"names": ["Ignore*"]}},
+        }
+        for kind, what, a, b in (
+            ("Polygon", "annotation", 0, 30), ("Polygon", "detection", 3, 9),
+            ("LineString", "detection", 3, 9), ("GeometryCollection", "annotation", 3, 9),
+        )
+    ],
+}  # fmt: skip
 LABELME = {
     "shapes": [
-        {"label": "a", "points": [[1, 1], [9, 1], [9, 9]], "shape_type": "polygon"},
+        {"label": "a", "points": [[1, 1], [9, 1], [9, 9]], "shape_type": "polygon", "group_id": 1},
         {"label": "b", "points": [[20, 20], [24, 20]], "shape_type": "circle"},
-    ]
+        {"label": "c", "points": [[2, 2], [5, 2], [5, 5]], "shape_type": "linestrip"},
+        {"label": "d", "points": [[2, 2], [5, 5]], "shape_type": "rectangle"},
+        {"label": "e", "points": [[3, 4], [5, 5]], "shape_type": "mask", "mask": _png_text()},
+    ],
+    "imageHeight": 32,
+    "imageWidth": 32,
+}
+COCO = {
+    "images": [{"id": 1, "file_name": "a.png", "height": 32, "width": 32}],
+    "annotations": [
+        {"image_id": 1, "category_id": 1, "segmentation": [[1, 1, 9, 1, 9, 9], [4, 4, 8, 4, 6, 8]]},
+        {"image_id": 1, "segmentation": {"size": [32, 32], "counts": [40, 5, 979]}, "iscrowd": 1},
+        {"image_id": 1, "segmentation": {"size": [32, 32], "counts": "i154LM2hm0"}},
+        {"image_id": 1, "segmentation": [], "bbox": [1, 2, 3, 4]},
+    ],
+    "categories": [{"id": 1, "name": "p"}],
+}
+VIA3 = {
+    "project": {"pid": "x"},
+    "attribute": {"1": {"aname": "a", "options": {"0": "b"}}},
+    "file": {"1": {"fid": "1", "fname": "a.png", "src": ""}},
+    "view": {"1": {"fid_list": ["1"]}},
+    "metadata": {
+        str(k): {"vid": "1", "z": [], "xy": xy, "av": {"1": "0"}}
+        for k, xy in enumerate(
+            [[7, 1, 1, 9, 1, 9, 8], [2, 2, 2, 9, 9], [9, 1, 1, 5, 5, 1, 8], [6, 1, 1, 9, 1, 9, 8]]
+        )
+    },
 }
 RUN = {
     "settings": {"model": "nmc"},
@@ -238,6 +297,11 @@ RUN = {
     "stages": {"fuse": {"key": "0123456789abcdef", "seconds": 1.5, "particles": 3}},
 }
 RECORD = json.loads(json.dumps(asdict(ModelRecord(grid=(2, 2), rays=32))))
+VIA3_TABLE = [
+    ["# CSV_HEADER = metadata_id", "file_list", "flags", "temporal_coordinates",
+     "spatial_coordinates", "metadata"],
+    ["1_a", '["a.png"]', "0", "[]", "[7,1,1,9,1,9,8]", '{"1":"0"}'],
+]  # fmt: skip
 VIA_TABLE = [
     ["filename", "file_size", "region_shape_attributes", "region_attributes"],
     ["a.png", "9", json.dumps(POLYGON), "{}"],
@@ -260,6 +324,8 @@ BYTES = {
     "npy": Case("a.npy", lambda path: np.save(path, STACK), _volume),
     "png": Case("a.png", _picture, _image),
     "png of labels to train on": Case("a.png", _picture, _label_image),
+    "png of labels in colour": Case("a.png", _coloured, _label_image),
+    "coco": Case("a.json", lambda p: _write_json(COCO)(p), _annotations),
     "jpeg": Case("a.jpg", _picture, _image),
     "bmp": Case("a.bmp", _picture, _image),
     "hdf5": Case("a.h5", _hdf5, _volume),
@@ -273,6 +339,9 @@ BYTES = {
 }
 FIELDS = {
     "via json": (VIA, Case("a.json", _write_json(VIA), _annotations)),
+    "via 3 json": (VIA3, Case("a.json", _write_json(VIA3), _annotations)),
+    "coco": (COCO, Case("a.json", _write_json(COCO), _annotations)),
+    "qupath": (QUPATH, Case("a.geojson", _write_json(QUPATH), _annotations)),
     "geojson": (GEOJSON, Case("a.geojson", _write_json(GEOJSON), _annotations)),
     "labelme": (LABELME, Case("a.json", _write_json(LABELME), _annotations)),
     "run.json": (RUN, Case("run.json", _write_json(RUN), _run)),
@@ -286,6 +355,7 @@ TABLES = {
     "sheet": (SHEET, Case("a.csv", lambda p: None, _sheet)),
     "features": (FEATURES, Case("a.csv", lambda p: None, _table)),
     "via csv": (VIA_TABLE, Case("a.csv", lambda p: None, _annotations)),
+    "via 3 csv": (VIA3_TABLE, Case("a.csv", lambda p: None, _annotations)),
 }
 
 # Damage
