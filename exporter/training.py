@@ -1,14 +1,13 @@
 """Training StarDist models: the published recipe, on any machine, continued after a kill."""
 
 import hashlib
-import importlib.metadata
 import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,15 +15,15 @@ from filelock import FileLock, Timeout
 from particlebridge.analysis import atomic_path
 
 from .augmentation import Augmentation
-from .model_record import RECORD_NAME, ModelRecord, Thresholds, folder_digest
+from .model_record import Thresholds
 from .recipe import Recipe
 from .tensorflow_import import import_tensorflow
 from .training_data import (
     Example,
-    Split,
     check_examples,
     split_examples,
 )
+from .training_folder import TrainingSettings, write_folder
 from .training_images import Given, gather_examples
 from .training_progress import TrainingProgress, quiet
 from .training_scale import labelled_diameter, rescale_examples
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from .threshold_tuning import Evaluation
 
 _CHECKPOINT = "checkpoint.npz"
-_VERSIONS = ("particlebridge", "stardist", "csbdeep", "tensorflow", "keras", "numpy", "scipy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +143,7 @@ def train(
         raise FileExistsError(f"{out} exists; give another name, or delete it to train it anew")
     gathered, notes = gather_examples(images, labels, names)
     start = None if start is None else os.fspath(start)
-    settings = _Settings(start, dims, recipe or Recipe.published(dims), augmentation, seed)
+    settings = TrainingSettings(start, dims, recipe or Recipe.published(dims), augmentation, seed)
     told = _Notes([], notice)
     told.add(*notes)
     examples, left_out = check_examples(gathered, dims)
@@ -167,17 +165,6 @@ def train(
 
 
 @dataclass(frozen=True)
-class _Settings:
-    """Everything but the data that decides what comes out of a training."""
-
-    start: str | None
-    dims: int
-    recipe: Recipe
-    augmentation: Augmentation | None
-    seed: int
-
-
-@dataclass(frozen=True)
 class _Notes:
     """Sentences for the user, each said once, when it is known."""
 
@@ -196,7 +183,7 @@ def _train(
     notes: _Notes,
     out: Path,
     work: Path,
-    settings: _Settings,
+    settings: TrainingSettings,
     progress: Callable[[TrainingProgress], None] | None,
 ) -> TrainingResult:
     tf = import_tensorflow()
@@ -250,55 +237,9 @@ def _train(
         resumed_at=checkpoint.resumed_at,
         notes=tuple(notes.all),
     )
-    _write_folder(work / "model", model.config, result, settings, split, after)
+    write_folder(work / "model", model.config, result, settings, split, after)
     (work / "model").rename(out)
     return result
-
-
-def _write_folder(
-    folder: Path,
-    config: Any,
-    result: TrainingResult,
-    settings: _Settings,
-    split: Split,
-    evaluation: "Evaluation",
-) -> None:
-    """Write what a model folder holds beside StarDist's own config.json and weights."""
-    from .training_report import write_report
-
-    (folder / "weights_last.h5").unlink(missing_ok=True)
-    _write_json(folder / "thresholds.json", asdict(result.thresholds))
-    versions = {name: importlib.metadata.version(name) for name in _VERSIONS}
-    record = ModelRecord(
-        thresholds=result.thresholds,
-        numerics="plugin" if settings.dims == 2 else "stardist",
-        percentiles=settings.recipe.percentiles,
-        diameter=result.diameter,
-        grid=tuple(config.grid)[-2:],
-        rays=int(config.n_rays),
-        digest=folder_digest(folder),
-    )
-    scales = {e.name: round(e.scale, 4) for e in (*split.train, *split.validation)}
-    more = {"seed": settings.seed, "versions": versions}
-    # By how much the training images were enlarged to that diameter, lowest and highest.
-    more["scale"] = [min(scales.values()), max(scales.values())]
-    _write_json(folder / RECORD_NAME, asdict(record) | more)
-    told = asdict(settings) | {
-        "versions": versions,
-        "train": [example.name for example in split.train],
-        "validation": [example.name for example in split.validation],
-        "f1": _by_name(result.f1),
-        "f1_before": None if result.before is None else _by_name(result.before),
-        "scale": scales,
-        "notes": result.notes,
-    }
-    _write_json(folder / "training.json", told)
-    result.history.to_csv(folder / "history.csv", index=False)
-    write_report(folder / "training.html", result, split, evaluation, told)
-
-
-def _by_name(f1: dict[float, float]) -> dict[str, float]:
-    return {f"{iou:g}": value for iou, value in f1.items()}
 
 
 def _claim(work: Path, out: Path, fingerprint: str) -> None:
@@ -314,15 +255,10 @@ def _claim(work: Path, out: Path, fingerprint: str) -> None:
         )
 
 
-def _fingerprint(examples: Sequence[Example], settings: _Settings) -> str:
+def _fingerprint(examples: Sequence[Example], settings: TrainingSettings) -> str:
     digest = hashlib.sha256(json.dumps(asdict(settings)).encode())
     for example in examples:
         for array in (example.image, example.labels):
             digest.update(f"{array.dtype}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
-
-
-def _write_json(path: Path, entries: Any) -> None:
-    with atomic_path(path) as beside:
-        beside.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")

@@ -218,7 +218,7 @@ def _refuse_if_lost(told: Mapping[Path, _Told]) -> None:
             if remark.lost:
                 kinds.setdefault(remark.text, []).append(remark)
     said = "; ".join(
-        f"{len(same):,} each {text} (first: image {same[0].image}, region {same[0].region})"
+        f"{len(same):,} {'each ' * (len(same) > 1)}{text} (first: image {same[0].image}, region {same[0].region})"
         for text, same in kinds.items()
     )
     raise ValueError(
