@@ -218,8 +218,10 @@ def _refuse_if_lost(told: Mapping[Path, _Told]) -> None:
             if remark.lost:
                 kinds.setdefault(remark.text, []).append(remark)
     said = "; ".join(
-        f"{len(same):,} {'each ' * (len(same) > 1)}{text} (first: image {same[0].image}, region {same[0].region})"
-        for text, same in kinds.items()
+        f"{len(same):,} {'each ' * (len(same) > 1)}{text} "
+        f"(first: image {same[0].image}, region {same[0].region})"
+        # The commonest three: it stays one sentence.
+        for text, same in sorted(kinds.items(), key=lambda kind: -len(kind[1]))[:3]
     )
     raise ValueError(
         f"{_some([str(path) for path in told])}: {lost:,} of {total:,} regions cannot be used and "

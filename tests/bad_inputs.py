@@ -23,6 +23,7 @@ import tifffile
 import zarr
 from particlebridge.bridge.cli import app
 from particlebridge.bridge.ome_zarr import create_stack
+from PIL import Image
 from typer.testing import CliRunner
 
 TABLE = Path(__file__).parents[1] / "docs" / "bad_input.md"
@@ -30,6 +31,7 @@ VAST = 1_600_000
 """Side of a slice of terabytes; a sparse file makes it look possible."""
 GREY = (np.arange(6 * 40 * 40) % 251).astype(np.uint16).reshape(6, 40, 40)
 LABELS = np.kron(np.array([[1, 0], [0, 2]], np.uint16), np.ones((20, 20), np.uint16))
+SQUARES = np.kron(np.eye(5), np.pad(np.ones((6, 6)), 1)).astype(np.uint8)
 _RUN = ("run", "{file}", "--out", "{out}", "--diameter", "20")
 
 
@@ -263,6 +265,14 @@ def _annotated(text: str) -> Callable[[Path], None]:
     return make
 
 
+def _masked(values: np.ndarray) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        tifffile.imwrite(path.with_name("a.tif"), np.zeros(values.shape, np.uint8))
+        Image.fromarray(values).save(path)
+
+    return make
+
+
 def _via(shape: Any) -> str:
     region = {"shape_attributes": shape, "region_attributes": {}}
     return json.dumps({"a.tif1": {"filename": "a.tif", "size": 1, "regions": [region]}})
@@ -376,6 +386,20 @@ CASES = (
     Bad("VIA: coordinates of 1e308", "via.json",
         _annotated(_via({"name": "circle", "cx": 1e308, "cy": 1, "r": 1e308})), _TRAIN,
         named="a.tif"),
+    Bad("VIA: points where outlines are needed", "via.json",
+        _annotated(_via({"name": "point", "cx": 3, "cy": 3})), _TRAIN),
+    Bad("COCO results, which do not name their images", "coco.json",
+        _annotated('[{"image_id": 1, "segmentation": [[1, 1, 5, 1, 5, 5]]}]'), _TRAIN),
+    Bad("COCO: of an image of another size", "coco.json", _annotated(json.dumps({
+        "images": [{"id": 1, "file_name": "a.tif", "width": 512, "height": 512}],
+        "annotations": [{"image_id": 1, "segmentation": [[1, 1, 5, 1, 5, 5]]}],
+    })), _TRAIN),
+    Bad("JSON of a kind not known", "labels.json", _annotated('{"objects": []}'), _TRAIN),
+    Bad("labels: a mask of 0 and 255", "labels.png", _masked(SQUARES * 255), _TRAIN,
+        named="a.tif"),
+    Bad("labels: 1 for pores, 2 for particles", "labels.png", _masked(SQUARES + 1), _TRAIN,
+        named="a.tif"),
+    Bad("labels in JPEG", "labels.jpg", _masked(SQUARES), _TRAIN),
     Bad("VIA: another image's annotations", "via.json",
         _annotated('{"b.tif1": {"filename": "b.tif", "size": 1, "regions": []}}'), _TRAIN),
     Bad("label image of fractions", "labels.tif",
