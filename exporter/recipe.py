@@ -34,8 +34,7 @@ class Recipe:
         Epochs without a better validation loss after which training ends; None: never.
     diameter
         Images are rescaled so that their typical particle is this many pixels across, and the
-        model says so to whoever runs it. None: images keep their scale, unless they were taken at
-        magnifications that differ (see `training_scale.rescale_examples`).
+        model says so to whoever runs it. None: images keep their scale.
 
     Raises
     ------

@@ -43,8 +43,7 @@ def rescale_examples(
     examples
         Checked ones.
     diameter
-        None: leave them alone, unless the magnification differs; then the typical diameter of
-        all.
+        None: leave them alone.
 
     Returns
     -------
@@ -66,9 +65,18 @@ def rescale_examples(
     own = _diameters(examples)
     known = [size for size in own.values() if size]
     lowest, highest = (min(known), max(known)) if known else (1.0, 1.0)
-    if highest <= _MAGNIFICATIONS * lowest:
-        if diameter is None:
-            return list(examples), []
+    small, large = (next((s for s in own if own[s] == d), "") for d in (lowest, highest))
+    spread = (
+        f"The images' typical particle diameters differ, from {lowest:.3g} pixels ({small}) to "
+        f"{highest:.3g} ({large})"
+    )
+    differ = highest > _MAGNIFICATIONS * lowest
+    if diameter is None:
+        note = (
+            f"{spread}: each is learnt at its own scale; give a diameter to bring all to one scale."
+        )
+        return list(examples), [note] if differ else []
+    if not differ:
         scale = diameter / labelled_diameter([example.labels for example in examples])
         if abs(scale - 1) < _SAME_SCALE:
             return list(examples), []
@@ -77,14 +85,10 @@ def rescale_examples(
         )
         return [_rescaled(example, scale) for example in examples], [note]
     middle = float(np.exp(np.mean(np.log(known))))
-    target = diameter or middle
-    scales = {source: target / (size or middle) for source, size in own.items()}
-    small, large = (next(s for s, size in own.items() if size == d) for d in (lowest, highest))
+    scales = {source: diameter / (size or middle) for source, size in own.items()}
     note = (
-        f"The images' typical particle diameters differ, from {lowest:.3g} pixels ({small}) to "
-        f"{highest:.3g} ({large}): each image was rescaled by its own factor, from "
-        f"{min(scales.values()):.3g} to {max(scales.values()):.3g}, so that the model is trained "
-        f"at {target:.3g} pixels."
+        f"{spread}: each image was rescaled by its own factor, from {min(scales.values()):.3g} to "
+        f"{max(scales.values()):.3g}, so that the model is trained at {diameter:.3g} pixels."
     )
     few = [source for source, size in own.items() if not size]
     notes = [note]
