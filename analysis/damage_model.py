@@ -17,6 +17,7 @@ from .feature_sets import feature_clusters, feature_groups
 from .feature_table import FEATURES
 from .forest_runs import KINDS, Run, fit_run
 from .regression_rows import usable_rows
+from .table_rows import split_states, without_repeats
 
 
 def explain(
@@ -35,7 +36,8 @@ def explain(
     ----------
     tables
         A table as `measure` gives it, or state -> table, e.g. ``{"10": df10, "50": df50}``;
-        neighbouring states are compared, in the order given.
+        neighbouring states are compared, in the order given. One table with several states in
+        its column ``state`` is parted by them. Copies of a row are left out (see `notes`).
     features
         ``"drivers"`` (what can be a cause) or ``"paper"`` (the published 21, six of which are
         computed from the cracks themselves and so follow damage).
@@ -71,11 +73,13 @@ def explain(
     if runs < 2:
         raise ValueError(f"runs must be at least 2 to have a spread, not {runs}.")
     if isinstance(tables, pd.DataFrame):
-        tables = {"all": tables}
+        tables = split_states(tables)
     if not tables:
         raise ValueError("No table to explain: give one, or a mapping of state to table.")
     named = {str(s): t for s, t in tables.items()}
+    named, repeats = without_repeats(named)
     data, names, notes = usable_rows(named, FEATURES[features], include_border)
+    notes = [*repeats, *notes]
 
     groups = feature_groups(names)
     clusters = feature_clusters([d.x for d in data], names)

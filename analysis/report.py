@@ -18,6 +18,7 @@ from . import report_sections as chapters
 from .explanation import Explanation
 from .figures import save
 from .files import atomic_path
+from .table_rows import split_states, without_repeats
 
 
 def write_report(
@@ -43,7 +44,8 @@ def write_report(
     out
         The run's folder; made if missing. report.html and figures/ in it are replaced.
     features
-        The table of `measure`, or state -> table.
+        The table of `measure`, parted by its column ``state`` if it has several, or state ->
+        table. Copies of a row are counted once, and a caution says so.
     explanation
         What `explain` found, of the same states; None: no forest.
     reason
@@ -76,7 +78,7 @@ def write_report(
     OSError
         If the folder cannot be written.
     """
-    tables = _by_state(features)
+    tables = split_states(features) if isinstance(features, pd.DataFrame) else _by_state(features)
     if not tables:
         raise ValueError("No table of particles to report on: give features.")
     for state, table in tables.items():
@@ -86,6 +88,8 @@ def write_report(
                 f"The table of particles{'' if state == 'all' else f' of state {state}'} lacks "
                 f"{', '.join(sorted(missing))}: give the features.csv that measure writes."
             )
+    tables, repeats = without_repeats(tables)
+    cautions = [*cautions, *repeats]
     folder = Path(out)
     found = [
         chapters.count_section(tables, volume, labels, solid, spacing),

@@ -91,15 +91,26 @@ def count_section(
 def sure_section(fusion: pd.DataFrame | None) -> Section:
     """Answer how far the particles can be trusted."""
     section = Section("sure", "How sure are we of them?")
-    if fusion is None or "confidence" not in fusion or not fusion["confidence"].notna().any():
+    if fusion is None:
         section.answers = [
             "Not known: the particles were given to this run, not found by it in three views that "
             "could agree or disagree."
         ]
         return section
+    if fusion.empty:
+        section.answers = ["This run found no particle, so there is none to be sure of."]
+        return section
+    if "confidence" not in fusion or not fusion["confidence"].notna().any():
+        section.answers = ["Not known: no agreement of the views with the particles was recorded."]
+        return section
     confidence = fusion["confidence"].dropna()
+    views = sum(name.startswith("agreement_") for name in fusion)
+    said = {
+        1: "Only one view was segmented, so no other can contradict it. Its agreement with",
+        2: "The two views were segmented apart. Their agreement on",
+    }.get(views, "The three views were segmented apart. Their agreement on")
     section.answers = [
-        f"The three views were segmented apart. Their agreement on a particle has a median of "
+        f"{said} a particle has a median of "
         f"{fixed(confidence.median())} (1: the same voxels), and reaches 0.5 for "
         f"{percent(float((confidence >= 0.5).mean()))} of the particles."
     ]

@@ -83,6 +83,8 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
         try:
             explanation = analysis.explain(particles, features=features)
             write_table(explanation.importance, run.path / "importance.csv")
+            for note in explanation.notes:
+                notice(note)
         except ValueError as error:
             reason = str(error)
             notice(f"no forest: {reason[:1].lower()}{reason[1:]}")
@@ -119,7 +121,7 @@ def _by_state(
     contacts: dict[str, list[pd.DataFrame]] = {}
     offset: dict[str, int] = {}
     for a in analysed:
-        state = a.item.state or "all"
+        state = a.item.state or ("no state" if any(b.item.state for b in analysed) else "all")
         table, network = tables[a.item.name], pd.read_csv(a.folder / "contacts.csv")
         base = offset.get(state, 0)
         raised_labels = table.assign(label=table["label"] + base, volume=a.item.name)

@@ -4,9 +4,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
 from particlebridge import analysis
 from particlebridge.analysis import Score
 from particlebridge.analysis.feature_table import Recipe
+from particlebridge.analysis.table_rows import split_states
 
 from .chunked_source import is_chunked
 from .conclusion import Regressors
@@ -107,7 +109,7 @@ def explain(
     ----------
     tables
         features.csv files; a state is named by its file or, where all are called the same, by the
-        folder it lies in.
+        folder it lies in. A file whose column ``state`` names several is parted by them.
     out
         Folder for importance.csv, figures/ and report.html.
     features
@@ -129,19 +131,31 @@ def explain(
     if len(set(names)) < len(names):
         raise ValueError(f"two tables would both be state '{max(names, key=names.count)}'; "
                          "rename one of the files")  # fmt: skip
-    if len(paths) == 1:
-        names = ["all"]
-    states = {name: read_table(path) for name, path in zip(names, paths, strict=True)}
+    states: dict[str, pd.DataFrame] = {}
+    for name, path in zip(names, paths, strict=True):
+        parts = split_states(read_table(path))
+        if len(parts) > 1:
+            counts = [f"{state} ({len(part)} particles)" for state, part in parts.items()]
+            notice(f"{path}: its states are compared, not pooled: {', '.join(counts)}")
+        if len(paths) > 1:
+            parts = {f"{name} {s}" if len(parts) > 1 else name: part for s, part in parts.items()}
+        states |= parts
     try:
         explanation = analysis.explain(states, features=features)
     except ValueError as error:
         text = str(error).rstrip(".")
         named = ", ".join(str(path) for path in paths)
         raise ValueError(f"{named}: {text[:1].lower()}{text[1:]}") from error
+    for note in explanation.notes:
+        notice(note)
     run = RunFolder(out)
     with run.locked():
         write_table(explanation.importance, run.path / "importance.csv")
-        run.describe(settings={"tables": [str(p) for p in paths], "features": features})
+        run.describe(
+            settings={"tables": [str(p) for p in paths], "features": features},
+            states={state: len(table) for state, table in states.items()},
+            notes=list(explanation.notes),
+        )
         return analysis.write_report(
             run.path, features=states, explanation=explanation, settings=run.record
         )

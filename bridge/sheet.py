@@ -2,26 +2,44 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 
-import pandas as pd
-from particlebridge.analysis.bad_files import naming, shown
+from particlebridge.analysis.bad_files import shown
+from particlebridge.analysis.wording import listing
 
 from .chunked_source import split_dataset
+from .console import notice
+from .spreadsheets import Spreadsheet, fold, read_spreadsheet
 from .voxel_size import Spacing, parse_voxel_size
+
+SHEETS = (".csv", ".tsv")
+_KNOWN = ("path", "voxel_size", "state", "group")
 
 
 @dataclass(frozen=True)
 class Item:
-    """One volume to run: its file, its name in the results, and what is known of it."""
+    """One volume to run: its file, its name in the results, and what is known of it.
+
+    Attributes
+    ----------
+    path, name, voxel_size, state, group
+        As given or read from the sheet.
+    unused
+        Cells of the sheet's other columns, for run.json.
+    line
+        Of the sheet; 0 without one.
+    """
 
     path: Path
     name: str
     voxel_size: Spacing | None = None
     state: str = ""
     group: str = ""
+    unused: Mapping[str, str] = field(default_factory=dict)
+    line: int = 0
 
 
 def list_items(
@@ -32,8 +50,8 @@ def list_items(
     Parameters
     ----------
     volumes
-        Files or folders of slices; or one ``.csv`` with the column ``path`` and, if wanted,
-        ``voxel_size`` ("z,y,x" in micrometres, or one number), ``state`` and ``group``.
+        Files or folders of slices; or one ``.csv`` or ``.tsv`` with the column ``path`` and, if
+        wanted, ``voxel_size`` ("z,y,x" in micrometres, or one number), ``state`` and ``group``.
         Relative paths in a sheet count from the sheet's folder.
     voxel_size
         For volumes whose sheet names none.
@@ -46,46 +64,122 @@ def list_items(
     Raises
     ------
     FileNotFoundError, ValueError
-        If the sheet is missing or malformed, or nothing is listed.
+        If the sheet is missing or malformed, nothing is listed, or a volume is listed twice.
     """
     paths = [Path(v) for v in volumes]
     if not paths:
         raise ValueError("no volume given; name at least one file, folder of slices or sheet.csv")
-    if len(paths) == 1 and paths[0].suffix.lower() == ".csv":
+    if len(paths) == 1 and paths[0].suffix.lower() in SHEETS:
         items = _read_sheet(paths[0], voxel_size)
+        _check_once(items, f"{paths[0]}: ")
     else:
         items = [Item(p, _stem(p), voxel_size) for p in paths]
+        _check_once(items, "")
     return _distinct(items)
 
 
 def _read_sheet(sheet: Path, voxel_size: Spacing | None) -> list[Item]:
     if not sheet.exists():
         raise FileNotFoundError(f"{sheet}: no such sheet")
-    with naming(sheet, "cannot be read as CSV", "save it again"):
-        table = pd.read_csv(sheet, dtype=str, keep_default_na=False)
-    if "path" not in table or table.empty:
-        raise ValueError(f"{sheet}: needs a column 'path' and a row; put commas between columns")
+    table = read_spreadsheet(sheet, "path", "a sheet needs a column 'path' and a row")
+    if not table.rows:
+        raise ValueError(f"{sheet}: needs a column 'path' and a row; it lists no volume")
+    columns = _columns(sheet, table)
     items = []
-    for number, row in enumerate(table.to_dict("records"), start=2):
-        cells = {str(key): str(value).strip() for key, value in row.items()}
+    for number, row in table.rows:
+        at = f"{sheet}: line {number}"
+        cells = dict(zip(columns, _fitted(at, row, columns), strict=True))
         path = sheet.parent / cells["path"]
         if not cells["path"] or not cells["path"].isprintable():
-            raise ValueError(f"{sheet}: line {number} names no path; write the volume's file there")
+            raise ValueError(f"{at} names no path; write the volume's file there")
         size = voxel_size
         if cells.get("voxel_size"):
             try:
-                size = parse_voxel_size(cells["voxel_size"])
+                size = parse_voxel_size(_pointed(cells["voxel_size"], table))
             except ValueError as error:
-                raise ValueError(f"{sheet}: line {number}: {shown(str(error), 200)}") from None
+                raise ValueError(f"{at}: {shown(str(error), 200)}") from None
         try:
             name = _stem(path)
+            path.exists()
         except OSError as error:
             raise ValueError(
-                f"{sheet}: line {number}: no file can be called {shown(cells['path'], 60)} "
+                f"{at}: no file can be called {shown(cells['path'], 60)} "
                 f"({error.strerror}); write the volume's file there"
             ) from None
-        items.append(Item(path, name, size, cells.get("state", ""), cells.get("group", "")))
+        unused = {shown(k): shown(v, 200) for k, v in cells.items() if k not in _KNOWN and v}
+        state, group = cells.get("state", ""), cells.get("group", "")
+        items.append(Item(path, name, size, state, group, unused, number))
     return items
+
+
+def _columns(sheet: Path, table: Spreadsheet) -> list[str]:
+    """Name the columns as the program does; say which it does not know."""
+    columns = [fold(name) if fold(name) in _KNOWN else name for name in table.columns]
+    twice = [name for name in _KNOWN if columns.count(name) > 1]
+    if twice:
+        raise ValueError(f"{sheet}: has two columns '{twice[0]}'; keep one")
+    others = [name for name in columns if name not in _KNOWN]
+    for name in others:
+        near = get_close_matches(fold(name)[:60], set(_KNOWN) - set(columns), 1, 0.7)
+        if near:
+            raise ValueError(
+                f"{sheet}: column '{shown(name)}' is unknown; call it '{near[0]}', or leave it out"
+            )
+    if named := [f"'{shown(name)}'" for name in others if name]:
+        more = [f"{len(named) - 5} more"] if len(named) > 5 else []
+        notice(
+            f"{sheet}: not used: column {listing([*named[:5], *more])} "
+            f"(known are {listing(_KNOWN)}); run.json keeps what it says"
+        )
+    return columns
+
+
+def _fitted(at: str, row: list[str], columns: Sequence[str]) -> list[str]:
+    """Give a row as many cells as there are columns."""
+    over = len(row) - len(columns)
+    if over == 2 and "voxel_size" in columns:
+        # Z,Y,X without quotes, as people write it.
+        k = columns.index("voxel_size")
+        try:
+            parse_voxel_size(",".join(row[k : k + 3]))
+        except ValueError:
+            pass
+        else:
+            notice(f"{at}: {','.join(row[k : k + 3])} is taken for one voxel size; quote it")
+            return [*row[:k], ",".join(row[k : k + 3]), *row[k + 3 :]]
+    if over > 0:
+        raise ValueError(
+            f"{at} has {len(row)} cells and the first row {len(columns)}; put a cell that holds "
+            'the separator into quotes, such as "0.1,0.07,0.07"'
+        )
+    return row + [""] * -over
+
+
+def _pointed(text: str, table: Spreadsheet) -> str:
+    """Write decimal commas as points: 0,07 or 0,1,0,07,0,07."""
+    parts = text.split(",")
+    if not table.has_decimal_commas or "." in text or len(parts) not in (2, 6):
+        return text
+    return ",".join(".".join(pair) for pair in zip(parts[::2], parts[1::2], strict=True))
+
+
+def _check_once(items: Sequence[Item], sheet: str) -> None:
+    """Refuse a volume that is listed twice: each of its particles would count twice."""
+    seen: dict[object, Item] = {}
+    for item in items:
+        file, dataset = split_dataset(item.path)
+        try:
+            stat = file.stat()
+            same: object = (stat.st_dev, stat.st_ino, dataset.strip("/"))
+        except OSError:
+            same = (os.path.normpath(file.absolute()), dataset.strip("/"))
+        if same in seen:
+            lines = f" (lines {seen[same].line} and {item.line})" if item.line else ""
+            raise ValueError(
+                f"{sheet}{item.path} is listed twice{lines}, and its particles would count twice; "
+                "name each volume once"
+            )
+        seen[same] = item
 
 
 def _stem(path: Path) -> str:

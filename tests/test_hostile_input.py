@@ -336,6 +336,10 @@ BYTES = {
     "run.json": Case("run.json", _run_json, _run),
     "csv sheet": Case("a.csv", lambda p: _write_rows(p, SHEET), _sheet),
     "csv table": Case("a.csv", lambda p: _write_rows(p, FEATURES), _table),
+    "sheet of semicolons": Case("a.csv", lambda p: _write_rows(p, SHEET, ";"), _sheet),
+    "sheet in utf-16": Case("a.csv", lambda p: _write_wide(p, SHEET), _sheet),
+    "table of tabs": Case("a.csv", lambda p: _write_rows(p, FEATURES, "\t"), _table),
+    "table in utf-16": Case("a.csv", lambda p: _write_wide(p, FEATURES), _table),
 }
 FIELDS = {
     "via json": (VIA, Case("a.json", _write_json(VIA), _annotations)),
@@ -437,10 +441,16 @@ def _broken(draw: st.DrawFn, document: Any) -> Any:
     return document
 
 
-def _write_rows(path: Path, rows: list[list[Any]]) -> None:
+def _write_rows(path: Path, rows: list[list[Any]], separator: str = ",") -> None:
     text = io.StringIO()
-    csv.writer(text).writerows(rows)
+    csv.writer(text, delimiter=separator).writerows(rows)
     path.write_text(text.getvalue(), errors="replace")
+
+
+def _write_wide(path: Path, rows: list[list[Any]]) -> None:
+    """As spreadsheets save what they call Unicode text."""
+    _write_rows(path, rows, "\t")
+    path.write_text(path.read_text(), encoding="utf-16")
 
 
 # The property
@@ -558,6 +568,51 @@ def test_changed_cells(name: str, data: st.DataObject) -> None:
         broken = broken if isinstance(broken, list) else [[broken]]
         _write_rows(path, [row if isinstance(row, list) else [row] for row in broken])
         _endure(f"{name}, cells", case.read, path)
+
+
+_NUMBERS = st.lists(
+    st.tuples(st.floats(-1e12, 1e12), st.one_of(st.none(), st.floats(0, 1))), min_size=1, max_size=6
+)
+
+
+@FUZZ
+@given(
+    numbers=_NUMBERS,
+    separator=st.sampled_from(",;\t"),
+    decimal_comma=st.booleans(),
+    spaces=st.booleans(),
+    told=st.booleans(),
+    blank=st.integers(0, 3),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+    newline=st.sampled_from(["\n", "\r\n"]),
+)
+def test_a_table_means_the_same_in_every_dialect(
+    numbers: list[tuple[float, float | None]],
+    separator: str,
+    decimal_comma: bool,
+    spaces: bool,
+    told: bool,
+    blank: int,
+    encoding: str,
+    newline: str,
+) -> None:
+    def written(value: float | None) -> str:
+        text = "" if value is None else repr(value)
+        return text.replace(".", ",") if decimal_comma and separator != "," else text
+
+    rows = [["label", "Volume", "Damage", "state"]]
+    rows += [[str(i), written(v), written(d), "a"] for i, (v, d) in enumerate(numbers, start=1)]
+    between = f" {separator} " if spaces and separator != "\t" else separator
+    lines = [f"sep={separator}"] * told + [between.join(row) for row in rows]
+    lines += [separator * 3] * blank
+    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+        path = Path(folder) / "a.csv"
+        path.write_text(newline.join(lines) + newline, encoding=encoding, newline="")
+        table = read_table(path)
+    assert table.columns.tolist() == rows[0]
+    assert table["Volume"].to_numpy() == pytest.approx([v for v, _ in numbers], rel=1e-12)
+    damage = [np.nan if d is None else d for _, d in numbers]
+    assert table["Damage"].to_numpy() == pytest.approx(damage, rel=1e-12, nan_ok=True)
 
 
 @FUZZ
