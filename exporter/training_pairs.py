@@ -1,6 +1,7 @@
 """Training images and the files in which they are annotated, brought together."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ from .training_data import Example
 from .training_images import read_pixels
 
 _NAMED = 5
+_CLASS_KEYS = ("class", "label", "type", "category", "name")
+_MOST_CLASSES = 20
 
 
 @dataclass
@@ -60,7 +63,7 @@ def examples_of_files(
         If a file is damaged, an image has no or several annotations, or most of the regions
         would be lost: what is lost is taught as background.
     """
-    notes: list[str] = []
+    images, notes = _without_labels(images, labels)
     drawn: dict[Path, dict[str, Drawing]] = {}
     for path in labels:
         if path.suffix.lower() not in IMAGE_SUFFIXES:
@@ -98,12 +101,43 @@ def examples_of_files(
     _refuse_if_lost(told)
     for path, each in told.items():
         notes += summarise(each.remarks, path.name, each.total)
+        notes += _told_classes(drawn[path], path)
         if each.left_out:
             notes.append(
                 f"{path.name}: most regions of {_some(each.left_out)} cannot be used: left out, "
                 "for they would be taught as background."
             )
     return examples, [*notes, *unnamed]
+
+
+def _without_labels(images: Sequence[Path], labels: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """Leave out of the images what a pattern such as *.tif takes in of the labels."""
+    both = [path for path in images if path in labels]
+    if not both or len(both) == len(images):
+        return list(images), []
+    note = f"{len(both):,} of the images are label files as well, and were taken for labels only."
+    return [path for path in images if path not in labels], [note]
+
+
+def _told_classes(drawings: Mapping[str, Drawing], path: Path) -> list[str]:
+    """Say it where regions are of several classes: a network of particles knows one."""
+    particles = [
+        region
+        for drawing in drawings.values()
+        for region in drawing.regions
+        if region.role == "particle" and not region.problem
+    ]
+    for key in _CLASS_KEYS:
+        counts = Counter(region.attributes.get(key, "") for region in particles)
+        named = [f"{name} {count:,}" for name, count in counts.most_common() if name]
+        # Of more names each region has its own.
+        if 1 < len(named) <= min(_MOST_CLASSES, len(particles) / 2):
+            names = shown(", ".join(named))
+            return [
+                f"{path.name}: its regions are of {len(named)} classes ({names}): all were taken "
+                "for particles; delete those that are none."
+            ]
+    return []
 
 
 def image_shape(image: np.ndarray) -> tuple[int, ...]:

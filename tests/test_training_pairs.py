@@ -10,6 +10,7 @@ import tifffile
 from particlebridge.exporter import write_rois
 from particlebridge.exporter.training_data import check_examples
 from particlebridge.exporter.training_images import gather_examples
+from PIL import Image
 
 POWDER = Path(__file__).parents[1] / "../shared/data/real/powder_sem"
 SQUARE = {"name": "polygon", "all_points_x": [2, 8, 8, 2], "all_points_y": [2, 2, 8, 8]}
@@ -124,6 +125,39 @@ def test_a_label_file_bears_its_images_name(
     else:
         with pytest.raises(ValueError, match="no label file has its name"):
             gather_examples(*given)
+
+
+def test_a_pattern_that_takes_in_the_labels_too(tmp_path: Path) -> None:
+    write_images(tmp_path, "a.tif", "b.tif", "a_labels.tif", "b_labels.tif")
+    examples, notes = gather_examples(str(tmp_path / "*.tif"), str(tmp_path / "*_labels.tif"))
+    assert [example.name for example in examples] == ["a.tif", "b.tif"]
+    assert notes == ["2 of the images are label files as well, and were taken for labels only."]
+
+
+def test_one_image_saved_twice_is_not_taught_twice(tmp_path: Path) -> None:
+    write_images(tmp_path, "a.tif", "b.tif", "l/a.tif", "l/b.tif")
+    Image.fromarray(np.zeros((20, 20), np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match=r"a\.png and .*a\.tif would both get"):
+        gather_examples(str(tmp_path / "?.*"), str(tmp_path / "l/*.tif"))
+
+
+def test_several_classes_are_named(tmp_path: Path) -> None:
+    write_images(tmp_path, "a.tif")
+    outline = [[2, 2, 8, 2, 8, 8, 2, 8]]
+    coco = {
+        "images": [{"id": 1, "file_name": "a.tif"}],
+        "annotations": [
+            {"image_id": 1, "category_id": k, "segmentation": [[v + 3 * n for v in outline[0]]]}
+            for n, k in enumerate((1, 1, 1, 2))
+        ],
+        "categories": [{"id": 1, "name": "NMC"}, {"id": 2, "name": "scale bar"}],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(coco))
+    *_, note = gather_examples(tmp_path / "a.tif", tmp_path / "coco.json")[1]
+    assert note == (
+        "coco.json: its regions are of 2 classes (NMC 3, scale bar 1): all were taken for "
+        "particles; delete those that are none."
+    )
 
 
 def test_folders_tell_images_of_one_name_apart(tmp_path: Path) -> None:
