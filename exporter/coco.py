@@ -79,7 +79,7 @@ def drawings_of_coco(
         attributes = {"class": classes.get(str(each.get("category_id")), "")}
         regions[name] += _instance(each, attributes, numbers[name], where)
     for name in names.values():
-        sizes[name] = sizes[name] or _bitmap_size(regions[name])
+        sizes[name] = _checked_size(sizes[name], regions[name], f"{path}, image {shown(name)}")
     note = (
         f"{path}: {strays:,} of {len(annotations):,} annotations belong to images that the file "
         "does not list, and were left out."
@@ -185,11 +185,20 @@ def _size(height: Any, width: Any) -> tuple[int, int] | None:
     return None
 
 
-def _bitmap_size(regions: list[Region]) -> tuple[int, int] | None:
+def _checked_size(
+    size: tuple[int, int] | None, regions: list[Region], where: str
+) -> tuple[int, int] | None:
+    """Return the size that all run lengths of an image agree on."""
     for region in regions:
         if region.bitmap is not None:
-            return region.bitmap.height, region.bitmap.width
-    return None
+            own = region.bitmap.height, region.bitmap.width
+            size = size or own
+            if own != size:
+                raise ValueError(
+                    f"{where}, region {region.number}: its run lengths are of {own[1]} x {own[0]} "
+                    f"pixels, and the image has {size[1]} x {size[0]}; export it again"
+                )
+    return size
 
 
 def _classes(categories: Any) -> dict[str, str]:

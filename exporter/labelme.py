@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from particlebridge.analysis.bad_files import reason, shown
+from particlebridge.analysis.bad_files import check_declared_size, reason, shown
 
 from .regions import Bitmap, Drawing, Region, bitmap_of, line_region, shown_shape
 
@@ -104,6 +104,7 @@ def _mask(shape: Mapping[str, Any], points: np.ndarray) -> Bitmap:
     # Before anything is unpacked.
     if picture.size[::-1] != wanted:
         raise ValueError(f"a mask of {picture.size[::-1]} pixels between corners of {wanted}")
+    check_declared_size(wanted[0] * wanted[1], len(packed))
     try:
         mask = np.asarray(picture.convert("L"))
     except Exception as error:

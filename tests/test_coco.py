@@ -119,6 +119,7 @@ def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
         (coco({"segmentation": {"size": [9, 12], "counts": "P"}}), "cut short"),
         (coco({"segmentation": {"size": [9, 12], "counts": "\u00e9"}}), "no run length"),
         (coco({"segmentation": {"size": [10**9, 10**9], "counts": [10**18]}}), "a size of"),
+        (coco({"segmentation": {"size": [12, 9], "counts": [108]}}), "are of 9 x 12 pixels"),
         (coco({"segments_info": []}), "panoptic"),
         ([{"image_id": 1, "segmentation": [SQUARE]}], "COCO results"),
         ([{"id": 1, "data": {}, "annotations": []}], "export COCO"),

@@ -78,6 +78,7 @@ def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
     assert not read(tmp_path / "l.json", entries | {"imageHeight": None}).labels.any()
 
 
+VAST = png(np.zeros((9000, 9000)))
 MASK = {"shape_type": "mask", "points": [[0, 0], [2, 1]]}
 
 
@@ -93,6 +94,7 @@ MASK = {"shape_type": "mask", "points": [[0, 0], [2, 1]]}
         [MASK | {"mask": "no PNG"}],
         [MASK | {"mask": png(np.ones((9, 9)))}],
         [MASK | {"mask": png(np.ones((2, 3)))[:60]}],
+        [{"shape_type": "mask", "points": [[0, 0], [8999, 8999]], "mask": VAST}],
         [MASK | {"points": [[0, 0], [1e300, 1e300]], "mask": png(np.ones((2, 3)))}],
     ],
 )
