@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
+from particlebridge.analysis.memory import total_memory
 from particlebridge.analysis.views import VIEWS
 
 from . import memory_estimate as memory_of
@@ -116,6 +117,11 @@ class Plan:
         allowed = "no limit" if self.ceiling is None else f"{_gb(self.ceiling)} allowed"
         if _gb(expected) != _gb(self.expected):
             notice(f"memory of each process: {_gb(expected)} expected, {allowed} (--memory)")
+            if expected > total_memory():
+                notice(
+                    f"warning: {_gb(total_memory())} is all that this machine or its container "
+                    "has; --format zarr --memory works in blocks that fit"
+                )
         return replace(self, max_pixels=pixels, expected=expected)
 
     def layout(

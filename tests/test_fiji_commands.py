@@ -12,7 +12,8 @@ import pytest
 import roifile
 import tifffile
 from particlebridge import analysis
-from particlebridge.analysis import Polygons
+from particlebridge.analysis import Polygons, Prediction
+from particlebridge.bridge.images import object_table
 from particlebridge.fiji_macros.compose import COMMANDS, compose
 from plain_imagej import NEWEST, OLDER, plain_imagej
 from real_fiji import NEEDED, left_out
@@ -443,6 +444,11 @@ def test_one_image_gives_all_its_files(run, tmp_path):
     assert np.count_nonzero(labels != analysis.paint(discs, (60, 100))) <= 8  # centres on an edge
     table = list(csv.DictReader(io.StringIO((tmp_path / "out" / "objects.csv").read_text())))
     assert [row["label"] for row in table] == ["1", "2"]
+    empty = Polygons.from_rays(np.zeros((0, 2)), np.zeros((0, 32)), np.zeros(0))
+    blank = np.zeros((60, 100), np.float32)
+    nothing = Prediction(blank.astype(np.int32), blank, blank, empty)
+    assert list(table[0]) == list(object_table(nothing).columns)
+    assert {row["unit"] for row in table} == {"px"}
     assert float(table[0]["probability"]) == pytest.approx(212 / 256, abs=1e-5)
     rois = roifile.roiread(tmp_path / "out" / "rois.zip")
     assert [roi.name for roi in rois] == ["0001", "0002"]

@@ -105,3 +105,14 @@ def test_versions_tell_what_ran(network: Network) -> None:
     assert versions["engine"] == "python"
     assert versions["model_digest"] == network.digest
     assert {"tensorflow", "stardist", "numpy"} <= set(versions)
+
+
+def test_an_image_enlarged_beyond_all_memory_is_refused(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("particlebridge.bridge.python_engine.free_memory", lambda: 10**8)
+    image = np.zeros((400, 500), np.uint8)
+    ((_, result),) = PythonEngine(network, Settings(diameter=4)).predict([image], [0])
+    assert isinstance(result, Failure)
+    assert "400 x 500 pixels to 4000 x 5000" in result.reason
+    assert "--diameter" in result.reason

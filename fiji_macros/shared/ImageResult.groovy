@@ -86,10 +86,10 @@ class ImageResult {
 	/** The same columns as Python's objects.csv: lengths in micrometres if the image is calibrated. */
 	String table() {
 		def m = moments(particles.labels, particles.outlines.size(), slices.spacing[1], slices.spacing[2])
-		def lines = ['label,y,x,area,major_axis,minor_axis,orientation,probability']
+		def lines = ['label,y,x,area,major_axis,minor_axis,orientation,probability,unit']
 		m.eachWithIndex { double[] row, int i ->
 			if (row[0] > 0) {
-				lines << ([i + 1] + (row[1..6] + [particles.rays[i][2]]).collect { String.format(Locale.ROOT, '%.6g', it as double) }).join(',')
+				lines << ([i + 1] + (row[1..6] + [particles.rays[i][2]]).collect { String.format(Locale.ROOT, '%.6g', it as double) } + [slices.calibrated ? 'um' : 'px']).join(',')
 			}
 		}
 		return lines.join('\n') + '\n'
