@@ -51,6 +51,38 @@ def proves_damage(error: BaseException) -> bool:
     return _PROOF.search(str(error)) is not None
 
 
+_STAND_INS = {
+    b"version https://git-lfs": "is a pointer of Git LFS, not the file itself; run 'git lfs pull' "
+    "in its folder",
+    b"/annex/objects/": "is a pointer of git-annex, not the file itself; run 'git annex get' in "
+    "its folder",
+    b"\x00\x05\x16\x07": "is what macOS keeps beside a file (its name begins with ._), not the "
+    "file itself; give the file without ._",
+}
+
+
+def check_stand_in(path: Path) -> None:
+    """Refuse a small file that stands where the real one should be.
+
+    Parameters
+    ----------
+    path
+        A file of any kind; folders and files that are not there pass.
+
+    Raises
+    ------
+    ValueError
+        If it is a pointer of Git LFS or git-annex, or macOS's extra file of another one.
+    """
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        head = file.read(32)
+    for start, words in _STAND_INS.items():
+        if head.startswith(start):
+            raise ValueError(f"{path}: {words}")
+
+
 @contextmanager
 def naming(path: Path, what: str, mend: str) -> Iterator[None]:
     """Turn every error of a block that reads a file into one sentence that names the file.
@@ -79,6 +111,7 @@ def naming(path: Path, what: str, mend: str) -> Iterator[None]:
         own = isinstance(error, OSError) and error.filename is not None
         if own or str(error).startswith(str(path)):
             raise
+        check_stand_in(path)
         if proves_damage(error):
             what, mend = "is damaged", "copy or export it again"
         raise ValueError(f"{path}: {what} ({reason(error).rstrip('.')}); {mend}") from error

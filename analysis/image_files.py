@@ -59,8 +59,8 @@ def _check_ome_sizes(tif: tifffile.TiffFile, path: Path) -> None:
         check_declared_size(math.prod(map(int, sizes)), path.stat().st_size)
 
 
-def check_tiff_size(tif: tifffile.TiffFile, path: Path) -> None:
-    """Refuse a first series that declares more than the file can hold, before it is read.
+def check_tiff_size(series: tifffile.TiffPageSeries, path: Path) -> None:
+    """Refuse an image or volume that declares more than its file can hold, before it is read.
 
     Raises
     ------
@@ -68,7 +68,6 @@ def check_tiff_size(tif: tifffile.TiffFile, path: Path) -> None:
         If the file is cut short or declares an absurd size.
     """
     with naming(path, *UNREADABLE):
-        series = tif.series[0]
         size = path.stat().st_size
         if series.dataoffset is not None:
             last = series.dataoffset + series.nbytes
@@ -92,26 +91,24 @@ def _check_strips(series: tifffile.TiffPageSeries, size: int) -> None:
                 raise ValueError(f"page {number} ends at byte {offset + count:,} of {size:,}")
 
 
-def tiff_pixels(tif: tifffile.TiffFile, path: Path) -> np.ndarray:
-    """Read the first series of an opened TIFF, or map it where it lies in one piece.
+def tiff_pixels(series: tifffile.TiffPageSeries, path: Path) -> np.ndarray:
+    """Read an image or volume of an opened TIFF, or map it where it lies in one piece.
 
     Raises
     ------
     ValueError
         As `check_tiff_size`, if a piece of it cannot be decoded, or if it is larger than memory.
     """
-    check_tiff_size(tif, path)
-    series = tif.series[0]
+    check_tiff_size(series, path)
     if series.dataoffset is None:
         check_memory(series.nbytes, path, f"unpacking it to {shape_text(series.shape)}", CROP)
     with naming(path, *UNREADABLE):
         # ImageJ writes big-endian: mapping it is fine, compiled code wants native order later.
-        data: Any = (
-            tifffile.memmap(path, series=0, mode="r")
-            if series.dataoffset is not None
-            else series.asarray()
-        )
-        return data.reshape(series.shape)
+        if series.dataoffset is None:
+            return np.asarray(series.asarray()).reshape(series.shape)
+        order = series.keyframe.parent.byteorder
+        dtype = np.dtype(series.dtype).newbyteorder(order)
+        return np.memmap(path, dtype, "r", series.dataoffset, series.shape)
 
 
 def read_npy(path: Path) -> np.ndarray:
@@ -158,7 +155,7 @@ def read_picture(path: Path, *, palette: str = "grey") -> np.ndarray:
     Returns
     -------
     ndarray
-        (H, W) or (H, W, 3); transparency is dropped.
+        (H, W) or (H, W, 3), of 16 bits where the file has them; transparency is dropped.
 
     Raises
     ------
@@ -166,6 +163,9 @@ def read_picture(path: Path, *, palette: str = "grey") -> np.ndarray:
         If it cannot be decoded.
     """
     with naming(path, "cannot be read as an image", "save it again"), _picture(path) as picture:
+        if _is_deep_png(path):
+            check_declared_size(8 * math.prod(picture.size), path.stat().st_size)
+            return _deep_png(path)
         kind = picture.mode
         if kind == "P" and palette == "labels":
             return np.asarray(picture)
@@ -173,6 +173,45 @@ def read_picture(path: Path, *, palette: str = "grey") -> np.ndarray:
             return np.asarray(picture.convert("L"))
         plain = kind in ("L", "I", "F", "RGB") or kind.startswith("I;16")
         return np.asarray(picture if plain else picture.convert("RGB"))
+
+
+def _is_deep_png(path: Path) -> bool:
+    """Tell whether a PNG has 16 bits and several channels: Pillow would drop the lower eight."""
+    with path.open("rb") as file:
+        head = file.read(26)
+    return (
+        len(head) == 26
+        and head.startswith(b"\x89PNG\r\n\x1a\n")
+        and head[24] == 16
+        and head[25] in (2, 4, 6)
+    )
+
+
+def _deep_png(path: Path) -> np.ndarray:
+    from imagecodecs import png_decode
+
+    pixels = np.asarray(png_decode(path.read_bytes()))
+    return pixels[..., 0] if pixels.shape[-1] == 2 else pixels[..., :3]
+
+
+def grey_of(pixels: np.ndarray) -> np.ndarray | None:
+    """Give the grey values of a picture that is stored in colour though it has none.
+
+    Parameters
+    ----------
+    pixels
+        (..., H, W, C): red, green and blue, and what else there is (transparency).
+
+    Returns
+    -------
+    (..., H, W) ndarray or None
+        None if the colours differ anywhere, or it has no three of them.
+    """
+    if pixels.shape[-1] not in (3, 4):
+        return None
+    red = pixels[..., 0]
+    same = all(np.array_equal(red, pixels[..., k]) for k in (1, 2))
+    return np.ascontiguousarray(red) if same else None
 
 
 def _picture(path: Path) -> Any:

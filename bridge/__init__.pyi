@@ -20,6 +20,6 @@ from .folder_fusion import fuse as fuse
 from .pipeline import run as run
 from .python_engine import PythonEngine as PythonEngine
 from .segmentation import segment as segment
-from .volumes import read_image as read_image
+from .single_images import read_image as read_image
 from .volumes import read_labels as read_labels
 from .volumes import read_volume as read_volume

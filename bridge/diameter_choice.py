@@ -10,12 +10,13 @@ from particlebridge.exporter import Network
 
 from .console import notice
 from .diameter import Choice, choose_diameter
-from .images import channels_of, check_channels
+from .images import channels_of, check_channels, fitted
 from .item_failures import explained, item_errors
 from .run_folder import RunFolder
 from .segment_options import SegmentOptions
+from .single_images import read_image
 from .stored_arrays import SliceStack
-from .volumes import Volume, read_image
+from .volumes import Volume
 
 _SAMPLE = 3
 """Slices or images from which the diameter is estimated."""
@@ -63,12 +64,12 @@ def image_diameter(
     # Those in between stand in for any that cannot be read.
     for i in dict.fromkeys([*first.tolist(), *range(len(files))]):
         try:
-            image = read_image(files[i])
+            image = fitted(read_image(files[i]), network.n_channels)
             check_channels(image.source, channels_of(image), network)
         except item_errors() as error:
             problem = problem or error
             continue
-        sample.append(image.data)
+        sample.append(image.sample)
         source = image.source
         if len(sample) == len(first):
             break

@@ -21,7 +21,8 @@ from .chunked_source import (
     some,
     split_dataset,
 )
-from .voxel_size import Recorded, to_micrometres
+from .length_units import to_micrometres
+from .voxel_size import Recorded
 
 if TYPE_CHECKING:
     import h5py

@@ -6,20 +6,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from particlebridge.analysis import atomic_path
+from particlebridge.analysis import Prediction, atomic_path
 from particlebridge.exporter import load_model, write_rois
 
 from .console import notice, progress
 from .diameter_choice import image_diameter
 from .engine import Engine, Failure
-from .images import channels_of, check_channels, object_table, overlay
+from .images import channels_of, check_channels, fitted, object_table, overlay
 from .item_failures import item_errors, why_failed
 from .run_folder import RunFolder
 from .segment_options import SegmentOptions, effective_settings, squareness
+from .single_images import Image, read_image
 from .tables import write_table
 from .tiling import MAX_PIXELS
-from .volumes import Image, read_image
 from .voxel_size import Spacing
 from .writing import write_labels, write_map
 
@@ -69,6 +70,7 @@ def segment_images(
         finished = any(_is_finished(folder) for folder in folders)
         run.claim("images", key, run.path if finished else None)
         versions: dict[str, Any] = {}
+        told: list[str] = []
         with run.stage("segment images", key) as notes, progress("images", len(files)) as advance:
             with _Engines(
                 lambda size: options.start(
@@ -77,15 +79,18 @@ def segment_images(
             ) as engines:
 
                 def segment_one(file: Path, folder: Path) -> None:
-                    image = read_image(file)
+                    image = fitted(read_image(file), network.n_channels)
                     check_channels(file, channels_of(image), network)
                     if voxel_size is not None:
                         image = replace(image, pixel_size=voxel_size[1:])
+                    told.extend(_told(image))
                     _segment_one(image, folder, engines)
                     versions.update(engines.versions())
 
                 resumed, failures = _each(files, folders, segment_one, advance)
             notes.update(versions, resumed_images=resumed, images=len(files))
+            if told:
+                notes["notes"] = told
             _tell(failures, len(files), run)
 
 
@@ -195,12 +200,40 @@ def _is_finished(folder: Path) -> bool:
     return (folder / _LAST).exists()
 
 
+def _told(image: Image) -> list[str]:
+    """Say what was left out or assumed to read an image."""
+    notes = list(image.notes)
+    if image.bar:
+        height = len(image.data)
+        notes.append(
+            f"{image.source}: rows {height - image.bar} to {height - 1} are a data bar and no "
+            "sample; nothing is looked for in them"
+        )
+    for note in notes:
+        notice(note)
+    return notes
+
+
+def _with_bar(result: Prediction, rows: int) -> Prediction:
+    """Give the results of a sample the size of its image, empty in the data bar below it."""
+    if not rows:
+        return result
+    below = ((0, rows), (0, 0))
+    return replace(
+        result,
+        labels=np.pad(result.labels, below),
+        prob=np.pad(result.prob, below),
+        dist=np.pad(result.dist, below),
+    )
+
+
 def _segment_one(image: Image, folder: Path, engines: _Engines) -> None:
     from PIL import Image as Pillow
 
-    ((_, result),) = engines.of(image).predict(image.data[None], [0])
+    ((_, result),) = engines.of(image).predict(image.sample[None], [0])
     if isinstance(result, Failure):
         raise RuntimeError(f"{image.source}: {result.reason}")
+    result = _with_bar(result, image.bar)
     # An image that does not know its size gives results that claim none.
     spacing = None if image.pixel_size is None else (1.0, *image.pixel_size)
     write_labels(folder / "labels.tif", result.labels, spacing)

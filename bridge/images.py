@@ -1,15 +1,17 @@
 """What is told of one image's particles: a table, a picture; and whether a model takes it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from particlebridge.analysis import Prediction
+from particlebridge.analysis.image_files import grey_of
 from particlebridge.exporter import Network
 from skimage.measure import regionprops_table
 from skimage.segmentation import find_boundaries
 
-from .volumes import Image
+from .single_images import Image
 
 OBJECT_COLUMNS = {
     "label": "label",
@@ -20,6 +22,20 @@ OBJECT_COLUMNS = {
     "axis_minor_length": "minor_axis",
     "orientation": "orientation",
 }
+
+
+def fitted(image: Image, channels: int) -> Image:
+    """Leave out colour that is none where a model takes grey values.
+
+    Parameters
+    ----------
+    image
+        As it was read.
+    channels
+        How many the model takes.
+    """
+    grey = grey_of(image.data) if channels == 1 and image.data.ndim == 3 else None
+    return image if grey is None else replace(image, data=grey)
 
 
 def channels_of(image: Image) -> int:

@@ -18,19 +18,13 @@ from .images import check_channels
 from .rechunking import in_cubes
 from .run_folder import RunFolder
 from .segment_options import ModelSpec, SegmentOptions, effective_settings, squareness
+from .slice_folders import left_out, list_images
 from .stardist3d import segment_3d
 from .stored_arrays import AnyArray, SliceStack
 from .tiling import MAX_PIXELS
 from .view_pieces import engine_ends, engine_of, engine_spec, segment_view
 from .view_segmentation import SlicesFailed, ViewFolder
-from .volumes import (
-    Volume,
-    is_image_stack,
-    list_images,
-    on_disk,
-    open_volume,
-    read_volume,
-)
+from .volumes import Volume, is_image_stack, on_disk, open_volume, read_volume
 from .voxel_size import Spacing
 from .work_plan import Plan, network_pixels, parse_bytes, planned
 
@@ -119,6 +113,8 @@ def segment(
         files, folders = [source], [run.path]
         if source.is_dir():
             files = list_images(source)
+            for note in left_out(source):
+                notice(note)
             folders = result_folders(files, run.path)
         segment_images(files, folders, run, options, voxel_size, pixels)
 

@@ -11,35 +11,6 @@ Recorded = tuple[float | None, float, float]
 SizeFrom = Literal["given", "metadata", "pixel size", "ratio", "unknown"]
 """Where a voxel size is from; ``"ratio"``: from numbers without a unit of length."""
 
-_UM = {
-    "um": 1.0,
-    "µm": 1.0,
-    "μm": 1.0,
-    "\\u00b5m": 1.0,
-    "micron": 1.0,
-    "microns": 1.0,
-    "micrometer": 1.0,
-    "micrometre": 1.0,
-    "å": 1e-4,
-    "angstrom": 1e-4,
-    "nm": 1e-3,
-    "nanometer": 1e-3,
-    "mm": 1e3,
-    "millimeter": 1e3,
-    "cm": 1e4,
-    "centimeter": 1e4,
-    "m": 1e6,
-    "meter": 1e6,
-    "inch": 25400.0,
-}
-
-
-def to_micrometres(value: float, unit: str) -> float | None:
-    """Convert a length; None where the unit is no length (pixels, say) or the value no size."""
-    factor = _UM.get(unit.strip().lower())
-    size = value * factor if factor else math.nan
-    return size if math.isfinite(size) and size > 0 else None
-
 
 def check_spacing(spacing: Sequence[float]) -> Spacing:
     """Check a voxel size: three positive, finite micrometres."""

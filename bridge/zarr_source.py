@@ -22,8 +22,9 @@ from .chunked_source import (
     choose,
     grid,
 )
+from .length_units import to_micrometres
 from .ome_zarr import writes_all_chunks
-from .voxel_size import Recorded, to_micrometres
+from .voxel_size import Recorded
 
 if TYPE_CHECKING:
     import zarr

@@ -3,16 +3,19 @@
 import glob
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from particlebridge.analysis.image_files import (
     TIFF_SUFFIXES,
+    grey_of,
     opened_tiff,
     read_picture,
     tiff_pixels,
 )
+from particlebridge.analysis.tiff_series import main_image, without_alpha
 
 if TYPE_CHECKING:
     from .training_data import Example
@@ -22,17 +25,17 @@ Given = str | os.PathLike[str] | Sequence[np.ndarray] | Sequence[str | os.PathLi
 
 
 def read_pixels(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read an image or a stack to train on.
+    """Read a label image or a stack of them, the indices of one with a palette.
 
     Parameters
     ----------
     path
-        TIFF (the first series), PNG, JPEG or BMP.
+        TIFF, PNG, JPEG or BMP.
 
     Returns
     -------
     ndarray
-        (H, W), (H, W, C) or a stack; of a palette image the indices, which may be labels.
+        (H, W), (H, W, C) or a stack.
 
     Raises
     ------
@@ -41,14 +44,69 @@ def read_pixels(path: str | os.PathLike[str]) -> np.ndarray:
     ValueError
         If it is no image, or is damaged.
     """
-    path = Path(path)
+    return _read(path, palette="labels")[0]
+
+
+def read_training_image(path: str | os.PathLike[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Read an image or a stack to train on; parameters and errors as `read_pixels`.
+
+    Returns
+    -------
+    pixels : ndarray
+        Grey values of an image with a palette.
+    notes : tuple of str
+        What was left out or assumed, one sentence each.
+    """
+    return _read(path, palette="grey")
+
+
+def _read(given: str | os.PathLike[str], palette: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    path = Path(given)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; check the path")
-    if path.suffix.lower() in TIFF_SUFFIXES:
-        with opened_tiff(path) as tif:
-            data = tiff_pixels(tif, path)
-            return np.array(data, data.dtype.newbyteorder("="))
-    return read_picture(path, palette="labels")
+    if path.suffix.lower() not in TIFF_SUFFIXES:
+        return read_picture(path, palette=palette), ()
+    with opened_tiff(path) as tif:
+        image = main_image(tif, path)
+        data = tiff_pixels(image.series, path)
+        data, axes = without_alpha(data, image.axes, image.series)
+        channels = [a for n, a in zip(data.shape, axes, strict=True) if a in "SC" and n > 1]
+        if len(channels) == 1:
+            data = np.moveaxis(data, axes.index(channels[0]), -1)
+        return np.array(data, data.dtype.newbyteorder("=")), image.notes
+
+
+def without_colour(
+    examples: "list[Example]", notes: list[str]
+) -> "tuple[list[Example], list[str]]":
+    """Make images grey that are stored in colour, if none of them has any.
+
+    Parameters
+    ----------
+    examples
+        As they were read.
+    notes
+        What was told so far.
+
+    Returns
+    -------
+    examples : list of Example
+    notes : list of str
+    """
+    colour = [example.image.ndim > example.labels.ndim for example in examples]
+    grey = [
+        grey_of(example.image) if coloured else example.image
+        for example, coloured in zip(examples, colour, strict=True)
+    ]
+    made = [
+        replace(example, image=image)
+        for example, image in zip(examples, grey, strict=True)
+        if image is not None
+    ]
+    if not any(colour) or len(made) < len(examples):
+        return examples, notes
+    many = f"{sum(colour)} images are" if sum(colour) > 1 else "1 image is"
+    return made, [*notes, f"{many} stored in colour and hold none: taken as grey."]
 
 
 def gather_examples(
@@ -92,8 +150,8 @@ def gather_examples(
             )
         names = names or [f"image {k + 1}" for k in range(len(image_arrays))]
         given = zip(names, image_arrays, label_arrays, strict=True)
-        return [Example(*each) for each in given], []
-    return examples_of_files(_paths(images, "images"), _paths(labels, "labels"))
+        return without_colour([Example(*each) for each in given], [])
+    return without_colour(*examples_of_files(_paths(images, "images"), _paths(labels, "labels")))
 
 
 def _arrays(given: Given) -> list[np.ndarray] | None:

@@ -15,7 +15,7 @@ from .image_names import find_image
 from .label_images import read_label_image
 from .regions import Drawing, Remark, summarise
 from .training_data import Example
-from .training_images import read_pixels
+from .training_images import read_training_image
 
 _NAMED = 5
 _CLASS_KEYS = ("class", "label", "type", "category", "name")
@@ -75,7 +75,8 @@ def examples_of_files(
     base_names = [path.name for path in images]
     for image_path, (path, name) in pairs.items():
         called = str(image_path) if base_names.count(image_path.name) > 1 else image_path.name
-        image = read_pixels(image_path)
+        image, said = read_training_image(image_path)
+        notes += said
         shape = image_shape(image)
         if path not in drawn:
             marked, found = read_label_image(path)

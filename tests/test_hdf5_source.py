@@ -11,13 +11,8 @@ import hdf5plugin
 import numpy as np
 import pytest
 from particlebridge.bridge import measure
-from particlebridge.bridge.volumes import (
-    is_image_stack,
-    open_volume,
-    read_image,
-    read_labels,
-    read_volume,
-)
+from particlebridge.bridge.single_images import read_image
+from particlebridge.bridge.volumes import is_image_stack, open_volume, read_labels, read_volume
 
 RNG = np.random.default_rng(5)
 NOISE = RNG.integers(1, 1000, (6, 10, 12)).astype(np.uint16)

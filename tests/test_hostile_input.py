@@ -36,8 +36,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from particlebridge.bridge.run_folder import RunFolder
 from particlebridge.bridge.sheet import list_items
+from particlebridge.bridge.single_images import read_image
 from particlebridge.bridge.tables import read_table
-from particlebridge.bridge.volumes import is_image_stack, read_image, read_labels, read_volume
+from particlebridge.bridge.volumes import is_image_stack, read_labels, read_volume
 from particlebridge.exporter import inspect, read_annotations, safe_zip, write_rois
 from particlebridge.exporter.keras_models import read_config
 from particlebridge.exporter.model_record import ModelRecord, read_record

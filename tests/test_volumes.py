@@ -9,14 +9,9 @@ import pytest
 import tifffile
 import zarr
 from particlebridge.bridge import fuse
-from particlebridge.bridge.volumes import (
-    is_image_stack,
-    list_images,
-    open_volume,
-    read_image,
-    read_labels,
-    read_volume,
-)
+from particlebridge.bridge.single_images import read_image
+from particlebridge.bridge.slice_folders import list_images
+from particlebridge.bridge.volumes import is_image_stack, open_volume, read_labels, read_volume
 from particlebridge.bridge.voxel_size import size_doubt
 from particlebridge.bridge.writing import write_labels, write_map, write_mask
 
@@ -238,10 +233,9 @@ def test_strips_that_a_packed_tiff_does_not_list(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, np.ones((5, 70, 90), np.uint8), compression="zlib", photometric=1)
     with tifffile.TiffFile(path) as tif:
-        place = tif.pages[2].tags["ImageLength"].valueoffset
-        first = tif.pages[0].tags["ImageLength"].valueoffset
+        places = [page.aspage().tags["ImageLength"].valueoffset for page in tif.pages]
     data = bytearray(path.read_bytes())
-    for at in (first, place):
+    for at in places:
         data[at : at + 2] = (7000).to_bytes(2, "little")
     path.write_bytes(data)
     with pytest.raises(ValueError, match=r"a\.tif: .*page 1 lists 1 of 100 strips"):
