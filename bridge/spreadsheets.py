@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from particlebridge.analysis.bad_files import naming, shown
+from particlebridge.analysis.bad_files import check_stand_in, naming, shown
 
 _SEPARATORS = (",", ";", "\t")
 # A line that some spreadsheets write, and read, to name the separator.
@@ -56,6 +56,7 @@ def read_spreadsheet(path: Path, key: str, remedy: str) -> Spreadsheet:
     ValueError
         If it is no text, no column is called `key`, or two columns have one name.
     """
+    check_stand_in(path)
     with naming(path, "cannot be read as CSV", "save it again"):
         data = path.read_bytes()
         wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))

@@ -201,7 +201,8 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
             f"{path}: holds fractions or NaN, so it is not a label image; "
             "save labels as 16-bit or 32-bit whole numbers"
         )
-    if data.max() > np.iinfo(np.int32).max or data.min() < 0:
+    # In float16, the limit itself would be infinite.
+    if float(data.max()) > np.iinfo(np.int32).max or data.min() < 0:
         raise ValueError(f"{path}: labels must lie between 0 and 2147483647")
     return data.astype(np.int32)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from particlebridge.analysis.bad_files import reason, shown
+from particlebridge.analysis.bad_files import check_stand_in, reason, shown
 from particlebridge.analysis.image_files import IMAGE_SUFFIXES
 
 from .coco import drawings_of_coco
@@ -134,6 +134,7 @@ def read_drawings(path: str | os.PathLike[str]) -> tuple[dict[str, Drawing], lis
         )
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; check the path of the annotations")
+    check_stand_in(path)
     if suffix in (".zip", ".roi"):
         return {"": Drawing(read_rois(path))}, []
     if path.stat().st_size > _MOST_BYTES:

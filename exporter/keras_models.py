@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from particlebridge.analysis.bad_files import reason
+from particlebridge.analysis.bad_files import check_stand_in, reason
 
 from .model_kinds import kind_of_file, kind_of_names, names_in, unknown_settings
 from .model_record import weights_file
@@ -189,6 +189,7 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
         if "BioImage" in kind.name:
             raise ValueError(f"{path.parent} is a {kind.name}; {kind.python}")
         raise FileNotFoundError(f"{path}: no such file; a model folder holds config.json and .h5")
+    check_stand_in(path)
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
@@ -206,6 +207,7 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
 def _load(folder: Path, kind: str) -> Any:
     folder = folder.resolve()
     weights = weights_file(folder)
+    check_stand_in(weights)
     loader = type(kind, (_classes()[kind],), {"_find_and_load_weights": _load_own_weights})
     try:
         with _quiet():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from particlebridge.analysis import atomic_path
-from particlebridge.analysis.bad_files import reason
+from particlebridge.analysis.bad_files import check_stand_in, reason
 
 RECORD_NAME = "particlebridge.json"
 _MAX_BYTES = 1 << 20
@@ -116,6 +116,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a small JSON object; raise ValueError if it is something else."""
     if path.stat().st_size > _MAX_BYTES:
         raise ValueError(f"{path} is {path.stat().st_size:,} bytes long, no settings file")
+    check_stand_in(path)
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 
 from particlebridge.analysis import atomic_path
-from particlebridge.analysis.bad_files import naming, shown
+from particlebridge.analysis.bad_files import check_stand_in, naming, shown
 
 MAX_BYTES = 2 << 30
 """A frozen model cannot be larger: protobuf ends at 2 GiB."""
@@ -89,6 +89,7 @@ def opened(
     zip_path = Path(zip_path)
     if not zip_path.is_file():
         raise FileNotFoundError(f"{zip_path}: no such file; give the path of a model's .zip")
+    check_stand_in(zip_path)
     with (
         naming(zip_path, *_no_zip(zip_path)),
         zipfile.ZipFile(zip_path) as archive,
