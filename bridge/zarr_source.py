@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import warnings
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -229,7 +230,11 @@ def _members(group: "zarr.Group", prefix: str = "", depth: int = 1) -> Iterator[
     """Walk the images and arrays of a group, not the levels of an image."""
     import zarr
 
-    for count, (name, member) in enumerate(sorted(group.members())):
+    with warnings.catch_warnings():
+        # Of files that are no part of it, such as .DS_Store.
+        warnings.simplefilter("ignore")
+        members = sorted(group.members())
+    for count, (name, member) in enumerate(members):
         if count >= _MOST_MEMBERS:
             return
         if isinstance(member, zarr.Array) or _multiscale(member) is not None:
@@ -284,7 +289,10 @@ def _described(
     for holder in (level, image):
         for transformation in holder.get("coordinateTransformations") or []:
             if transformation.get("type") == "scale":
-                factors *= np.array([float(v) for v in transformation["scale"]])
+                scale = [float(v) for v in transformation["scale"]]
+                if len(scale) != len(axes):
+                    raise ValueError(f"its scale has {len(scale)} numbers for {len(axes)} axes")
+                factors *= np.array(scale)
                 found = True
     if not found or not {"Y", "X"} <= set(axes):
         return _Found(array, axes)

@@ -291,6 +291,10 @@ def test_absurd_sizes_are_refused_before_memory_is_taken(tmp_path: Path) -> None
         ({"datasets": [{"path": "7"}]}, "finest level '7' is missing"),
         ({"datasets": []}, r"cannot be read as Zarr"),
         ({"axes": [{"name": "y"}, {"name": "x"}]}, "axes are YX, and its array has 3"),
+        (
+            {"coordinateTransformations": [{"type": "scale", "scale": [1, 1]}]},
+            "scale has 2 numbers for 3 axes",
+        ),
         ({"axes": [{"name": "q"}, {"name": "y"}, {"name": "x"}]}, "axes are QYX"),
     ],
 )
