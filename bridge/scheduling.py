@@ -1,10 +1,8 @@
 """Who does the pieces of a run: this process, or the workers of a Dask cluster."""
 
 import logging
-import math
 import queue
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,8 +25,9 @@ _DEATHS = 2
 _JOINING = 2.0
 """Seconds between two looks at how many workers there are."""
 
-_PATIENCE = 120.0
-"""Seconds that all our own worker processes may be gone: what ends while it starts is given up."""
+_SLOW_START = "600s"
+"""How long a worker of this machine may take to answer: with the processors busy, Python with
+TensorFlow takes most of a minute to start, and Dask's own 30 seconds took that for a death."""
 
 _NO_DASHBOARD = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
 """Without an address the scheduler's web server would listen on port 8787 of every interface."""
@@ -109,15 +108,18 @@ class DaskRunner:
     ----------
     client
         Connected.
-    patience
-        Seconds without any worker after which none is waited for any more.
+    expects_workers
+        Tells whether a worker may still join when there is none; by default one always may, as
+        with a scheduler that others started.
     """
 
     remote = True
 
-    def __init__(self, client: "Client", patience: float = math.inf) -> None:
+    def __init__(
+        self, client: "Client", expects_workers: Callable[[], bool] = lambda: True
+    ) -> None:
         self._client = client
-        self._patience = patience
+        self._expects_workers = expects_workers
         self._names: dict[str, str] = {}
         self._advance: Callable[[int], None] = lambda _: None
         self.deaths: list[str] = []
@@ -153,12 +155,11 @@ class DaskRunner:
         waiting = iter(pieces.items())
         under_way: dict[Future, str] = {}
         ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
-        alive = time.monotonic()
         while True:
+            # Asked first: a worker that joins between the two questions is then counted.
+            expected = self._expects_workers()
             workers = len(self._client.nthreads())
-            if workers:
-                alive = time.monotonic()
-            elif time.monotonic() - alive > self._patience:
+            if not workers and not expected:
                 raise RuntimeError(
                     "all worker processes have ended and none came back; what is finished is "
                     "kept: run the same command again"
@@ -258,15 +259,19 @@ def runner(
     from distributed import Client
 
     with _cluster(scheduler, workers, memory) as address:
+        timeout = _SLOW_START if scheduler == "local" else "10s"
         try:
-            client = Client(address, timeout="10s", set_as_default=False)
+            client = Client(address, timeout=timeout, set_as_default=False)
         except (OSError, TimeoutError) as error:
             raise OSError(
                 f"no Dask scheduler answers at {scheduler} ({reason(error)}); start one with "
                 "'dask scheduler', or give --scheduler local"
             ) from error
         with client:
-            hands = DaskRunner(client, _PATIENCE if scheduler == "local" else math.inf)
+            if scheduler == "local":
+                hands = DaskRunner(client, lambda: _may_start(address))
+            else:
+                hands = DaskRunner(client)
             try:
                 yield hands
             finally:
@@ -282,8 +287,12 @@ def _cluster(scheduler: str, workers: int | None, memory: int | None) -> Iterato
         from distributed import LocalCluster
 
         limits = {**_WORKER_MEMORY, "terminate": 1.0}
+        settings = {f"distributed.worker.memory.{k}": v for k, v in limits.items()}
+        # A process of this machine that ends closes its connections: that tells its death at once.
+        settings |= {f"distributed.comm.timeouts.{k}": _SLOW_START for k in ("connect", "tcp")}
+        settings["distributed.scheduler.worker-ttl"] = None
         with (
-            dask.config.set({f"distributed.worker.memory.{k}": v for k, v in limits.items()}),
+            dask.config.set(settings),
             LocalCluster(
                 n_workers=workers or max(1, CPU_COUNT // 2),
                 threads_per_worker=1,
@@ -302,6 +311,17 @@ def _cluster(scheduler: str, workers: int | None, memory: int | None) -> Iterato
         yield scheduler if "://" in scheduler else f"tcp://{scheduler}"
     else:
         raise ValueError(f"scheduler is '{scheduler}'; it must be local, slurm or HOST:PORT")
+
+
+def _may_start(cluster: Any) -> bool:
+    """Tell whether a worker of a local cluster is still starting or will be started again.
+
+    Dask starts a worker again that ends at work, and gives up one that ends while it starts.
+    """
+    return any(
+        nanny.status.name in ("undefined", "created", "init", "starting", "running")
+        for nanny in list(cluster.workers.values())
+    )
 
 
 def _unwatched(cluster: Any) -> Any:

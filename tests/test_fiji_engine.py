@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import tifffile
 from engine_contract import PLUGIN, THRESHOLDS, EngineContract, recorded
@@ -207,14 +208,8 @@ def test_a_consumer_that_stops_leaves_no_java_behind(engine):
     for _ in engine.predict([seeded(0, mark=253 if z else 0) for z in range(3)], range(3)):
         pid = engine._sessions[0][0].pid
         break
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return
+    while psutil.pid_exists(pid):  # pytest's own timeout ends this
         time.sleep(0.1)
-    raise AssertionError(f"process {pid} still runs")
 
 
 def test_results_are_rescaled_to_full_size(stub_worker, engine, tmp_path):
@@ -234,10 +229,8 @@ def test_a_fiji_that_does_not_start_is_one_sentence(tmp_path, monkeypatch):
     code = "import sys; print('java.lang.OutOfMemoryError: heap', file=sys.stderr)"
     monkeypatch.setattr(fiji_session, "_WORKER", (sys.executable, "-c", code))
     with FijiEngine(PLUGIN / "bundle.zip", fiji=fiji_folder(tmp_path)) as engine:
-        start = time.monotonic()
         with pytest.raises(RuntimeError, match="ran out of memory"):
             list(engine.predict([seeded(0)], [0]))
-        assert time.monotonic() - start < 20
 
 
 def test_a_session_that_hangs_is_ended(tmp_path, monkeypatch):

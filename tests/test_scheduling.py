@@ -95,23 +95,50 @@ def test_a_piece_that_kills_every_worker_is_given_up_alone(cluster: DaskRunner) 
     assert done == {name: i for name, i in pieces.items() if i != 1}
 
 
-def test_workers_that_do_not_come_back_are_not_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    mark, preload = tmp_path / "dead", tmp_path / "starts_once.py"
-    preload.write_text(
-        "import os\n\n\n"
-        "def dask_setup(worker):\n"
-        f"    if os.path.exists({str(mark)!r}):\n"
-        "        os._exit(1)\n"
-    )
-    monkeypatch.setattr(scheduling, "_PATIENCE", 1.0)
+def _preload(folder: Path, body: str) -> str:
+    """Write what each worker process does when it starts; its path."""
+    path = folder / "starts.py"
+    path.write_text(f"import os, time\n\n\ndef dask_setup(worker):\n{body}\n")
+    return str(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
+def test_workers_that_do_not_come_back_are_not_waited_for(tmp_path: Path) -> None:
+    mark = tmp_path / "dead"
+    preload = _preload(tmp_path, f"    if os.path.exists({str(mark)!r}):\n        os._exit(1)")
     with (
-        dask.config.set({"distributed.worker.preload": [str(preload)]}),
+        dask.config.set({"distributed.worker.preload": [preload]}),
         runner("local", workers=1) as hands,
         pytest.raises(RuntimeError, match=r"none came back.*run the same command again"),
     ):
         dict(hands.run(_deadly, {"piece": (mark, 1)}))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
+def test_a_slow_start_is_no_death(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker that follows a dead one starts only once it was looked for many times."""
+    mark, looked = tmp_path / "dead", tmp_path / "looked"
+    wait = (
+        f"    while os.path.exists({str(mark)!r}) and not os.path.exists({str(looked)!r}):\n"
+        "        time.sleep(0.01)"
+    )
+    monkeypatch.setattr(scheduling, "_JOINING", 0.01)
+    looks = []
+    with (
+        dask.config.set({"distributed.worker.preload": [_preload(tmp_path, wait)]}),
+        runner("local", workers=1) as hands,
+    ):
+        asks = hands._expects_workers  # type: ignore[attr-defined]
+
+        def counted() -> bool:
+            looks.append(asks())
+            if mark.exists() and not hands._client.nthreads() and len(looks) > 50:  # type: ignore[attr-defined]
+                looked.touch()
+            return looks[-1]
+
+        hands._expects_workers = counted  # type: ignore[attr-defined]
+        assert dict(hands.run(_deadly, {"piece": (mark, 1)})) == {"piece": 1}
+    assert looked.exists()
 
 
 def test_no_dashboard_listens(cluster: DaskRunner) -> None:
