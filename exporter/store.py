@@ -17,7 +17,7 @@ from .model_kinds import kind_of_file, kind_of_names, names_in
 from .model_record import RECORD_NAME, ModelRecord, Thresholds, folder_digest, read_record
 from .safe_zip import extract
 from .saved_model import GRAPH_NAME
-from .tensorflow_import import import_tensorflow
+from .tensorflow_import import compute_in_one_thread, import_tensorflow
 
 if TYPE_CHECKING:
     from stardist.models import StarDist2D
@@ -163,7 +163,7 @@ def load_model(model: "str | os.PathLike[str] | StarDist2D") -> Network:
     OSError
         If a registered model cannot be downloaded.
     """
-    import_tensorflow()
+    compute_in_one_thread(import_tensorflow())
     if isinstance(model, str | os.PathLike) and Path(model).is_file():
         return _from_bundle(Path(model))
     if isinstance(model, str | os.PathLike) and dimensions(model) == 3:

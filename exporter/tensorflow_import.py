@@ -29,6 +29,23 @@ def import_tensorflow() -> Any:
     return sys.modules["tensorflow"]
 
 
+def compute_in_one_thread(tf: Any) -> None:
+    """Let each operation of TensorFlow compute in one thread, if TensorFlow has not started yet.
+
+    oneDNN cuts a convolution by the number of threads that it finds, and the order of the sums
+    follows the cut: on a busy machine two predictions of one image in one process differed in the
+    last bit. One thread leaves one order. Slices are what runs side by side (`PythonEngine`).
+
+    Parameters
+    ----------
+    tf
+        The module; what has computed already keeps its threads.
+    """
+    with contextlib.suppress(RuntimeError):
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
 @contextlib.contextmanager
 def _stderr_closed() -> Iterator[None]:
     """Discard what native code writes to the error stream.

@@ -228,9 +228,11 @@ def test_results_are_rescaled_to_full_size(stub_worker, engine, tmp_path):
 def test_a_fiji_that_does_not_start_is_one_sentence(tmp_path, monkeypatch):
     code = "import sys; print('java.lang.OutOfMemoryError: heap', file=sys.stderr)"
     monkeypatch.setattr(fiji_session, "_WORKER", (sys.executable, "-c", code))
-    with FijiEngine(PLUGIN / "bundle.zip", fiji=fiji_folder(tmp_path)) as engine:
-        with pytest.raises(RuntimeError, match="ran out of memory"):
-            list(engine.predict([seeded(0)], [0]))
+    with (
+        FijiEngine(PLUGIN / "bundle.zip", fiji=fiji_folder(tmp_path)) as engine,
+        pytest.raises(RuntimeError, match="ran out of memory"),
+    ):
+        list(engine.predict([seeded(0)], [0]))
 
 
 def test_a_session_that_hangs_is_ended(tmp_path, monkeypatch):
