@@ -200,14 +200,14 @@ def grey_of(pixels: np.ndarray) -> np.ndarray | None:
     Parameters
     ----------
     pixels
-        (..., H, W, C): red, green and blue, and what else there is (transparency).
+        (..., H, W, C): red, green and blue.
 
     Returns
     -------
     (..., H, W) ndarray or None
-        None if the colours differ anywhere, or it has no three of them.
+        None if the colours differ anywhere, or there are not three of them.
     """
-    if pixels.shape[-1] not in (3, 4):
+    if pixels.shape[-1] != 3:
         return None
     red = pixels[..., 0]
     same = all(np.array_equal(red, pixels[..., k]) for k in (1, 2))

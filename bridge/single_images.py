@@ -3,6 +3,7 @@
 import math
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,15 +42,20 @@ class Image:
         Its file.
     notes
         What was left out or assumed to read it, one sentence each.
-    bar
-        How many of the lowest rows are an electron microscope's data bar.
+    recorded_bar
+        How many of the lowest rows are an electron microscope's data bar, if the file says so.
     """
 
     data: np.ndarray
     pixel_size: tuple[float, float] | None
     source: Path
     notes: tuple[str, ...] = ()
-    bar: int = 0
+    recorded_bar: int = 0
+
+    @cached_property
+    def bar(self) -> int:
+        """Rows of the data bar, which is found by its looks where the file does not record it."""
+        return self.recorded_bar or find_data_bar(self.data)
 
     @property
     def sample(self) -> np.ndarray:
@@ -118,7 +124,6 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     check_numbers(data, path)
     check_memory(data.nbytes, path, f"one image of {shape_text(data.shape)}", "crop it")
     size = sizes.recorded[1:] if sizes.recorded else None
-    bar = bar or find_data_bar(data)
     return Image(data, size, path, (*notes, *sizes.notes), bar)
 
 

@@ -298,5 +298,10 @@ def _open_slices(folder: Path) -> _Opened:
     kept = volume_axes(shape, "ZYX", folder)
     opener = partial(SliceFiles, files, shape, pixels.dtype)
     recorded = (None, *first.pixel_size) if first.pixel_size else None
+    if first.bar:
+        low, high = len(pixels) - first.bar, len(pixels) - 1
+        notes.append(
+            f"{folder}: rows {low} to {high} of its slices look like a data bar; crop them"
+        )
     data = StoredArray(opener, folder, (1, *shape[1:]), kept)
     return _Opened(data, Sizes(recorded), (*notes, *first.notes))

@@ -2,8 +2,11 @@
 
 import math
 import os
+import re
 from collections.abc import Sequence
 from typing import Literal
+
+from .length_units import to_micrometres
 
 Spacing = tuple[float, float, float]
 Recorded = tuple[float | None, float, float]
@@ -21,16 +24,20 @@ def check_spacing(spacing: Sequence[float]) -> Spacing:
 
 
 def parse_voxel_size(text: str) -> Spacing:
-    """Read "0.07" or "0.1,0.07,0.07" or "0.1,0.07,0.07um" as (z, y, x) micrometres.
+    """Read "0.07" or "0.1,0.07,0.07" or "100,70,70nm" as (z, y, x) micrometres.
 
     Raises
     ------
     ValueError
         If it is anything else.
     """
-    plain = text.strip().removesuffix("um").removesuffix("µm").strip()
+    parts = re.fullmatch(r"(.*[\d.])\s*(\D*)", text.strip())
+    numbers, unit = (parts[1], parts[2] or "um") if parts else ("", "um")
+    factor = to_micrometres(1.0, unit)
+    if factor is None:
+        raise ValueError(f"voxel size '{text}': '{unit}' is no unit of length; give micrometres")
     try:
-        values = [float(part) for part in plain.split(",")]
+        values = [float(part) * factor for part in numbers.split(",")]
     except ValueError:
         values = []
     if len(values) not in (1, 3):

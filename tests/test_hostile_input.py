@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -150,6 +151,34 @@ def _ome(path: Path) -> None:
 
 def _deflated(path: Path) -> None:
     tifffile.imwrite(path, STACK, compression="zlib", photometric="minisblack")
+
+
+def _described_pages(path: Path) -> None:
+    for page in STACK:
+        tifffile.imwrite(path, page, append=True)
+
+
+def _previews(path: Path) -> None:
+    with tifffile.TiffWriter(path) as tif:
+        tif.write(STACK[0, ::2, ::2].astype(np.uint8), metadata=None)
+        for z, page in enumerate(STACK):
+            tif.write(page, contiguous=False, metadata=None, compression="zlib" if z else None)
+
+
+def _pyramid(path: Path) -> None:
+    with tifffile.TiffWriter(path, bigtiff=True) as tif:
+        tif.write(STACK, subifds=1, photometric="minisblack", compression="zlib")
+        tif.write(STACK[:, ::2, ::2], subfiletype=1, photometric="minisblack")
+
+
+def _micrograph(path: Path) -> None:
+    text = "[Scan]\nPixelWidth=7e-9\nPixelHeight=7e-9\n[PrivateFei]\nDatabarHeight=1\n"
+    tifffile.imwrite(path, STACK[0], metadata=None, extratags=[(34682, 2, 0, text, True)])
+
+
+def _deep_png(path: Path) -> None:
+    colour = np.stack([STACK[0]] * 3, -1)
+    path.write_bytes(imagecodecs.png_encode(colour))
 
 
 def _hdf5(path: Path) -> None:
@@ -321,6 +350,11 @@ BYTES = {
     "imagej tiff": Case("a.tif", _imagej, _volume),
     "ome tiff": Case("a.ome.tif", _ome, _volume),
     "deflated tiff": Case("a.tif", _deflated, _labels),
+    "tiff of pages with a description each": Case("a.tif", _described_pages, _volume),
+    "tiff with a preview, packed in two ways": Case("a.tif", _previews, _volume),
+    "tiff pyramid": Case("a.tif", _pyramid, _volume),
+    "tiff of an electron microscope": Case("a.tif", _micrograph, _image),
+    "png of 16 bits in colour": Case("a.png", _deep_png, _image),
     "tiff of labels to train on": Case("a.tif", _deflated, _label_image),
     "npy": Case("a.npy", lambda path: np.save(path, STACK), _volume),
     "png": Case("a.png", _picture, _image),
@@ -688,6 +722,65 @@ def test_any_order_of_axes_gives_one_volume(order: list[str], length: int) -> No
             dataset = file.create_dataset("grey", data=turned, chunks=(1,) * len(axes))
             dataset.attrs["axistags"] = json.dumps({"axes": [{"key": a} for a in axes]})
         assert np.array_equal(read_volume(path).data, STACK)
+
+
+UNITS = st.one_of(
+    st.sampled_from(["um", "\u00b5m", "nm", "pixel", "", "inch", "\\u00B5m", "furlong", "m" * 999]),
+    st.text(max_size=8),
+)
+NUMBERS = st.one_of(
+    st.sampled_from(["0", "-1", "nan", "inf", "1e999", "1e-320", "0.5", "x", "1,5", ""]),
+    st.floats().map(str),
+)
+
+
+@FUZZ
+@given(data=st.data())
+def test_changed_imagej_units(data: st.DataObject) -> None:
+    """Any units, spacing and counts: a size in micrometres, or none and a note that says why."""
+    keys = ("unit", "yunit", "zunit", "spacing", "images", "slices", "channels", "frames")
+    lines = ["ImageJ=1.54f"]
+    for key in keys:
+        if data.draw(st.booleans()):
+            value = UNITS if key.endswith("unit") else NUMBERS
+            if key in keys[4:]:
+                value = st.sampled_from(["3", "1", "0", "-3", "4", "100000000", "x"])
+            lines.append(f"{key}={data.draw(value)}")
+    text = "\n".join(lines).encode("latin-1", "replace").replace(b"\0", b"?") + b"\n\0"
+    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+        path = Path(folder) / "a.tif"
+        with tifffile.TiffWriter(path) as tif:
+            for z, page in enumerate(STACK):
+                tags = [] if z else [(270, 2, len(text), text, True)]
+                tif.write(page, contiguous=False, metadata=None, resolution=(2, 3), extratags=tags)
+        _endure("imagej, units and counts", _volume, path)
+
+
+@FUZZ
+@given(data=st.data())
+def test_pages_of_any_kind(data: st.DataObject) -> None:
+    """Pages of any size, type, packing and purpose: all slices, or one sentence."""
+    pages = data.draw(st.lists(st.tuples(
+        st.sampled_from([(6, 8), (3, 4), (6, 7), (6, 8, 3), (2, 6, 8)]),
+        st.sampled_from(["u1", "u2", "f2", "f8", "i4", "?"]),
+        st.sampled_from([None, "zlib", "lzw"]),
+        st.sampled_from([0, 1, 2]),
+        st.booleans(),
+    ), min_size=1, max_size=12))  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+        path = Path(folder) / "a.tif"
+        with tifffile.TiffWriter(path, bigtiff=data.draw(st.booleans())) as tif:
+            for shape, dtype, packing, purpose, described in pages:
+                tif.write(
+                    np.ones(shape, dtype), compression=packing, subfiletype=purpose,
+                    metadata={} if described else None, contiguous=False,
+                    photometric="rgb" if shape[-1] == 3 else "minisblack",
+                )  # fmt: skip
+        plain = [each for each in pages if each[3] in (0, 2)]
+        alike = len({each[:2] for each in pages}) == 1 and len(pages[0][0]) == 2
+        _endure("tiff, pages of any kind", _volume, path)
+        if alike and len(plain) == len(pages) > 1:
+            assert len(read_volume(path).data) == len(pages)
 
 
 @pytest.mark.parametrize("version", [2, 3])

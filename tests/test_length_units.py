@@ -10,6 +10,7 @@ import tifffile
 from particlebridge.bridge.length_units import is_strange, to_micrometres
 from particlebridge.bridge.single_images import read_image
 from particlebridge.bridge.volumes import read_volume
+from particlebridge.bridge.voxel_size import parse_voxel_size
 
 STACK = np.arange(4 * 6 * 8, dtype=np.uint16).reshape(4, 6, 8)
 FEI, ZEISS, SIS = 34682, 34118, 33560
@@ -126,3 +127,23 @@ def test_olympus_records_its_pixel_size(tmp_path: Path) -> None:
     raw[at + 64 : at + 68] = (at + 68).to_bytes(4, "little")
     path.write_bytes(raw)
     assert read_image(path).pixel_size == pytest.approx((0.07, 0.065))
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0.07", (0.07, 0.07, 0.07)),
+        ("0.1,0.07,0.07um", (0.1, 0.07, 0.07)),
+        ("0.1, 0.07, 0.07 \u03bcm", (0.1, 0.07, 0.07)),
+        ("100,70,70nm", (0.1, 0.07, 0.07)),
+        ("7e-2 microns", (0.07, 0.07, 0.07)),
+    ],
+)
+def test_a_voxel_size_may_bear_its_unit(text: str, size: tuple[float, float, float]) -> None:
+    assert parse_voxel_size(text) == pytest.approx(size)
+
+
+@pytest.mark.parametrize("text", ["", "um", "1,2", "-1", "0", "1 furlong", "nan", "1,2,3,4"])
+def test_what_is_no_voxel_size_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="voxel size"):
+        parse_voxel_size(text)
