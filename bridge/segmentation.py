@@ -9,6 +9,7 @@ from particlebridge.analysis import VIEWS
 from particlebridge.analysis.views import View, view_spacing
 from particlebridge.exporter import Network, load_model, write_rois
 
+from .chunked_source import is_chunked
 from .console import notice, progress
 from .diameter_choice import volume_diameter
 from .engine import Settings
@@ -111,7 +112,7 @@ def segment(
         pixels = MAX_PIXELS if memory is None else network_pixels(parse_bytes(memory))
         run = RunFolder(out)
         files, folders = [source], [run.path]
-        if source.is_dir():
+        if source.is_dir() and not is_chunked(source):
             files = list_images(source)
             for note in left_out(source):
                 notice(note)
@@ -242,9 +243,12 @@ def _segment_3d(
         raise ValueError("3-D models run in the python engine, one for the volume; Fiji's is 2-D")
     prob_thresh, nms_thresh, percentiles = limits
     volume = read_volume(source, voxel_size)
+    for doubt in volume.doubts:
+        notice(doubt)
     seen = field_of_view(volume.data, source)
     run = RunFolder(out)
     with run.locked():
+        run.describe(volume={**volume.facts, "round_field_of_view": seen is not None})
         segment_3d(
             volume,
             seen,

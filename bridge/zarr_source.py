@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from particlebridge.analysis.bad_files import shown
@@ -23,9 +23,8 @@ from .chunked_source import (
     choose,
     grid,
 )
-from .length_units import to_micrometres
+from .multiscales import Found, attributes_of, described, finest, multiscale
 from .ome_zarr import writes_all_chunks
-from .voxel_size import Recorded
 
 if TYPE_CHECKING:
     import zarr
@@ -43,23 +42,13 @@ _CODECS = {
 }  # fmt: skip
 
 
-class _Found(NamedTuple):
-    """An array, its axes if they are named, and what is recorded of its voxel size."""
-
-    array: "zarr.Array[Any]"
-    axes: str | None = None
-    spacing: Recorded | None = None
-    has_unit: bool = True
-    notes: tuple[str, ...] = ()
-
-
 def open_zarr(path: Path, holds: Holds) -> ChunkedSource:
     """Open a Zarr array or an OME-Zarr image; see `open_chunked`."""
     import zarr
 
     _check_codecs(path, path)
     node = _open_node(path)
-    found = _as_level(path) or _Found(node) if isinstance(node, zarr.Array) else None
+    found = _as_level(path) or Found(node) if isinstance(node, zarr.Array) else None
     if found is None:
         found = _image(node, path, holds)
     node = _open_node(path, found.array.path)
@@ -176,51 +165,51 @@ def _dimension_names(node: Any) -> Any:
     return names if isinstance(names, (list, tuple)) else None
 
 
-def _as_level(path: Path) -> _Found | None:
+def _as_level(path: Path) -> Found | None:
     """Look whether an array is a level of the OME-Zarr image that its folder lies in."""
     import zarr
 
     level = path.resolve()
     try:
         group = _open_node(level.parent)
-        image = _multiscale(group) if isinstance(group, zarr.Group) else None
+        image = multiscale(group) if isinstance(group, zarr.Group) else None
         entry = next(e for e in image["datasets"] if e["path"] == level.name) if image else None
         if image is None or entry is None:
             return None
-        return _described(_open_node(path), entry, image, path)
+        return described(_open_node(path), entry, image, path)
     except Exception:  # whatever is wrong with its surroundings, the array itself may be whole
         return None
 
 
-def _image(group: "zarr.Group", path: Path, holds: Holds) -> _Found:
+def _image(group: "zarr.Group", path: Path, holds: Holds) -> Found:
     """Find the finest level of the group's one image, or its one array."""
     import zarr
 
-    image = _multiscale(group)
+    image = multiscale(group)
     notes: tuple[str, ...] = ()
     if image is None:
         members = dict(_members(group))
         arrays = {
             name: array.shape
             for name, member in members.items()
-            if (array := _finest(member)) is not None and array.dtype.kind in "iufbc"
+            if (array := finest(member)) is not None and array.dtype.kind in "iufbc"
         }
         name, notes = choose(arrays, path, holds, "/")
         member = members[name]
         if isinstance(member, zarr.Array):
-            return _Found(member, notes=notes)
-        group, image = member, _multiscale(member)
+            return Found(member, notes=notes)
+        group, image = member, multiscale(member)
         assert image is not None
     level = image["datasets"][0]
     name = level["path"]
     if not isinstance(name, str) or ".." in PurePosixPath(name).parts or name.startswith("/"):
         raise ValueError(f"its multiscales name the level '{shown(str(name))}'")
     _check_codecs(path / group.path / name, path)
-    array = _finest(group)
+    array = finest(group)
     if array is None:
         raise ValueError(f"its finest level '{shown(name)}' is missing")
-    found = _described(array, level, image, path)
-    held = _held(group)["multiscales"]
+    found = described(array, level, image, path)
+    held = attributes_of(group)["multiscales"]
     if len(held) > 1:
         notes = (*notes, f"{path}: holds {len(held)} multiscale images; the first is read")
     return found._replace(notes=(*notes, *found.notes))
@@ -237,83 +226,10 @@ def _members(group: "zarr.Group", prefix: str = "", depth: int = 1) -> Iterator[
     for count, (name, member) in enumerate(members):
         if count >= _MOST_MEMBERS:
             return
-        if isinstance(member, zarr.Array) or _multiscale(member) is not None:
+        if isinstance(member, zarr.Array) or multiscale(member) is not None:
             yield prefix + name, member
         elif depth < _DEEPEST:
             yield from _members(member, f"{prefix}{name}/", depth + 1)
-
-
-def _finest(member: Any) -> "zarr.Array[Any] | None":
-    """Return an array, or the finest level of an image."""
-    import zarr
-
-    if isinstance(member, zarr.Array):
-        return member
-    image = _multiscale(member)
-    name = image["datasets"][0]["path"] if image else ""
-    level = member[name] if isinstance(name, str) and name in member else None
-    return level if isinstance(level, zarr.Array) else None
-
-
-def _held(group: "zarr.Group") -> dict[str, Any]:
-    """Return the attributes where 0.5 keeps multiscales or where 0.4 did."""
-    attributes: dict[str, Any] = dict(group.attrs)
-    inner = attributes.get("ome")
-    return inner if isinstance(inner, dict) else attributes
-
-
-def _multiscale(group: "zarr.Group") -> dict[str, Any] | None:
-    """Return the first entry of multiscales."""
-    held = _held(group)
-    if "multiscales" not in held:
-        return None
-    image: Any = held["multiscales"][0]
-    if not isinstance(image, dict) or not isinstance(image.get("datasets"), list):
-        raise ValueError("its multiscales name no datasets")
-    return image
-
-
-def _described(
-    array: "zarr.Array[Any]", level: dict[str, Any], image: dict[str, Any], path: Path
-) -> _Found:
-    """Read the axes and the voxel size that multiscales give to a level."""
-    entries = [a if isinstance(a, dict) else {"name": a} for a in image.get("axes") or []]
-    axes = "".join(str(entry.get("name")).upper() for entry in entries)
-    if len(axes) != array.ndim or len(set(axes)) < len(axes) or set(axes) - set("TCZYX"):
-        raise ValueError(
-            f"its axes are {axes[:20] or 'not named'}, and its array has {array.ndim}; "
-            "each must be one of t, c, z, y, x"
-        )
-    factors = np.ones(len(axes))
-    found = False
-    for holder in (level, image):
-        for transformation in holder.get("coordinateTransformations") or []:
-            if transformation.get("type") == "scale":
-                scale = [float(v) for v in transformation["scale"]]
-                if len(scale) != len(axes):
-                    raise ValueError(f"its scale has {len(scale)} numbers for {len(axes)} axes")
-                factors *= np.array(scale)
-                found = True
-    if not found or not {"Y", "X"} <= set(axes):
-        return _Found(array, axes)
-    sides = {axis: float(factor) for axis, factor in zip(axes, factors, strict=True)}
-    unit = {
-        axis: str(entry.get("unit") or "")
-        for axis, entry in zip(axes, entries, strict=True)
-        if axis in "ZYX"
-    }
-    sizes = {axis: to_micrometres(sides[axis], unit[axis]) for axis in unit}
-    y, x = sizes["Y"], sizes["X"]
-    if y is not None and x is not None:
-        return _Found(array, axes, (sizes.get("Z"), y, x))
-    # Without a unit, or with one unknown unit for all, the numbers still tell the ratio.
-    y, x = (to_micrometres(sides[axis], "um") for axis in "YX")
-    if len(set(unit.values())) > 1 or y is None or x is None:
-        return _Found(array, axes)
-    strange = unit["Y"]
-    notes = (f"{path}: its unit '{shown(strange)}' is no known length",) if strange else ()
-    z = to_micrometres(sides.get("Z", 0.0), "um")
-    return _Found(array, axes, (z, y, x), False, notes)
 
 
 def _check_codecs(folder: Path, path: Path) -> None:

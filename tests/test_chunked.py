@@ -8,8 +8,9 @@ import h5py
 import numpy as np
 import pytest
 import zarr
+from particlebridge.bridge import segmentation
 from particlebridge.bridge.ome_zarr import create_stack
-from particlebridge.bridge.volumes import is_image_stack, read_labels, read_volume
+from particlebridge.bridge.volumes import is_image_stack, read_image, read_labels, read_volume
 
 RNG = np.random.default_rng(5)
 NOISE = RNG.integers(1, 255, (8, 12, 16), np.uint8)
@@ -208,6 +209,36 @@ def test_chunks_left_out_because_they_are_empty_are_background(
     assert np.array_equal(volume.data, blank)
     assert "8 of its 24 chunks are absent, and read as 0" in volume.notes[0]
     assert volume.facts["notes"] == volume.notes
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_what_was_assumed_is_in_the_log_and_in_run_json(
+    tmp_path: Path, dims: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("segment_volume", "segment_3d"):
+        monkeypatch.setattr(segmentation, name, lambda *args, **options: {})
+    path = tmp_path / "a.zarr"
+    _blank(path, np.concatenate([np.zeros((4, 12, 16), np.uint8), NOISE]), (2, 6, 8), 3)
+    segmentation.segment(path, tmp_path / "out", dims=dims)
+    said = capsys.readouterr().err
+    (note,) = json.loads((tmp_path / "out" / "run.json").read_text())["volume"]["notes"]
+    assert "8 of its 24 chunks are absent" in note
+    assert note in said
+    assert "records no voxel size" in said
+
+
+def test_an_image_in_chunks_is_segmented_as_an_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: list[Path] = []
+    monkeypatch.setattr(segmentation, "segment_images", lambda given, *args: files.extend(given))
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["grey"] = NOISE[0]
+    zarr.create_array(tmp_path / "a.zarr", data=NOISE[0], chunks=(6, 8))
+    for name in ("a.h5", "a.zarr"):
+        segmentation.segment(tmp_path / name, tmp_path / "out")
+    assert files == [tmp_path / "a.h5", tmp_path / "a.zarr"]
+    assert np.array_equal(read_image(tmp_path / "a.zarr").data, NOISE[0])
 
 
 def test_padding_and_gaps_between_labels_are_background(tmp_path: Path) -> None:
