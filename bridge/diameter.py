@@ -23,7 +23,7 @@ _ROUNDS = 2
 _SEVERAL = 4
 """Fewer outlines an image may be the round field of view, or a cluster, taken for a particle."""
 
-_SURER = 0.02
+_SURER = 0.01
 """An estimate must make the network surer by this much (in probability) to change the scale."""
 
 _SURE = 0.7
@@ -82,7 +82,7 @@ class Choice:
             )
         warning = ""
         if not 1 / _FAR < self.estimate / self.record < _FAR:
-            warning = "warning: estimate and model disagree more than twofold. "
+            warning = "warning: estimate and model disagree more than twofold; "
         at_record, at_estimate = self.sureness
         both = (
             f"the estimate is {self.estimate:.3g} {unit}, the model was trained at "
