@@ -21,7 +21,7 @@ from .chunked_source import (
     some,
     split_dataset,
 )
-from .length_units import to_micrometres
+from .length_units import is_strange, to_micrometres
 from .voxel_size import Recorded
 
 if TYPE_CHECKING:
@@ -275,7 +275,9 @@ def _spacing(
     y, x = plain.get("y"), plain.get("x")
     # Numbers with different units do not tell the ratio.
     if y and x and len({units.get(axis, "") for axis in sides}) == 1:
-        return (plain.get("z"), y, x), False, ()
+        strange = units.get("y", "")
+        notes = (f"{path}: its unit '{shown(strange)}' is no known length",)
+        return (plain.get("z"), y, x), False, notes if is_strange(strange) else ()
     return None, True, ()
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from particlebridge.analysis.bad_files import shown
 
-from .length_units import to_micrometres
+from .length_units import is_strange, to_micrometres
 from .voxel_size import Recorded
 
 if TYPE_CHECKING:
@@ -79,9 +79,11 @@ def described(
     if len(set(unit.values())) > 1 or y is None or x is None:
         return Found(array, axes)
     strange = unit["Y"]
-    notes = (f"{path}: its unit '{shown(strange)}' is no known length",) if strange else ()
+    notes = (
+        (f"{path}: its unit '{shown(strange)}' is no known length",) if is_strange(strange) else ()
+    )
     z = to_micrometres(sides.get("Z", 0.0), "um")
-    return Found(array, axes, (z, y, x), False, notes)
+    return Found(array, axes, (z, y, x), False, notes if is_strange(strange) else ())
 
 
 def finest(member: Any) -> "zarr.Array[Any] | None":

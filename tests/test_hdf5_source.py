@@ -111,6 +111,10 @@ def test_voxel_size_of_ilastik(tmp_path: Path) -> None:
     ratio = read_volume(_tagged(tmp_path / "b.h5", NOISE[..., None], tags))
     assert ratio.spacing == pytest.approx((3, 2, 1))
     assert ratio.spacing_from == "ratio"
+    units = json.dumps(dict.fromkeys("zyx", "furlong"))
+    strange = read_volume(_tagged(tmp_path / "d.h5", NOISE[..., None], tags, axis_units=units))
+    assert strange.spacing_from == "ratio"
+    assert "its unit 'furlong' is no known length" in strange.notes[0]
     none = read_volume(_tagged(tmp_path / "c.h5", NOISE, _tags("zyx")))
     assert none.spacing_from == "unknown"
 
