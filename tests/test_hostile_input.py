@@ -678,7 +678,7 @@ def test_changed_ome_xml(data: st.DataObject) -> None:
 
 
 AXES = {"axes": [{"key": axis, "typeFlags": 2, "resolution": 70.0} for axis in "zyx"]}
-UNITS = {axis: "nm" for axis in "zyx"}
+AXIS_UNITS = {axis: "nm" for axis in "zyx"}
 
 
 @FUZZ
@@ -692,7 +692,7 @@ def test_changed_axis_tags(data: st.DataObject) -> None:
             chunks = True if 0 not in shape and data.draw(st.booleans()) else None
             values = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
             dataset = file.create_dataset("grey", data=values, chunks=chunks)
-            for name, document in (("axistags", AXES), ("axis_units", UNITS)):
+            for name, document in (("axistags", AXES), ("axis_units", AXIS_UNITS)):
                 text: Any = json.dumps(data.draw(_broken(document)))
                 kind = data.draw(st.sampled_from(["text", "bytes", "array", "junk"]))
                 if kind == "bytes":
