@@ -73,6 +73,36 @@ def _tiff(path: Path, **options: Any) -> None:
     tifffile.imwrite(path, GREY, photometric="minisblack", **options)
 
 
+def _two_sizes(path: Path) -> None:
+    with tifffile.TiffWriter(path) as tif:
+        for page in (*GREY, GREY[0, :38]):
+            tif.write(page, contiguous=False, metadata=None)
+
+
+def _added(path: Path) -> None:
+    _tiff(path, imagej=True, metadata={"axes": "ZYX"})
+    with tifffile.TiffWriter(path, append="force") as tif:
+        tif.write(GREY[0], metadata=None)
+
+
+def _mixed(folder: Path) -> None:
+    folder.mkdir()
+    for name in ("s0", "s1", "s2", "overview"):
+        tifffile.imwrite(folder / f"{name}.tif", GREY[0])
+
+
+def _two_channels(folder: Path) -> None:
+    folder.mkdir()
+    for name in ("z0_c0", "z0_c1", "z1_c0", "z1_c1"):
+        tifffile.imwrite(folder / f"{name}.tif", GREY[0])
+
+
+def _unread(folder: Path) -> None:
+    folder.mkdir()
+    for name in ("a.svs", "b.dcm"):
+        (folder / name).write_bytes(b"II")
+
+
 def _cut(path: Path) -> None:
     _tiff(path)
     path.write_bytes(path.read_bytes()[:9000])
@@ -345,6 +375,9 @@ CASES = (
                                    photometric="rgb")),
     Bad("TIFF of time frames", "scan.tif",
         lambda p: tifffile.imwrite(p, GREY, imagej=True, metadata={"axes": "TYX"})),
+    Bad("TIFF of images of two sizes", "scan.tif", _two_sizes),
+    Bad("ImageJ TIFF to which images were added", "scan.tif", _added),
+    Bad("a pointer of Git LFS", "scan.tif", _text("version https://git-lfs.github.com/spec/v1\n")),
     Bad("one slice where a volume is needed", "scan.tif", lambda p: tifffile.imwrite(p, GREY[0])),
     Bad("a volume one voxel thin", "scan.npy", lambda p: np.save(p, GREY[:, :1])),
     Bad("an array of no voxels", "scan.npy", lambda p: np.save(p, GREY[:0])),
@@ -360,6 +393,9 @@ CASES = (
     Bad("slices of different types", "slices", _slices, (*_RUN, "--views", "xy")),
     Bad("a folder without images", "slices", lambda p: p.mkdir()),
     Bad("a slice that is missing", "slices", _gap, (*_RUN, "--views", "xy")),
+    Bad("another image among slices", "slices", _mixed, (*_RUN, "--views", "xy")),
+    Bad("two channels a slice", "slices", _two_channels, (*_RUN, "--views", "xy")),
+    Bad("a folder of images of other kinds", "slices", _unread, (*_RUN, "--views", "xy")),
     Bad("OME-Zarr of ours with a lost chunk", "scan.zarr", _zarr_lost),
     Bad("Zarr with a chunk cut short", "scan.zarr", _zarr_cut),
     Bad("Zarr with a chunk that unpacks to 64 GB", "scan.zarr", _zarr_bomb),
@@ -403,6 +439,9 @@ CASES = (
     Bad("labels in JPEG", "labels.jpg", _masked(SQUARES), _TRAIN),
     Bad("VIA: another image's annotations", "via.json",
         _annotated('{"b.tif1": {"filename": "b.tif", "size": 1, "regions": []}}'), _TRAIN),
+    Bad("a picture in colour for labels", "labels.tif",
+        lambda p: tifffile.imwrite(p, np.stack([LABELS] * 3, -1), photometric="rgb"),
+        ("compare", "{file}", "{file}")),
     Bad("label image of fractions", "labels.tif",
         lambda p: tifffile.imwrite(p, LABELS / np.float32(3)), ("compare", "{file}", "{file}")),
     Bad("sheet without the column path", "sheet.csv", _text("file,state\na.tif,1\n"),
