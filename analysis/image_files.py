@@ -163,6 +163,8 @@ def read_picture(path: Path, *, palette: str = "grey") -> np.ndarray:
         If it cannot be decoded.
     """
     with naming(path, "cannot be read as an image", "save it again"), _picture(path) as picture:
+        if picture.format == "PNG":
+            _check_png(path)
         if _is_deep_png(path):
             check_declared_size(8 * math.prod(picture.size), path.stat().st_size)
             return _deep_png(path)
@@ -173,6 +175,20 @@ def read_picture(path: Path, *, palette: str = "grey") -> np.ndarray:
             return np.asarray(picture.convert("L"))
         plain = kind in ("L", "I", "F", "RGB") or kind.startswith("I;16")
         return np.asarray(picture if plain else picture.convert("RGB"))
+
+
+def _check_png(path: Path) -> None:
+    """Refuse a piece longer than the file: Pillow takes memory for it before it reads."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            end = file.tell() + int.from_bytes(head[:4], "big") + 4
+            if end > size:
+                raise ValueError(f"{end:,} bytes declared, {size:,} in the file")
+            if head[4:] == b"IEND":
+                return
+            file.seek(end)
 
 
 def _is_deep_png(path: Path) -> bool:

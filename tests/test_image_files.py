@@ -38,7 +38,19 @@ def test_labels_of_16_bits_with_alpha_stay_apart(tmp_path: Path) -> None:
 def test_a_png_cut_short_is_one_sentence(tmp_path: Path) -> None:
     data = imagecodecs.png_encode(np.stack([GREY] * 3, -1))
     (tmp_path / "a.png").write_bytes(data[: len(data) // 2])
-    with pytest.raises(ValueError, match=r"a\.png: cannot be read as an image"):
+    with pytest.raises(
+        ValueError, match=r"a\.png: is damaged .*bytes declared, [\d,]+ in the file"
+    ):
+        read_picture(tmp_path / "a.png")
+
+
+def test_a_piece_of_a_png_may_not_be_longer_than_the_file(tmp_path: Path) -> None:
+    """Pillow would take 4 GB for it, and read on."""
+    data = bytearray(imagecodecs.png_encode((GREY >> 8).astype(np.uint8)))
+    at = data.index(b"IDAT") - 4
+    data[at : at + 4] = b"\xff\xff\xff\xff"
+    (tmp_path / "a.png").write_bytes(data)
+    with pytest.raises(ValueError, match=r"a\.png: is damaged \(4,294,967,3\d\d bytes declared"):
         read_picture(tmp_path / "a.png")
 
 
