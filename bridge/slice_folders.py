@@ -45,7 +45,7 @@ def list_images(folder: str | os.PathLike[str]) -> list[Path]:
         raise FileNotFoundError(f"{folder}: no such file or folder")
     files = sorted(
         (f for f in folder.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES and f.is_file()),
-        key=lambda f: [int(t) if t.isdigit() else t.lower() for t in re.split(r"(\d+)", f.name)],
+        key=lambda f: [int(t) if t.isdecimal() else t.lower() for t in re.split(r"(\d+)", f.name)],
     )
     files = [f for f in files if not f.name.startswith(".")]
     if not files:

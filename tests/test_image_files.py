@@ -38,9 +38,7 @@ def test_labels_of_16_bits_with_alpha_stay_apart(tmp_path: Path) -> None:
 def test_a_png_cut_short_is_one_sentence(tmp_path: Path) -> None:
     data = imagecodecs.png_encode(np.stack([GREY] * 3, -1))
     (tmp_path / "a.png").write_bytes(data[: len(data) // 2])
-    with pytest.raises(
-        ValueError, match=r"a\.png: is damaged .*bytes declared, [\d,]+ in the file"
-    ):
+    with pytest.raises(ValueError, match=r"a\.png: is damaged .*bytes declared"):
         read_picture(tmp_path / "a.png")
 
 

@@ -43,7 +43,8 @@ def test_another_image_among_the_slices_is_refused(name: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "name", ["rec_{:05d}.8bit.tif", "s{:d}.tif", "a3_{:04d}_x2.tif", "z{:d}um_2024.tif"]
+    "name",
+    ["rec_{:05d}.8bit.tif", "s{:d}.tif", "\u00b2{:d}.tif", "a3_{:04d}_x2.tif", "z{:d}um_2024.tif"],
 )
 def test_a_gap_is_seen_wherever_the_number_stands(name: str, tmp_path: Path) -> None:
     _fill(tmp_path, name)
