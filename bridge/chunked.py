@@ -5,7 +5,8 @@ from pathlib import Path
 
 from particlebridge.analysis.bad_files import naming
 
-from .chunked_source import ChunkedSource, Holds
+from .array_choice import Holds
+from .chunked_source import ChunkedSource
 from .hdf5_source import open_hdf5
 from .zarr_source import open_zarr
 

@@ -1,19 +1,18 @@
-"""What Zarr and HDF5 have in common: axes, the choice of an array, checks of what is declared."""
+"""What Zarr and HDF5 have in common: axes, absent chunks, checks of what is declared."""
 
 import math
 import os
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from particlebridge.analysis.bad_files import check_declared_size, shown
 
+from .array_choice import Holds
 from .voxel_size import Recorded
 
-Holds = Literal["grey", "labels"]
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".nxs")
 _ZARR_FILES = ("zarr.json", ".zarray", ".zgroup")
 _MOST_CHUNKS = 4_000_000
@@ -23,11 +22,6 @@ _ROOM = 8
 _SLACK = 1 << 16
 _ORDER = "TCZYX"
 _AXES = {**{axis.lower(): axis for axis in _ORDER}, "time": "T", "channel": "C", "channels": "C"}
-_LABEL_WORDS = re.compile(
-    r"(?<![a-z])(labels?|labell?ed|seg|segmentations?|masks?|gt|ground_?truth|annotations?|"
-    r"instances?)(?![a-z])",
-    re.IGNORECASE,
-)
 
 
 class ChunkedSource(NamedTuple):
@@ -154,67 +148,6 @@ def axes_of(names: Sequence[Any] | None, shape: Sequence[int], path: Path) -> st
     return "".join(next(others) if i in spare else next(own) for i in range(len(shape)))
 
 
-def choose(
-    arrays: Mapping[str, tuple[int, ...]], path: Path, holds: Holds, separator: str
-) -> tuple[str, tuple[str, ...]]:
-    """Choose the array that a file is opened for, never labels as grey values in silence.
-
-    Parameters
-    ----------
-    arrays
-        Name -> shape, of all that hold numbers.
-    path
-        For messages.
-    holds
-        What is wanted. What is named as labels (``label``, ``mask``, ``gt``, ...) is labels.
-    separator
-        Between the path and the name of an array.
-
-    Returns
-    -------
-    name, notes
-        The notes name what was left where there was a choice.
-
-    Raises
-    ------
-    ValueError
-        If several fit as well, or none does; the sentence names one that can be given.
-    """
-    sides = {name: sum(n > 1 for n in shape) for name, shape in arrays.items()}
-    volumes = [name for name, shape in arrays.items() if len(shape) == 3 or sides[name] == 3]
-    planes = [name for name in arrays if sides[name] == 2 and name not in volumes]
-    larger = [name for name in arrays if sides[name] > 3]
-
-    def of(kind: Holds, names: list[str]) -> list[str]:
-        return [name for name in names if bool(_LABEL_WORDS.search(name)) == (kind == "labels")]
-
-    tiers = [of(holds, volumes), of(holds, planes), of(holds, larger)]
-    fit = next(filter(None, tiers), [])
-    labels = of("labels", volumes)
-    if holds == "grey" and labels and fit and fit is not tiers[0]:
-        size = " x ".join(str(n) for n in arrays[fit[0]])
-        raise ValueError(
-            f"{path}: holds no 3-D array of grey values: {shown(fit[0])} is {size}, and "
-            f"{shown(labels[0])} is named as labels; save one channel or time point of "
-            f"{shown(fit[0])} on its own, or name {path}{separator}{labels[0]}"
-        )
-    if not fit:
-        fit = volumes or planes or larger
-    if len(fit) != 1:
-        # An example must be one that can be read.
-        held = f"{len(fit)} arrays ({some(fit)})" if fit else "no array of two axes or more"
-        mend = f"; name one, such as {path}{separator}{fit[0]}" if fit else ""
-        raise ValueError(f"{path}: holds {held}{mend}")
-    (name,) = fit
-    others = [other for other in [*volumes, *larger] if other != name]
-    if others:
-        return name, (f"{path}: {shown(name)} is read; it also holds {some(others)} "
-                      f"({path}{separator}NAME reads another)",)  # fmt: skip
-    if holds == "grey" and of("labels", [name]):
-        return name, (f"{path}: {shown(name)} is named as labels, and is read as grey values",)
-    return name, ()
-
-
 def absent_chunks(present: np.ndarray, fill: Any, path: Path, holds: Holds) -> tuple[str, ...]:
     """Say how many chunks were never written.
 
@@ -288,9 +221,3 @@ def check_chunk_size(stored: int, declared: int) -> None:
 def grid(shape: Sequence[int], cell: Sequence[int]) -> tuple[int, ...]:
     """Count the chunks along each axis."""
     return tuple(math.ceil(n / c) for n, c in zip(shape, cell, strict=True))
-
-
-def some(names: Iterable[str], longest: int = 60) -> str:
-    """Name a few things in a sentence."""
-    listed = [shown(name, longest) for name in names]
-    return ", ".join(listed[:5]) + (", ..." if len(listed) > 5 else "") if listed else "nothing"

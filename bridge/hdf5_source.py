@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from particlebridge.analysis.bad_files import check_declared_size, shown
 
+from .array_choice import Holds, choose, some
 from .chunked_source import (
     ChunkedSource,
-    Holds,
     absent_chunks,
     axes_of,
     check_chunk_size,
     check_grid,
     check_kind,
-    choose,
     grid,
-    some,
     split_dataset,
 )
 from .length_units import is_strange, to_micrometres

@@ -21,8 +21,9 @@ from particlebridge.analysis.image_files import (
 )
 from particlebridge.analysis.tiff_series import TiffPages, main_image
 
+from .array_choice import Holds
 from .chunked import open_chunked
-from .chunked_source import Holds, is_chunked
+from .chunked_source import is_chunked
 from .console import notice
 from .run_folder import array_digest
 from .single_images import check_numbers, existing, read_array, read_image

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from particlebridge.analysis.bad_files import shown
 
+from .array_choice import Holds, choose
 from .chunked_source import (
     ChunkedSource,
-    Holds,
     absent_chunks,
     axes_of,
     check_chunk_size,
     check_grid,
     check_kind,
-    choose,
     grid,
 )
 from .multiscales import Found, attributes_of, described, finest, multiscale

@@ -144,6 +144,15 @@ def test_grey_values_are_taken_where_labels_lie_beside(tmp_path: Path) -> None:
     assert len((tmp_path / "features.csv").read_text().splitlines()) == 2
 
 
+@pytest.mark.parametrize("name", ["volumes/labels/cells", "cellLabels", "nuclei_gt", "Mask2",
+                                  "ground_truth", "labelImage"])  # fmt: skip
+def test_names_of_labels(tmp_path: Path, name: str) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file[name], file["unmasked_segments"] = LABELS, NOISE
+    assert np.array_equal(read_volume(tmp_path / "a.h5").data, NOISE)
+    assert np.array_equal(read_labels(tmp_path / "a.h5"), LABELS)
+
+
 def test_labels_are_never_grey_values_in_silence(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["volumes/labels/neurons"], file["volumes/raw"] = LABELS, np.stack([NOISE, NOISE])
