@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Recipe = Literal["physical", "paper"]
+Recipe = Literal["physical", "paper", "both"]
+
+PAPER_SUFFIX = "_paper"
+"""Of the paper recipe's columns where both recipes are asked for."""
 Group = Literal["key", "position", "chemistry", "morphology", "neighbourhood"]
 
 
@@ -74,7 +77,15 @@ COLUMNS: dict[str, Column] = {
         "grey",
         "standard deviation (n - 1) of the grey values other than 0 in the body",
     ),
-    "Volume": Column("morphology", "um3", "volume of the body", "Volume", "voxel"),
+    "Volume": Column(
+        "morphology",
+        "um3",
+        "volume of the body",
+        "Volume",
+        "voxel",
+        "voxels of the body: the solid closed with a ball of 10 voxels inside its bounding box, "
+        "outside of which counts as filled, and its holes filled",
+    ),
     "SurfaceOuter": Column(
         "morphology",
         "um2",
@@ -96,12 +107,15 @@ COLUMNS: dict[str, Column] = {
         "1",
         "SurfaceOuter after a 3x3x3 median filter / before",
         "RoughOuter",
+        paper_formula="the same, the filter mirrored at the bounding box",
     ),
     "RoughInner": Column(
         "morphology",
         "1",
         "SurfaceInner after a 3x3x3 median filter / before; 1 where SurfaceInner is 0",
         "RoughInner",
+        paper_formula="the same, the filter mirrored at the bounding box; NaN or infinite where "
+        "SurfaceInner is 0",
     ),
     "VSratio": Column(
         "morphology", "1", "Volume^(1/3) / (SurfaceOuter + SurfaceInner)^(1/2)", "VSratio"
@@ -124,13 +138,16 @@ COLUMNS: dict[str, Column] = {
         "1",
         "void voxels in the body / body voxels; NaN without grey values and solid",
         "(damage)",
+        paper_formula="voxels of the body that are not solid / body voxels; above 0 for intact "
+        "particles, the more the smaller they are",
     ),
     "Contact": Column(
         "neighbourhood",
         "1",
-        "share of the ring around the body (dilated by the ball, minus the body, inside the field "
-        "of view) that belongs to other particles",
+        "share of the ring around the body (dilated by the ball, by a voxel at least, minus the "
+        "body, inside the field of view) that belongs to other particles",
         "Contact",
+        paper_formula="the same in the volume, with the ball of 10 voxels",
     ),
     "PDensity": Column(
         "neighbourhood",
@@ -138,6 +155,8 @@ COLUMNS: dict[str, Column] = {
         "share of solid voxels, any particle's, in the bounding box + 10 um on every side, clipped "
         "to the field of view",
         "PDensity",
+        paper_formula="the same, divided by those of its voxels that lie 10 um or more inside the "
+        "volume; infinite where there are none",
     ),
     "DistNearest": Column(
         "neighbourhood",
@@ -183,6 +202,9 @@ COLUMNS: dict[str, Column] = {
 
 TARGET = "Damage"
 
+PUBLISHED = tuple(name for name, column in COLUMNS.items() if column.code_name)
+"""Columns that the public code has."""
+
 # Computed from the cracks themselves: they follow damage instead of driving it.
 CONSEQUENCES = ("SurfaceInner", "RoughInner", "VSratio", "Sphericity", "EDensity", "Homogeneity")
 
@@ -209,13 +231,15 @@ def units(recipe: Recipe) -> dict[str, str]:
     Parameters
     ----------
     recipe
-        ``"physical"`` or ``"paper"``.
+        ``"physical"``, ``"paper"`` or ``"both"``.
 
     Returns
     -------
     dict
         Column name to unit.
     """
-    if recipe == "physical":
-        return {name: column.unit for name, column in COLUMNS.items()}
-    return {name: column.paper_unit or column.unit for name, column in COLUMNS.items()}
+    physical = {name: column.unit for name, column in COLUMNS.items()}
+    paper = {name: column.paper_unit or column.unit for name, column in COLUMNS.items()}
+    if recipe == "both":
+        return physical | {f"{name}{PAPER_SUFFIX}": paper[name] for name in PUBLISHED}
+    return physical if recipe == "physical" else paper

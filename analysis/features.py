@@ -1,21 +1,23 @@
 """One table row per particle: size, shape, damage, grey values and neighbourhood."""
 
 import warnings
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
+import psutil
 
 from . import paper_recipe
-from .feature_table import COLUMNS, Recipe, units
+from .feature_table import COLUMNS, PAPER_SUFFIX, PUBLISHED, Recipe, units
 from .measured_volume import MeasuredVolume, check_spacing
 from .moments import principal_axes
 from .neighbourhood import nearest, orientation_spread, spread
 from .orientation import euler_angles
-from .packing_density import packing_density
+from .packing_density import count_material, packing_density
 from .particle_crops import Particles, find_particles, slab_depth, thread_count
 from .particle_measures import FIELDS
 from .particle_rows import PieceMap, Setting, describe_all
+from .reach import BALL, CROP_BYTES, DENSITY_REACH, check_reach, seen_voxels
 
 
 def measure(
@@ -26,7 +28,8 @@ def measure(
     recipe: Recipe = "physical",
     *,
     field_of_view: Any = None,
-    ball: float = 0.7,
+    ball: float | None = None,
+    density_reach: float | None = None,
     block: int | None = None,
     workers: int | None = None,
     run: PieceMap = map,
@@ -52,11 +55,16 @@ def measure(
         (Z, Y, X) mask of material; the rest of a body is void. Outside bodies it is ignored.
     recipe
         ``"physical"``: micrometres and estimators of area; ``"paper"``: the counting of the public
-        MATLAB code getAllFeatures, in voxels (see `COLUMNS` for both).
+        MATLAB code getAllFeatures, in voxels, its bodies closed from the solid (see `COLUMNS` and
+        `paper_recipe`); ``"both"``: physical, and beside it the paper's columns, named with
+        ``_paper``.
     field_of_view
         (Z, Y, X) mask of what was imaged; None: all of the volume that is not NaN.
     ball
-        Radius of the ball that closes a solid and spans the ring for Contact, um.
+        Radius of the ball that closes a solid and spans the ring for Contact, um (default: 0.7).
+        The ring is a voxel wide at least. The paper recipe's is always 10 voxels.
+    density_reach
+        How far PDensity looks beyond the bounding box, um (default: 10, as in the paper recipe).
     block
         Slices to read at a time; None: as many as 0.25 GB of labels.
         Tall particles are read whole all the same.
@@ -70,13 +78,14 @@ def measure(
     -------
     DataFrame
         One row per particle, rising by label; the columns are those of `COLUMNS`. ``attrs`` holds
-        ``units`` (column to unit), ``recipe``, ``spacing`` and ``ball``.
+        ``units`` (column to unit), ``recipe``, ``spacing``, ``ball`` and ``density_reach``.
 
     Raises
     ------
     ValueError
         If shapes differ, labels are not integers or negative, `spacing` is not three positive
-        numbers, or there is NaN inside a particle.
+        numbers or so small that the ball has hundreds of voxels, there is NaN inside a particle,
+        or a particle and what is seen around it do not fit into memory.
 
     References
     ----------
@@ -94,10 +103,20 @@ def measure(
     spacing = check_spacing(spacing)
     arrays = MeasuredVolume(labels, solid, volume, field_of_view)
     arrays.check()
-    if recipe not in ("physical", "paper"):
-        raise ValueError(f"recipe is {recipe!r}; it must be 'physical' or 'paper'")
-    if not ball > 0:
-        raise ValueError(f"ball is {ball}; it must be a radius above 0 um")
+    if recipe not in get_args(Recipe):
+        raise ValueError(f"recipe is {recipe!r}; it must be 'physical', 'paper' or 'both'")
+    check_reach(spacing, ball, density_reach, recipe)
+    if recipe == "both":
+        same: dict[str, Any] = {"field_of_view": field_of_view, "block": block, "workers": workers,
+                                "run": run}  # fmt: skip
+        own = {"ball": ball, "density_reach": density_reach}
+        table = measure(volume, labels, spacing, solid, "physical", **own, **same)
+        return beside(table, measure(volume, labels, spacing, solid, "paper", **same))
+    if recipe == "paper" and solid is not None:
+        return measure(volume, paper_recipe.Material(labels, solid), spacing, None, recipe,
+                       field_of_view=field_of_view, block=block, workers=workers, run=run)  # fmt: skip
+    ball = BALL if ball is None else ball
+    density_reach = DENSITY_REACH if density_reach is None else density_reach
     depth = slab_depth(labels.shape, block)
     workers = workers or thread_count()
 
@@ -109,19 +128,76 @@ def measure(
             stacklevel=2,
         )
     setting = Setting(spacing, float(ball), recipe == "paper", has_gaps)
+    _check_crops(particles, setting)
     raw, border = describe_all(arrays, particles, setting, depth, workers, run)
-    density = packing_density(arrays, has_gaps, particles.boxes, spacing, depth, workers)
+    if recipe == "paper":
+        density = _published_density(arrays, particles, spacing, depth, workers)
+    else:
+        boxes = particles.boxes
+        density = packing_density(arrays, has_gaps, boxes, spacing, depth, workers, density_reach)
     table = _table(raw, particles, border, density, spacing, recipe)
-    if volume is None and solid is None:
+    if volume is None and solid is None and recipe == "physical":
         for name in ("Damage", "SurfaceInner", "RoughInner"):
             table[name] = np.nan
     table.attrs = {
         "units": units(recipe),
         "recipe": recipe,
         "spacing": list(spacing),
-        "ball": float(ball),
+        "ball": paper_recipe.BALL if recipe == "paper" else float(ball),
+        "density_reach": density_reach,
     }
     return table
+
+
+def beside(table: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """Put the paper recipe's columns behind those of the physical one, particle by particle.
+
+    Parameters
+    ----------
+    table, published
+        Of `measure`, with the recipes physical and paper.
+
+    Returns
+    -------
+    DataFrame
+        A particle without solid is unknown to the paper recipe: NaN.
+    """
+    columns = published.set_index("label")[list(PUBLISHED)].add_suffix(PAPER_SUFFIX)
+    both = table.join(columns, on="label")
+    both.attrs = {**table.attrs, "units": units("both"), "recipe": "both"}
+    return both
+
+
+def _check_crops(particles: Particles, setting: Setting) -> None:
+    """Refuse a particle that does not fit into memory with what is seen around it."""
+    sizes = particles.boxes[:, 1::2] - particles.boxes[:, ::2]
+    seen = [seen_voxels(size, setting.margin) for size in sizes]
+    if not seen:
+        return
+    most = int(np.argmax(seen))
+    needed, free = CROP_BYTES * seen[most], psutil.virtual_memory().available
+    if needed > free:
+        raise ValueError(
+            f"particle {particles.labels[most]} of {' x '.join(map(str, sizes[most]))} voxels, "
+            f"with {setting.margin.max()} voxels on every side for the ball of {setting.ball:g} "
+            f"um, takes {needed / 1e9:,.3g} GB of memory, more than is free; check the voxel "
+            "size, or give a smaller ball"
+        )
+
+
+def _published_density(
+    arrays: MeasuredVolume,
+    particles: Particles,
+    spacing: tuple[float, float, float],
+    depth: int,
+    workers: int,
+) -> np.ndarray:
+    cubes, size = paper_recipe.cubes(
+        particles.boxes, tuple(arrays.labels.shape), spacing, DENSITY_REACH
+    )
+    material = count_material(MeasuredVolume(arrays.labels), False, cubes, depth, workers)[0]
+    with np.errstate(divide="ignore"):
+        return np.asarray(material / size)
 
 
 def _table(
@@ -169,12 +245,13 @@ def _table(
             "SurfaceOuter": outer,
             "SurfaceInner": inner,
             "RoughOuter": r["body_area_smooth"] / outer,
-            "RoughInner": np.where(inner == 0, 1.0, inner_smooth / inner),
+            "RoughInner": np.where((inner == 0) & (not paper), 1.0, inner_smooth / inner),
             "VSratio": np.cbrt(volume) / np.sqrt(whole),
             "Sphericity": 36 * np.pi * volume**2 / whole**3,
             "Elongation": lengths[:, 0] / lengths[:, 2],
             "Damage": (r["body_voxels"] - r["solid_voxels"]) / r["body_voxels"],
-            "Contact": np.where(r["ring_voxels"] > 0, r["contact_voxels"] / r["ring_voxels"], 0.0),
+            # Without a ring, where nothing around the body was seen, it is unknown.
+            "Contact": r["contact_voxels"] / r["ring_voxels"],
             "PDensity": density,
             "SolidDensity": r["core_mean"],
             "SolidStd": r["core_std"],

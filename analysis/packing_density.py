@@ -6,9 +6,7 @@ import numpy as np
 
 from .measured_volume import MeasuredVolume, Slab
 from .neighbourhood import add_box_sums
-
-# The paper's cube around a particle reaches this far beyond its bounding box, um.
-CUBE_MARGIN = 10.0
+from .reach import DENSITY_REACH
 
 # Slices whose mask is held at a time by each thread.
 _PART = 16
@@ -21,8 +19,9 @@ def packing_density(
     spacing: tuple[float, float, float],
     depth: int,
     workers: int,
+    reach: float = DENSITY_REACH,
 ) -> np.ndarray:
-    """Share of solid voxels, any particle's, in each bounding box and 10 um around it.
+    """Share of solid voxels, any particle's, in each bounding box and so far around it.
 
     Parameters
     ----------
@@ -38,17 +37,43 @@ def packing_density(
         Slices to read at a time.
     workers
         Threads.
+    reach
+        How far beyond the box, um; at least one voxel.
 
     Returns
     -------
     ndarray (n,)
         Of the voxels inside the volume and the field of view.
     """
-    margin = np.round(CUBE_MARGIN / np.array(spacing)).astype(np.int64)
+    shape = arrays.labels.shape
+    # What reaches further than the volume is clipped to it, before it overflows.
+    margin = np.round(np.clip(reach / np.array(spacing), 1, shape)).astype(np.int64)
     cubes = boxes.copy()
     cubes[:, ::2] = np.maximum(boxes[:, ::2] - margin, 0)
-    cubes[:, 1::2] = np.minimum(boxes[:, 1::2] + margin, arrays.labels.shape)
-    sums = np.zeros((2, len(boxes)), np.int64)
+    cubes[:, 1::2] = np.minimum(boxes[:, 1::2] + margin, shape)
+    sums = count_material(arrays, has_gaps, cubes, depth, workers)
+    size = np.prod(cubes[:, 1::2] - cubes[:, ::2], axis=1) - sums[1]
+    with np.errstate(invalid="ignore"):
+        return sums[0] / size
+
+
+def count_material(
+    arrays: MeasuredVolume, has_gaps: bool, cubes: np.ndarray, depth: int, workers: int
+) -> np.ndarray:
+    """Count the voxels of material, and the unseen ones, in each cube.
+
+    Parameters
+    ----------
+    arrays, has_gaps, depth, workers
+        As `packing_density`.
+    cubes
+        (n, 6) z0, z1, y0, y1, x0, x1, half open.
+
+    Returns
+    -------
+    ndarray of int64 (2, n)
+    """
+    sums = np.zeros((2, len(cubes)), np.int64)
     slices = arrays.labels.shape[0]
     with ThreadPoolExecutor(workers) as pool:
         for low in range(0, slices, depth):
@@ -56,9 +81,7 @@ def packing_density(
             starts = range(0, len(slab.labels), _PART)
             for part in pool.map(lambda start, slab=slab: _count(slab, start, cubes), starts):
                 sums += part
-    size = np.prod(cubes[:, 1::2] - cubes[:, ::2], axis=1) - sums[1]
-    with np.errstate(invalid="ignore"):
-        return sums[0] / size
+    return sums
 
 
 def _count(slab: Slab, start: int, cubes: np.ndarray) -> np.ndarray:

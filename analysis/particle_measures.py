@@ -5,7 +5,7 @@ from numba import njit
 
 from .closing import SLACK, close_and_fill, keep_connected, squared_distance
 from .moments import second_moments
-from .surfaces import perimeter_voxels, projected_area
+from .surfaces import projected_area
 
 # What `describe` returns, in its order.
 FIELDS = (
@@ -48,12 +48,7 @@ def majority(mask):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _area(mask, counting, spacing):  # type: ignore[no-untyped-def]
-    return float(perimeter_voxels(mask)) if counting else projected_area(mask, spacing)
-
-
-@njit(nogil=True, cache=True)
-def _core(mask):  # type: ignore[no-untyped-def]
+def core(mask):  # type: ignore[no-untyped-def]
     """Erode a mask whose outermost layer is 0 by one voxel through its faces."""
     core = np.zeros(mask.shape, np.uint8)
     for z in range(1, mask.shape[0] - 1):
@@ -102,7 +97,7 @@ def mean_and_std(grey, mask, skip_masked):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def describe(  # type: ignore[no-untyped-def]
-    near, label, solid, grey, closing, paper, radius, reach, spacing
+    near, label, solid, grey, closing, radius, ring, reach, spacing
 ):
     """Measure one particle.
 
@@ -119,11 +114,8 @@ def describe(  # type: ignore[no-untyped-def]
         Grey values in the bounding box; of size 0 if there are none.
     closing : bool
         The labelled voxels are the solid, and the body is its closing; otherwise they are the body.
-    paper : bool
-        The paper's way: grey values of 0 are left out of the body's mean and deviation, and
-        surfaces are counts of perimeter voxels.
-    radius : float
-        The ball's radius, um.
+    radius, ring : float
+        Radii of the ball that closes and of the ring for Contact, um.
     reach : int64 array (3,)
         Voxels that `near` shows beyond the bounding box.
     spacing : float64 array (3,)
@@ -181,25 +173,25 @@ def describe(  # type: ignore[no-untyped-def]
     row[5:14] = covariance.ravel()
     row[14:23] = body_covariance.ravel()
     if grey.size:
-        row[23], row[24] = mean_and_std(grey, body, paper)
-        row[25], row[26] = mean_and_std(grey, _core(matter), False)
+        row[23], row[24] = mean_and_std(grey, body, False)
+        row[25], row[26] = mean_and_std(grey, core(matter), False)
 
-    row[27] = _area(body, paper, spacing)
-    row[28] = _area(majority(body), paper, spacing)
+    row[27] = projected_area(body, spacing)
+    row[28] = projected_area(majority(body), spacing)
     row[29], row[30] = row[27], row[28]
     if solid_voxels != body_voxels:
-        row[29] = _area(matter, paper, spacing)
-        row[30] = _area(majority(matter), paper, spacing)
+        row[29] = projected_area(matter, spacing)
+        row[30] = projected_area(majority(matter), spacing)
 
     around = squared_distance(body, near.shape, 1 - reach, reach, spacing)
-    limit = radius * radius * (1 + 2 * SLACK)
-    ring, contact = 0, 0
+    limit = ring * ring * (1 + 2 * SLACK)
+    ring_voxels, contact = 0, 0
     for z in range(near.shape[0]):
         for y in range(near.shape[1]):
             for x in range(near.shape[2]):
                 # Distance 0 is the body itself.
                 if 0 < around[z, y, x] <= limit and near[z, y, x] >= 0:
-                    ring += 1
+                    ring_voxels += 1
                     contact += near[z, y, x] > 0 and near[z, y, x] != label
-    row[31], row[32] = ring, contact
+    row[31], row[32] = ring_voxels, contact
     return row

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import paper_recipe
 from .closing import ball_reach
 from .measured_volume import OUTSIDE, MeasuredVolume, Slab
 from .particle_crops import Particles, as_labels, crop, windows
 from .particle_measures import FIELDS, describe
 from .particle_visibility import hide_unseen
+from .reach import ring_radius, seen_voxels, threads_for
 
 _NO_SOLID = np.empty((0, 0, 0), np.uint8)
 _NO_GREY = np.empty((0, 0, 0))
@@ -54,8 +56,15 @@ class Setting:
 
     @property
     def margin(self) -> np.ndarray:
-        """Voxels to see beyond a particle's bounding box: the ball's reach, at least one."""
-        return np.maximum(ball_reach(self.ball, self.spacing), 1)
+        """Voxels to see beyond a particle's bounding box: the ring's reach, at least one."""
+        if self.paper:
+            return np.full(3, paper_recipe.BALL + 1, np.int64)
+        return np.maximum(ball_reach(self.ring, self.spacing), 1)
+
+    @property
+    def ring(self) -> float:
+        """Radius of the ring for Contact, um."""
+        return ring_radius(self.spacing, self.ball)
 
 
 def describe_all(
@@ -116,7 +125,9 @@ def _describe_window(
     def one(label: int, box: np.ndarray) -> tuple[np.ndarray, bool]:
         return _describe_one(slab, int(label), box, setting)
 
-    with ThreadPoolExecutor(workers) as pool:
+    sizes = window.boxes[:, 1::2] - window.boxes[:, ::2]
+    largest = max((seen_voxels(size, setting.margin) for size in sizes), default=1.0)
+    with ThreadPoolExecutor(threads_for(largest, workers)) as pool:
         found = list(pool.map(one, window.labels, window.boxes))
     return np.array([row for row, _ in found]), np.array([is_cut for _, is_cut in found])
 
@@ -126,6 +137,8 @@ def _describe_one(
 ) -> tuple[np.ndarray, bool]:
     margin = setting.margin
     here, beyond = crop(box, margin, slab.low, slab.labels.shape)
+    if setting.paper:
+        return _as_published(slab, label, box, here, beyond, margin), False
     near = np.pad(as_labels(slab.labels[here]), beyond, constant_values=-1)
     cut = False
     unseen = slab.unseen(here)
@@ -144,9 +157,31 @@ def _describe_one(
         solid,
         grey,
         closing,
-        setting.paper,
         setting.ball,
+        setting.ring,
         margin,
         np.array(setting.spacing),
     )
     return row, cut
+
+
+def _as_published(
+    slab: Slab,
+    label: int,
+    box: np.ndarray,
+    here: tuple[slice, slice, slice],
+    beyond: np.ndarray,
+    margin: np.ndarray,
+) -> np.ndarray:
+    grey = _NO_GREY
+    if slab.grey is not None:
+        grey = np.ascontiguousarray(slab.grey[here], np.float64)
+    return np.asarray(
+        paper_recipe.describe_as_published(
+            as_labels(slab.labels[here]),
+            label,
+            grey,
+            margin - beyond[:, 0],
+            box[1::2] - box[::2],
+        )
+    )
