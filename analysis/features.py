@@ -106,15 +106,16 @@ def measure(
     if recipe not in get_args(Recipe):
         raise ValueError(f"recipe is {recipe!r}; it must be 'physical', 'paper' or 'both'")
     check_reach(spacing, ball, density_reach, recipe)
+    same: dict[str, Any] = {
+        "field_of_view": field_of_view, "block": block, "workers": workers, "run": run,
+    }  # fmt: skip
     if recipe == "both":
-        same: dict[str, Any] = {"field_of_view": field_of_view, "block": block, "workers": workers,
-                                "run": run}  # fmt: skip
-        own = {"ball": ball, "density_reach": density_reach}
-        table = measure(volume, labels, spacing, solid, "physical", **own, **same)
-        return beside(table, measure(volume, labels, spacing, solid, "paper", **same))
+        same |= {"volume": volume, "labels": labels, "spacing": spacing, "solid": solid}
+        table = measure(**same, ball=ball, density_reach=density_reach)
+        return beside(table, measure(**same, recipe="paper"))
     if recipe == "paper" and solid is not None:
-        return measure(volume, paper_recipe.Material(labels, solid), spacing, None, recipe,
-                       field_of_view=field_of_view, block=block, workers=workers, run=run)  # fmt: skip
+        material = paper_recipe.Material(labels, solid)
+        return measure(volume, material, spacing, recipe="paper", **same)
     ball = BALL if ball is None else ball
     density_reach = DENSITY_REACH if density_reach is None else density_reach
     depth = slab_depth(labels.shape, block)
@@ -268,7 +269,7 @@ def _table(
         ("BodySpherStd", "BodySphericity"),
     ):
         table[name] = spread(table[of], index)
-    table["OrienIso"] = orientation_spread(angles, index, recipe)
+    table["OrienIso"] = orientation_spread(angles, index, "paper" if paper else "physical")
     table["Border"] = border
     for i, name in enumerate(("z0", "z1", "y0", "y1", "x0", "x1")):
         table[name] = particles.boxes[:, i]

@@ -69,7 +69,7 @@ def fuse(
     min_iou: float = 0.3,
     max_gap: int = 3,
     downscale: float = 0.25,
-    min_voxels: int = 2000,
+    min_voxels: int = 2001,
 ) -> Fusion:
     """Fuse one to three views into one volume of bodies.
 

@@ -15,7 +15,7 @@ _CLUSTERS = 5
 
 
 def paper_fusion(
-    dist: Mapping[View, np.ndarray | None], downscale: float = 0.25, min_voxels: int = 2000
+    dist: Mapping[View, np.ndarray | None], downscale: float = 0.25, min_voxels: int = 2001
 ) -> np.ndarray:
     """Fuse views by the recipe of Li et al., Science 376 (2022).
 
@@ -27,7 +27,8 @@ def paper_fusion(
         Scale at which the summed maps are clustered; the published 0.25 is meant for particles
         of 100 voxels and more.
     min_voxels
-        Components with fewer voxels at that scale are dropped.
+        Components with fewer voxels at that scale are dropped. The public code keeps what has
+        more than 2,000.
 
     Returns
     -------

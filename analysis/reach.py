@@ -127,6 +127,6 @@ def _likely(size: float, ball: float) -> str:
     for unit, micrometres in _UNITS.items():
         meant = size * micrometres
         # A slip of a thousand or more; sizes near the ball's own are no slip.
-        if 1.4 <= ball / meant <= 100 and not 0.5 <= ball / size <= MOST_VOXELS:
+        if 0.5 <= ball / meant <= 100 and not 0.5 <= ball / size <= MOST_VOXELS:
             return f" {size:g} {unit} would be {meant:g} um."
     return ""

@@ -89,7 +89,7 @@ def against_the_papers_way(sample: int = 2) -> None:
     shattered = labels * solid
     chosen = np.random.default_rng(0).choice(np.unique(shattered)[1:], sample, replace=False)
     fast = best(lambda: measure(grey, shattered, SPACING, recipe="paper"), 2)
-    slow = best(lambda: paper_way(grey, shattered, chosen, 10, 143), 1)
+    slow = best(lambda: paper_way(grey, shattered, chosen, 143), 1)
     print(f"\nms per particle, {sample} of {PARTICLES} the paper's way")
     for clock, name in enumerate(("wall", "CPU")):
         ours, theirs = 1e3 * fast[clock] / PARTICLES, 1e3 * slow[clock] / sample

@@ -39,6 +39,7 @@ class Recipe(StrEnum):
 
     physical = "physical"
     paper = "paper"
+    both = "both"
 
 
 class Regressors(StrEnum):
@@ -138,7 +139,7 @@ Downscale = Annotated[
 ]
 MinVoxels = Annotated[
     int | None,
-    typer.Option("--min-voxels", help="Its smallest body at that scale; published: 2000."),
+    typer.Option("--min-voxels", help="Its smallest body at that scale (default: 2001, as published)."),
 ]
 FormatOption = Annotated[
     Format, typer.Option("--format", help="zarr: in chunks, for volumes larger than memory.")
@@ -153,7 +154,26 @@ Workers = Annotated[
 Memory = Annotated[
     str | None, typer.Option("--memory", metavar="8GB", help="Ceiling for each process.")
 ]
-RecipeOption = Annotated[Recipe, typer.Option("--recipe", help="How features are counted.")]
+RecipeOption = Annotated[
+    Recipe,
+    typer.Option("--recipe", help="How features are counted; paper: exactly as published."),
+]
+Ball = Annotated[
+    float | None,
+    typer.Option(
+        "--ball",
+        metavar="UM",
+        help="Radius that closes solids and spans Contact's ring (default: 0.7).",
+    ),
+]
+DensityReach = Annotated[
+    float | None,
+    typer.Option(
+        "--density-reach",
+        metavar="UM",
+        help="How far around a particle PDensity looks (default: 10).",
+    ),
+]
 FeaturesOption = Annotated[
     Regressors, typer.Option("--features", help="Which features explain damage.")
 ]

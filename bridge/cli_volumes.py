@@ -6,6 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from .cli_options import (
+    Ball,
+    DensityReach,
     Downscale,
     FeaturesOption,
     Format,
@@ -51,6 +53,8 @@ def run(
         int, typer.Option("--rounds", min=1, max=2, help="2: segment the fused result once more.")
     ] = 1,
     recipe: RecipeOption = Recipe.physical,
+    ball: Ball = None,
+    density_reach: DensityReach = None,
     features: FeaturesOption = Regressors.drivers,
     **options: Any,
 ) -> None:
@@ -68,6 +72,8 @@ def run(
         min_voxels=min_voxels,
         rounds=rounds,
         recipe=recipe.value,
+        ball=ball,
+        density_reach=density_reach,
         features=features.value,
         **options,
     )
@@ -145,6 +151,8 @@ def measure(
     ] = None,
     voxel_size: VoxelSize = None,
     recipe: RecipeOption = Recipe.physical,
+    ball: Ball = None,
+    density_reach: DensityReach = None,
 ) -> None:
     """Measure every particle: features.csv, and contacts.csv beside it."""
     from . import measure as function
@@ -167,6 +175,8 @@ def measure(
         labels_are=labels_are.value if labels_are else None,
         voxel_size=voxel_size,
         recipe=recipe.value,
+        ball=ball,
+        density_reach=density_reach,
     )
     print(out)
 

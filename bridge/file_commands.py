@@ -14,6 +14,7 @@ from .chunked_source import is_chunked
 from .conclusion import Regressors
 from .console import notice
 from .field_of_view import field_of_view
+from .measuring import Measuring
 from .run_folder import RunFolder
 from .tables import read_table, write_table
 from .volumes import Volume, open_volume, read_labels
@@ -29,6 +30,8 @@ def measure(
     labels_are: str | None = None,
     voxel_size: Spacing | None = None,
     recipe: Recipe = "physical",
+    ball: float | None = None,
+    density_reach: float | None = None,
 ) -> None:
     """Measure every particle of a label file.
 
@@ -49,14 +52,20 @@ def measure(
         (z, y, x) in micrometres; wins over the files' own. A volume that records none has that
         of its labels.
     recipe
-        ``physical`` or ``paper``.
+        ``physical``, ``paper`` (as published) or ``both``, side by side.
+    ball, density_reach
+        Radius of the ball that closes solids and spans the ring for Contact, and how far PDensity
+        looks, um (default: 0.7 and 10).
 
     Raises
     ------
     FileNotFoundError, ValueError
         If a file cannot be used, or shapes differ.
     """
+    measuring = Measuring(recipe, ball, density_reach)
     grey = open_volume(volume, voxel_size)
+    if grey.spacing_from in ("given", "metadata"):
+        measuring.check(grey.source, grey.spacing)
     # Labels in chunks may be larger than memory: they are measured as they are read.
     chunked = open_volume(labels, holds="labels") if is_chunked(labels) else None
     bodies = read_labels(labels) if chunked is None else chunked.data
@@ -81,14 +90,17 @@ def measure(
         kinds = ("given", "metadata", "pixel size", "ratio", "unknown")
         sized = min(grey, recorded, key=lambda volume: kinds.index(volume.spacing_from))
     spacing = sized.spacing
-    for doubt in dict.fromkeys([*grey.notes, *(chunked.notes if chunked else ()), *sized.doubts]):
+    measuring.check(sized.source, spacing)
+    seen_of = measuring.doubts(sized.source, spacing, closing=mask is None)
+    known = [*grey.notes, *(chunked.notes if chunked else ()), *sized.doubts, *seen_of]
+    for doubt in dict.fromkeys(known):
         notice(doubt)
     table = analysis.measure(
         grey.data,
         bodies,
         spacing,
         solid=mask,
-        recipe=recipe,
+        **measuring.given(),
         field_of_view=field_of_view(grey.data, grey.source),
     )
     if table.empty:

@@ -1,6 +1,7 @@
 """A volume larger than memory, once its views are segmented: fused and measured in blocks."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from particlebridge.analysis.views import View
 from .console import notice, progress
 from .field_of_view import fill_value
 from .fusion_blocks import BlockFusion, block_folder, fuse_in_blocks, stacks_for, typical_section
+from .measuring import Measuring
 from .ome_zarr import create_stack
 from .run_folder import RunFolder, digest
 from .scheduling import LostPiece, Runner
@@ -22,6 +24,8 @@ from .tables import write_table
 from .view_segmentation import ViewFolder
 from .volumes import Volume, on_disk, open_volume
 from .work_plan import Plan
+
+MEASURING = tuple(field.name for field in fields(Measuring))
 
 
 def fuse_large(
@@ -91,7 +95,7 @@ def measure_large(
     run
         The folder.
     key
-        What the result depends on, ``recipe`` among it.
+        What the result depends on, what `Measuring` says among it.
     plan
         Who does it, and how many slices at a time.
 
@@ -114,7 +118,7 @@ def measure_large(
             labels,
             volume.spacing,
             solid=open_volume(run.path / "solid.zarr").data,
-            recipe=key["recipe"],
+            **{name: key[name] for name in MEASURING if name in key},
             field_of_view=_mask_on_disk(seen, scratch, volume),
             block=depth,
             run=kept,
@@ -139,22 +143,25 @@ class KeptMap:
     def __init__(self, folder: Path, runner: Runner) -> None:
         self._folder = folder
         self._runner = runner
-        self.total = self.resumed = 0
+        self.total = self.resumed = self._passes = 0
 
     def __call__(
         self, function: Callable[[Any], tuple[np.ndarray, ...]], pieces: Iterable[Any]
     ) -> Iterator[tuple[np.ndarray, ...]]:
         """Give the function's result for each piece, in order."""
+        # Both recipes go through the volume, each with pieces of its own.
+        self._passes += 1
         files = {}
         todo = {}
         for number, piece in enumerate(pieces):
-            file = self._folder / f"slab-{number:04d}.npz"
+            file = self._folder / f"slab-{self._passes}-{number:04d}.npz"
             files[file] = number
             if not file.exists():
                 todo[f"measuring slab {number}"] = (file, piece)
-        self.total, self.resumed = len(files), len(files) - len(todo)
+        resumed = len(files) - len(todo)
+        self.total, self.resumed = self.total + len(files), self.resumed + resumed
         lost = []
-        with progress("measured slabs", len(files), self.resumed) as advance:
+        with progress("measured slabs", len(files), resumed) as advance:
             for _, done in self._runner.run(partial(_keep, function), todo):
                 advance(1)
                 if isinstance(done, LostPiece):

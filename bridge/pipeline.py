@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from .folder_fusion import write_fusion
 from .fusion_method import fusion_method
 from .item_failures import item_errors, why_failed
 from .large_volume import fuse_large, measure_large
+from .measuring import Measuring
 from .rechunking import in_cubes
 from .run_folder import RunFolder
 from .second_round import segment_again, what_changed
@@ -39,13 +40,13 @@ class RoadOptions:
 
     fusing: Mapping[str, Any]
     rounds: int = 1
-    recipe: Recipe = "physical"
+    measuring: Measuring = field(default_factory=Measuring)
     features: Regressors = "drivers"
 
     def as_settings(self) -> dict[str, Any]:
         """As run.json records them."""
         rest = dict(vars(self))
-        return {**rest.pop("fusing"), **rest}
+        return {**rest.pop("fusing"), **rest.pop("measuring").as_settings(), **rest}
 
 
 def run(
@@ -68,6 +69,8 @@ def run(
     min_voxels: int | None = None,
     rounds: int = 1,
     recipe: Recipe = "physical",
+    ball: float | None = None,
+    density_reach: float | None = None,
     features: Regressors = "drivers",
     format: str = "tiff",
     scheduler: str | None = None,
@@ -111,7 +114,9 @@ def run(
         2: the views are segmented once more with all that is no body blanked out, and fused anew;
         run.json says what that changed (`segment_again`, `what_changed`).
     recipe
-        Features: ``physical`` or ``paper``.
+        Features: ``physical``, ``paper`` (as published) or ``both``, side by side.
+    ball, density_reach
+        How far Contact and PDensity look, um (`analysis.measure`; default: 0.7 and 10).
     features
         Regressors of damage: ``drivers`` or ``paper``.
     format
@@ -145,8 +150,13 @@ def run(
         raise ValueError(f"rounds of detection are 1 or 2, not {rounds!r}")
     if rounds == 2 and format == "zarr":
         raise ValueError("a second round works in memory; leave out --rounds 2 or --format zarr")
-    road = RoadOptions(fusing, rounds, recipe, features)
+    measuring = Measuring(recipe, ball, density_reach)
+    for item in items:
+        if item.voxel_size is not None:
+            measuring.check(item.path, item.voxel_size)
+    road = RoadOptions(fusing, rounds, measuring, features)
     with planned(format, scheduler, workers, memory) as plan:
+        plan = replace(plan, measuring=measuring)
         failures: dict[str, str] = {}
         # A single volume is looked at before the folder is made: bad input leaves nothing behind.
         source = _read(items[0], plan) if len(items) == 1 else None
@@ -202,6 +212,10 @@ def _read(item: Item, plan: Plan) -> _Source:
     volume: Volume = open_volume(item.path, item.voxel_size)
     for doubt in volume.doubts:
         notice(doubt)
+    if plan.measuring is not None:
+        plan.measuring.check(item.path, volume.spacing)
+        for doubt in plan.measuring.doubts(item.path, volume.spacing, closing=False):
+            notice(doubt)
     fitted = plan.fitted(volume)
     if plan.format == "tiff":
         volume = read_volume(item.path, item.voxel_size)
@@ -213,7 +227,8 @@ def _analyse(
 ) -> Analysed:
     """Carry one volume to its features.csv."""
     volume, seen, plan = source.volume, source.seen, source.plan
-    run.describe(volume={**volume.facts, "round_field_of_view": seen is not None})
+    sheet = {"sheet_columns_not_used": dict(item.unused)} if item.unused else {}
+    run.describe(volume={**volume.facts, "round_field_of_view": seen is not None, **sheet})
     if plan.format == "zarr":
         volume = in_cubes(volume, run, plan.ceiling)
     views = segment_volume(volume, seen, run, options, plan)
@@ -224,7 +239,7 @@ def _analyse(
     }
     if plan.format == "zarr":
         fuse_large(volume, seen, views, run, key, plan)
-        measure_large(volume, seen, run, {**key, "recipe": road.recipe}, plan)
+        measure_large(volume, seen, run, {**key, **road.measuring.given()}, plan)
         return Analysed(item, run.path, volume.spacing, volume.spacing_from)
     first = None
     if road.rounds == 2:
@@ -233,7 +248,7 @@ def _analyse(
         views = segment_again(volume, run, options, first, plan)
         key["rounds"] = 2
     _fuse(volume, seen, views, run, "fuse", key, run.path / "labels.tif", first)
-    key["recipe"] = road.recipe
+    key |= road.measuring.given()
     files = [run.path / "contacts.csv", run.path / "features.csv"]
     if not run.is_done("measure", key, files):
         notice("measuring the particles")
@@ -245,7 +260,7 @@ def _analyse(
                 labels,
                 volume.spacing,
                 solid=read_volume(solid).data if solid.exists() else None,
-                recipe=road.recipe,
+                **road.measuring.given(),
                 field_of_view=seen,
             )
             write_table(analysis.contacts(labels, volume.spacing), files[0])

@@ -14,6 +14,7 @@ from . import memory_estimate as memory_of
 from .blocks import Layout, lay_out
 from .chunked_views import ChunkedViewFolder
 from .console import notice
+from .measuring import Measuring
 from .ome_zarr import CHUNK
 from .rechunking import is_flat
 from .scheduling import InProcess, Runner, runner
@@ -49,6 +50,8 @@ class Plan:
         Largest piece of a slice that goes through the network at once.
     expected
         Bytes that a process is expected to take, once `fitted` to a volume.
+    measuring
+        How particles are measured afterwards; None: they are not.
     """
 
     format: Format = "tiff"
@@ -56,6 +59,7 @@ class Plan:
     ceiling: int | None = None
     max_pixels: int = MAX_PIXELS
     expected: float = 0.0
+    measuring: Measuring | None = None
 
     def view_folder(self, path: Path, shape: tuple[int, int, int], spacing: Spacing) -> ViewFolder:
         """Give a view's folder in this format."""
@@ -104,11 +108,15 @@ class Plan:
             if self.ceiling is not None and whole > self.ceiling:
                 more = ", or work in blocks with --format zarr"
                 raise self._too_little(volume.source, whole, "fusing it in one piece", more)
-            expected = max(expected, whole)
+            voxels = math.prod(volume.data.shape)
+            measured = memory_of.BASE + voxels * self._measured(volume) + self._crops(volume)
+            if self.ceiling is not None and measured > self.ceiling:
+                raise self._too_little(volume.source, measured, "measuring around its particles")
+            expected = max(expected, whole, measured)
         else:
             plane = math.prod(volume.data.shape[1:])
             depth = min(CHUNK, volume.data.shape[0])
-            slab = memory_of.BASE + depth * plane * self._measured(volume)
+            slab = memory_of.BASE + depth * plane * self._measured(volume) + self._crops(volume)
             if self.ceiling is not None:
                 if slab > self.ceiling:
                     raise self._too_little(volume.source, slab, f"measuring {depth} slices")
@@ -148,11 +156,17 @@ class Plan:
     def slab_depth(self, volume: Volume) -> int:
         """Choose how many slices are measured at a time, in whole chunks."""
         plane = math.prod(volume.data.shape[1:]) * self._measured(volume)
-        room = math.inf if self.ceiling is None else (self.ceiling - memory_of.BASE) / plane
+        room = math.inf
+        if self.ceiling is not None:
+            room = (self.ceiling - memory_of.BASE - self._crops(volume)) / plane
         return int(min(max(CHUNK, room // CHUNK * CHUNK), volume.data.shape[0]))
 
     def _measured(self, volume: Volume) -> int:
         return memory_of.MEASURE + int(volume.data.dtype.itemsize)
+
+    def _crops(self, volume: Volume) -> float:
+        """Bytes of the particles that are measured at the same time, each with its surroundings."""
+        return 0.0 if self.measuring is None else self.measuring.bytes(volume.spacing)
 
     def _too_little(self, source: Path, needed: float, what: str, more: str = "") -> ValueError:
         assert self.ceiling is not None

@@ -300,7 +300,7 @@ def test_gaps_and_large_labels_and_other_integer_types() -> None:
         ({"labels": np.zeros((4, 4), int), "volume": None}, r"must be \(Z, Y, X\)"),
         ({"spacing": (1, 1)}, "three numbers"),
         ({"spacing": (1, -1, 1)}, "three numbers"),
-        ({"recipe": "best"}, "'physical' or 'paper'"),
+        ({"recipe": "best"}, "'physical', 'paper' or 'both'"),
         ({"ball": 0}, "ball is 0"),
     ],
 )

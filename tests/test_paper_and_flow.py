@@ -25,6 +25,16 @@ def test_paper_keeps_all_but_the_darkest_of_five_clusters():
     assert labels.max() == 4 and np.array_equal(labels > 0, field > 0)
 
 
+@pytest.mark.parametrize(("voxels", "kept"), [(2000, 0), (2001, 1)])
+def test_paper_drops_a_body_of_exactly_2000_voxels(voxels: int, kept: int) -> None:
+    field = np.zeros((14, 24, 24), np.float32)
+    body = field[2:12, 2:22, 2:12]
+    body[...] = 5
+    if voxels > body.size:
+        field[2, 2, 12] = 5
+    assert paper_fusion(heights(field), downscale=1).max() == kept
+
+
 def test_paper_joins_corners_and_drops_small_components():
     field = np.zeros((12, 12, 12), np.float32)
     field[1:4, 1:4, 1:4] = field[4:7, 4:7, 4:7] = 5
