@@ -139,7 +139,9 @@ Downscale = Annotated[
 ]
 MinVoxels = Annotated[
     int | None,
-    typer.Option("--min-voxels", help="Its smallest body at that scale (default: 2001, as published)."),
+    typer.Option(
+        "--min-voxels", help="Its smallest body at that scale (default: 2001, as published)."
+    ),
 ]
 FormatOption = Annotated[
     Format, typer.Option("--format", help="zarr: in chunks, for volumes larger than memory.")

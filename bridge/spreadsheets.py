@@ -39,7 +39,7 @@ class Spreadsheet:
         return self.separator != ","
 
 
-def read_spreadsheet(path: Path, key: str, remedy: str) -> Spreadsheet:
+def read_spreadsheet(path: Path, key: str, fault: str, remedy: str) -> Spreadsheet:
     """Read a table of text whose separator is found by the name of a column.
 
     Parameters
@@ -48,8 +48,8 @@ def read_spreadsheet(path: Path, key: str, remedy: str) -> Spreadsheet:
         The file: UTF-8, or UTF-16 with its mark.
     key
         The column that must be there.
-    remedy
-        What to do where it is not.
+    fault, remedy
+        What is said where it is not: what is wrong and what to do.
 
     Raises
     ------
@@ -75,8 +75,8 @@ def read_spreadsheet(path: Path, key: str, remedy: str) -> Spreadsheet:
         found = [s for s in tried if key in map(fold, _cells(header, s))]
     if not found:
         raise ValueError(
-            f"{path}: has no column '{key}' ({_seen(header)}); {remedy}, with commas, semicolons "
-            "or tabs between columns"
+            f"{path}: {fault} ({_seen(header)}); {remedy}, with commas, semicolons or tabs between "
+            "columns"
         )
     separator = found[0]
     with naming(path, "cannot be read as CSV", "save it again"):

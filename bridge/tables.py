@@ -45,7 +45,9 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such table")
-    sheet = read_spreadsheet(path, "label", "give a features.csv of measure or run")
+    sheet = read_spreadsheet(
+        path, "label", "has no column 'label'", "give a features.csv of measure or run"
+    )
     names = ["label" if name.lower() == "label" else name for name in sheet.columns]
     for number, row in sheet.rows:
         if len(row) > len(names):

@@ -46,9 +46,9 @@ def test_no_name_leads_out_of_the_run_folder(tmp_path: Path, path: str) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "has no column 'path'"),
+        ("", "needs a column 'path' and a row"),
         ("path\n", "a column 'path' and a row"),
-        ("file\na.tif\n", "has no column 'path' \\(its first row reads 'file'\\)"),
+        ("file\na.tif\n", "needs a column 'path' and a row \\(its first row reads 'file'\\)"),
         ("path,state\na.tif,1\n ,2\n", "line 3 names no path"),
         ("path\n" + 3000 * "x" + "\n", r"line 2: no file can be called x{60}\.\.\. \("),
         ("path,voxel_size\na.tif,small\n", "line 2: voxel size 'small' is not Z,Y,X"),

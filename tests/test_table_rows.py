@@ -8,7 +8,7 @@ import pytest
 from particlebridge.analysis import explain, forest_runs, write_report
 from particlebridge.analysis.feature_table import COLUMNS
 from particlebridge.analysis.forest_runs import damage_forest
-from particlebridge.analysis.report_sections import sure_section
+from particlebridge.analysis.report_sections import damage_section, sure_section
 from particlebridge.analysis.table_rows import repeated, split_states, without_repeats
 from particlebridge.bridge import explain as explain_files
 from particlebridge.bridge.tables import write_table
@@ -111,3 +111,14 @@ def test_as_many_views_are_named_as_there_were(views: int, words: str) -> None:
     for view in ("xy", "xz", "yz")[:views]:
         table[f"agreement_{view}"] = 0.9
     assert sure_section(table).answers[0].startswith(words)
+
+
+def test_both_recipes_stand_side_by_side() -> None:
+    rng = np.random.default_rng(0)
+    table = _table(0)
+    size = table["Volume"].rank() / len(table)
+    table["Damage_paper"] = 0.3 - 0.2 * size + rng.normal(0, 0.001, len(table))
+    ours, published = damage_section({"all": table}).answers
+    assert "of a particle's body is void" in ours
+    assert "as published" in published and "Volume with ρ = −1.00" in published
+    assert len(damage_section({"all": _table(0)}).answers) == 1
