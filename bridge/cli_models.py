@@ -1,6 +1,7 @@
 """Commands on models: train, export, verify, inspect."""
 
 import warnings
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,13 @@ Runtimes = Annotated[
 ]  # fmt: skip
 
 
+class TrainingRecipe(StrEnum):
+    """Whose settings a training has."""
+
+    augmented = "augmented"
+    published = "published"
+
+
 @app.command()
 def train(
     images: Annotated[str, typer.Option("--images", help="A glob or a file.")],
@@ -32,15 +40,31 @@ def train(
         str | None, typer.Option("--from", help="Model to train on: a folder or a name.")
     ] = None,
     dims: Annotated[int, typer.Option("--dims", min=2, max=3, help="3 trains StarDist3D.")] = 2,
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Else 50.")] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Default: 50.")] = None,
     steps: Annotated[
-        int | None, typer.Option("--steps", min=1, help="Of an epoch; else 100.")
+        int | None, typer.Option("--steps", min=1, help="Of an epoch (default: 100).")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of weights, patches, augmentation.")] = 42,
+    diameter: Annotated[
+        float | None,
+        typer.Option(
+            "--diameter",
+            min=1,
+            help="Typical particle diameter, pixels, that images are rescaled to "
+            "(default: that of --from; without it images keep their scale).",
+        ),
+    ] = None,
+    recipe: Annotated[
+        TrainingRecipe,
+        typer.Option(
+            "--recipe",
+            help="published: the paper's notebook, without augmentation and early stopping.",
+        ),
+    ] = TrainingRecipe.augmented,
 ) -> None:
     """Train a StarDist model on annotated images; the same command resumes it.
 
-    OUT/training.html shows the losses, F1 on held-out images, and the worst examples.
+    OUT/training.html shows the losses, F1 on unseen and on held-out images, and the worst examples.
     """
     from dataclasses import replace
 
@@ -49,11 +73,14 @@ def train(
 
     from .console import notice, training_progress
 
-    recipe = Recipe.published(dims)
-    recipe = replace(recipe, epochs=epochs or recipe.epochs, steps=steps or recipe.steps)
+    kind = Recipe.published if recipe is TrainingRecipe.published else Recipe.augmented
+    usual = kind(dims)
+    chosen = replace(
+        usual, epochs=epochs or usual.epochs, steps=steps or usual.steps, diameter=diameter
+    )
     with training_progress() as show:
         result = function(
-            images, labels, out, start=start, dims=dims, recipe=recipe, seed=seed, progress=show,
+            images, labels, out, start=start, dims=dims, recipe=chosen, seed=seed, progress=show,
             notice=notice,
         )  # fmt: skip
     print(result.path)
@@ -62,7 +89,9 @@ def train(
 @app.command()
 def export(
     model: Annotated[str, typer.Argument(help="StarDist or CARE folder, or a registered name.")],
-    out: Annotated[Path | None, typer.Option("--out", help="Zip to write; else NAME.zip.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Zip to write (default: NAME.zip).")
+    ] = None,
     no_verify: Annotated[
         bool, typer.Option("--no-verify", help="Do not run it on Fiji's TensorFlow.")
     ] = False,

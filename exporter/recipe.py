@@ -1,6 +1,11 @@
-"""The settings of a training, each checked, with the published recipe as defaults."""
+"""The settings of a training, each checked: the published recipe, and ours around it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .augmentation import Augmentation
+
+_VOLUMES: dict[str, Any] = {"rays": 96, "patch": 96, "depth": 2, "batch": 1}
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,11 @@ class Recipe:
     learning_rate
         None: 3e-4, or 1e-4 when a model is trained on.
     validation
-        Share of the images held out, and the seed of that choice in `split_seed`.
+        Share of the images held out for choosing the best epoch and the thresholds; the seed of
+        that choice is `split_seed`.
+    unseen
+        Share of the images kept out of all that, so that scores on them are a test. Of fewer than
+        six images none is.
     percentiles
         Grey values mapped to 0 and 1, by the Fiji plugin's nearest-rank rule.
     patience
@@ -35,6 +44,8 @@ class Recipe:
     diameter
         Images are rescaled so that their typical particle is this many pixels across, and the
         model says so to whoever runs it. None: images keep their scale.
+    augmentation
+        How patches are changed; None: not at all.
 
     Raises
     ------
@@ -60,14 +71,23 @@ class Recipe:
     split_seed: int = 42
     percentiles: tuple[float, float] = (1.0, 99.8)
     patience: int | None = 20
+    unseen: float = 0.1
     diameter: float | None = None
+    augmentation: Augmentation | None = Augmentation()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def augmented(cls, dims: int) -> "Recipe":
+        """Return the published recipe with augmentation, early stopping and unseen images."""
+        return cls() if dims == 2 else cls(**_VOLUMES)
 
     @classmethod
     def published(cls, dims: int) -> "Recipe":
-        """Return the defaults for 2-D, or StarDist's usual settings for volumes."""
-        if dims == 2:
-            return cls()
-        return cls(rays=96, patch=96, depth=2, batch=1)
+        """Return the settings of the notebook that came with the paper.
+
+        All epochs, no augmentation, and every image for training or validation. For volumes
+        StarDist's usual settings, likewise.
+        """
+        return replace(cls.augmented(dims), patience=None, unseen=0.0, augmentation=None)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "grid", tuple(int(g) for g in self.grid))
@@ -93,6 +113,11 @@ class Recipe:
         if self.patch_depth % 2**self.depth:
             raise ValueError(
                 f"patch_depth must be a multiple of {2**self.depth}, not {self.patch_depth}"
+            )
+        if not 0 <= self.unseen < 1 - self.validation:
+            raise ValueError(
+                "unseen must lie between 0 and what validation leaves, "
+                f"{1 - self.validation:g}, not {self.unseen!r}"
             )
         if not 0 < self.validation < 1:
             raise ValueError(f"validation must lie between 0 and 1, not {self.validation!r}")

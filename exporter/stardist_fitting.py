@@ -3,18 +3,17 @@
 import contextlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .augmentation import Augmentation
-from .keras_models import load_keras_model, load_stardist3d
+from .keras_models import dimensions, load_keras_model, load_stardist3d
 from .patch_stream import PatchStream
 from .recipe import Recipe
 from .training_checkpoint import Checkpoint
-from .training_data import Split, validation_patches
+from .training_data import Example, Split, validation_patches
 from .training_progress import Loud, TrainingProgress
 
 WEIGHTS = "weights_best.h5"
@@ -32,6 +31,11 @@ def load_start(start: str | os.PathLike[str], dims: int) -> Any:
         If there is no such model.
     """
     if dims == 2:
+        if dimensions(start) == 3:
+            raise ValueError(
+                f"{start} is a 3-D StarDist model; train it on volumes with --dims 3, or start "
+                "from a 2-D one"
+            )
         model = load_keras_model(start)
         if not hasattr(model.config, "n_rays"):
             raise ValueError(f"{start} is a CARE model; training goes on from StarDist models")
@@ -121,7 +125,6 @@ def fit(
     model: Any,
     split: Split,
     recipe: Recipe,
-    augmentation: Augmentation | None,
     seed: int,
     checkpoint_path: Path,
     progress: Callable[[TrainingProgress], None] | None,
@@ -154,7 +157,7 @@ def fit(
             [example.labels for example in split.train],
             patch,
             seed,
-            augmentation,
+            recipe.augmentation,
             first=checkpoint.resumed_at * recipe.steps * recipe.batch,
         )
         model.train(
@@ -174,8 +177,8 @@ def _save_weights(model: Any, weights: list[np.ndarray]) -> None:
     model.keras_model.set_weights(current)
 
 
-def tune_3d(model: Any, split: Split) -> tuple[dict[str, float], list[np.ndarray]]:
-    """Tune a 3-D model's thresholds by StarDist's own rules; return them and what it finds.
+def tune_3d(model: Any, split: Split) -> dict[str, float]:
+    """Tune a 3-D model's thresholds by StarDist's own rules; the model keeps them.
 
     The Fiji plugin is 2-D, so there is no other definition of a 3-D result.
     """
@@ -195,13 +198,18 @@ def tune_3d(model: Any, split: Split) -> tuple[dict[str, float], list[np.ndarray
     )
     bracket = min(max(lowest, highest / 2), 0.99 * highest), highest
     with contextlib.redirect_stderr(io.StringIO()):  # its own progress bars
-        thresholds = model.optimize_thresholds(
+        thresholds: dict[str, float] = model.optimize_thresholds(
             images, truth, optimize_kwargs={"bracket": bracket}, save_to_json=False
         )
+    return thresholds
+
+
+def find_3d(model: Any, examples: Sequence[Example]) -> list[np.ndarray]:
+    """Return the labels that a 3-D model finds in volumes, with its own thresholds."""
     found = [
         model.predict_instances(
-            image, n_tiles=model._guess_n_tiles(image), show_tile_progress=False
+            example.image, n_tiles=model._guess_n_tiles(example.image), show_tile_progress=False
         )[0]
-        for image in images
+        for example in examples
     ]
-    return thresholds, [labels.astype(np.int32) for labels in found]
+    return [labels.astype(np.int32) for labels in found]

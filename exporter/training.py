@@ -1,4 +1,4 @@
-"""Training StarDist models: the published recipe, on any machine, continued after a kill."""
+"""Training StarDist models by one recipe on any machine, continued after a kill."""
 
 import hashlib
 import json
@@ -14,13 +14,13 @@ import pandas as pd
 from filelock import FileLock, Timeout
 from particlebridge.analysis import atomic_path
 
-from .augmentation import Augmentation
 from .model_record import Thresholds
 from .recipe import Recipe
 from .tensorflow_import import import_tensorflow
 from .training_data import (
     Example,
     check_examples,
+    fill_holes,
     split_examples,
 )
 from .training_folder import TrainingSettings, write_folder
@@ -47,12 +47,17 @@ class TrainingResult:
         Tuned on the held-out images.
     diameter
         Typical particle diameter in the training images as the network saw them, pixels.
+    own_scale
+        Whether these images kept their scale; then others are segmented at their own, too.
     history
         One row per epoch: loss, val_loss, learning_rate and StarDist's metrics.
     f1
-        F1 on the held-out images by IoU, 0.5 to 0.95.
+        F1 by IoU, 0.5 to 0.95, on the held-out images that chose the epoch and the thresholds;
+        it flatters.
+    f1_unseen
+        The same on images that chose nothing; None where there are none.
     before
-        The same before training, where a model was trained on; else None.
+        As `f1`, before training, where a model was trained on; else None.
     resumed_at
         Number of epochs that an earlier, interrupted call had done.
     notes
@@ -62,8 +67,10 @@ class TrainingResult:
     path: Path
     thresholds: Thresholds
     diameter: float
+    own_scale: bool
     history: pd.DataFrame
     f1: dict[float, float]
+    f1_unseen: dict[float, float] | None
     before: dict[float, float] | None
     resumed_at: int
     notes: tuple[str, ...]
@@ -77,7 +84,6 @@ def train(
     start: str | os.PathLike[str] | None = None,
     dims: int = 2,
     recipe: Recipe | None = None,
-    augmentation: Augmentation | None = Augmentation(),  # noqa: B008 - frozen
     seed: int = 42,
     names: Sequence[str] | None = None,
     progress: Callable[[TrainingProgress], None] | None = None,
@@ -105,9 +111,7 @@ def train(
     dims
         2, or 3 for StarDist3D.
     recipe
-        By default the published one for `dims`.
-    augmentation
-        How patches are changed; None: not at all.
+        By default ``Recipe.augmented(dims)``; ``Recipe.published(dims)`` is that of the paper.
     seed
         Of initial weights, patches and augmentation.
     names
@@ -143,7 +147,7 @@ def train(
         raise FileExistsError(f"{out} exists; give another name, or delete it to train it anew")
     gathered, notes = gather_examples(images, labels, names)
     start = None if start is None else os.fspath(start)
-    settings = TrainingSettings(start, dims, recipe or Recipe.published(dims), augmentation, seed)
+    settings = TrainingSettings(start, dims, recipe or Recipe.augmented(dims), seed)
     told = _Notes([], notice)
     told.add(*notes)
     examples, left_out = check_examples(gathered, dims)
@@ -189,7 +193,7 @@ def _train(
     tf = import_tensorflow()
     import keras
 
-    from .stardist_fitting import build_model, fit, load_start, tune_3d
+    from .stardist_fitting import build_model, find_3d, fit, load_start, tune_3d
     from .store import load_model
     from .threshold_tuning import evaluate, summarise, tune_thresholds
 
@@ -199,30 +203,37 @@ def _train(
         # On a GPU TensorFlow refuses operations that it cannot repeat exactly.
         tf.config.experimental.enable_op_determinism()
     before: Evaluation | None = None
+    unseen: Evaluation | None = None
     with quiet() as loud:
         start = None if settings.start is None else load_start(settings.start, dims)
         network = load_model(start) if start is not None and dims == 2 else None
         recorded = None if network is None else network.diameter
         examples, rescaled = rescale_examples(examples, recipe.diameter or recorded)
-        split = split_examples(examples, recipe.validation, recipe.split_seed, recipe.percentiles)
+        examples, filled = fill_holes(examples)
+        split = split_examples(
+            examples, recipe.validation, recipe.split_seed, recipe.percentiles, recipe.unseen
+        )
+        own_scale = recipe.diameter is None and all(e.scale == 1 for e in examples)
+        if recorded is not None and network is not None:
+            own_scale = own_scale and network.own_scale
+        diameter = labelled_diameter([example.labels for example in split.train])
         with loud():
-            notes.add(*rescaled, *split.notes)
+            notes.add(*rescaled, *filled, *split.notes, _told_scale(diameter, own_scale, dims))
         channels = examples[0].image.shape[-1] if examples[0].image.ndim > dims else 1
         model = build_model(work / "model", start, dims, recipe, channels, split)
         if network is not None:
             before = evaluate(network, split.validation, network.thresholds)
-        checkpoint = fit(
-            model, split, recipe, settings.augmentation, settings.seed, work / _CHECKPOINT,
-            progress, loud,
-        )  # fmt: skip
+        checkpoint = fit(model, split, recipe, settings.seed, work / _CHECKPOINT, progress, loud)
         if dims == 2:
             trained = load_model(model)
             thresholds = tune_thresholds(trained, split.validation)
             after = evaluate(trained, split.validation, thresholds)
+            unseen = evaluate(trained, split.unseen, thresholds) if split.unseen else None
         else:
-            tuned, found = tune_3d(model, split)
-            thresholds = Thresholds(**tuned)
-            after = summarise(split.validation, found, thresholds)
+            thresholds = Thresholds(**tune_3d(model, split))
+            after = summarise(split.validation, find_3d(model, split.validation), thresholds)
+            if split.unseen:
+                unseen = summarise(split.unseen, find_3d(model, split.unseen), thresholds)
     if before is not None and np.mean(list(after.f1.values())) < np.mean(list(before.f1.values())):
         notes.add("The model was better on the held-out images before this training.")
     if not after.f1[0.5]:
@@ -230,16 +241,31 @@ def _train(
     result = TrainingResult(
         path=out,
         thresholds=thresholds,
-        diameter=labelled_diameter([example.labels for example in split.train]),
+        diameter=diameter,
+        own_scale=own_scale,
         history=pd.DataFrame(checkpoint.history),
         f1=after.f1,
+        f1_unseen=None if unseen is None else unseen.f1,
         before=None if before is None else before.f1,
         resumed_at=checkpoint.resumed_at,
         notes=tuple(notes.all),
     )
-    write_folder(work / "model", model.config, result, settings, split, after)
+    write_folder(work / "model", model.config, result, settings, split, after, unseen)
     (work / "model").rename(out)
     return result
+
+
+def _told_scale(diameter: float, own_scale: bool, dims: int) -> str:
+    """Say what the model records about its particles' size, and what follows from it."""
+    told = f"The model records a typical particle diameter of {diameter:.3g} pixels"
+    if dims == 3:
+        return f"{told}, measured from the annotations."
+    if own_scale:
+        return (
+            f"{told}, measured from the annotations: the images kept their scale, and others are "
+            "segmented at their own, too, unless --diameter tells how large their particles are."
+        )
+    return f"{told}: images are brought to it before they are segmented."
 
 
 def _claim(work: Path, out: Path, fingerprint: str) -> None:

@@ -45,14 +45,18 @@ class Split:
     Attributes
     ----------
     train, validation
-        Both hold at least one example with an object.
+        Both hold at least one example with an object. Validation chooses the best epoch and the
+        thresholds.
     notes
         Sentences for the user about what was done with the data.
+    unseen
+        Examples that choose nothing: scores on them are a test. Often empty.
     """
 
     train: list[Example]
     validation: list[Example]
     notes: list[str] = field(default_factory=list)
+    unseen: list[Example] = field(default_factory=list)
 
 
 def check_examples(examples: Sequence[Example], dims: int) -> tuple[list[Example], list[str]]:
@@ -151,10 +155,36 @@ def _consecutive(labels: np.ndarray) -> np.ndarray:
     return numbers[place].reshape(labels.shape)
 
 
+def fill_holes(examples: Sequence[Example]) -> tuple[list[Example], list[str]]:
+    """Fill holes inside labelled objects, as StarDist's notebooks do: their outlines have none.
+
+    Returns
+    -------
+    examples : list of Example
+    notes : list of str
+        In how many images there were some.
+    """
+    from stardist import fill_label_holes
+
+    filled, changed = [], 0
+    for example in examples:
+        whole = fill_label_holes(np.maximum(example.labels, 0))
+        # What is another particle, or not annotated, is no hole.
+        labels = np.where(example.labels == 0, whole, example.labels).astype(np.int32)
+        changed += not np.array_equal(labels, example.labels)
+        filled.append(replace(example, labels=labels))
+    note = f"Holes inside particles were filled in {changed} images: an outline has none."
+    return filled, [note] if changed else []
+
+
 def split_examples(
-    examples: Sequence[Example], share: float, seed: int, percentiles: tuple[float, float]
+    examples: Sequence[Example],
+    share: float,
+    seed: int,
+    percentiles: tuple[float, float],
+    unseen: float = 0.0,
 ) -> Split:
-    """Normalise and hold out some images, or part of the only one.
+    """Normalise and hold out some images, or part of the only one, as StarDist's notebooks do.
 
     Parameters
     ----------
@@ -166,6 +196,8 @@ def split_examples(
         Of the choice.
     percentiles
         See `particlebridge.analysis.normalize`; taken over whole images, before any cutting.
+    unseen
+        Share of the images that is neither learned from nor held out for choices.
 
     Returns
     -------
@@ -177,11 +209,15 @@ def split_examples(
         return _split_one(ready[0], share)
     order = np.random.RandomState(seed).permutation(len(ready))
     count = max(1, round(share * len(ready)))
-    validation = [ready[k] for k in order[:count]]
+    # The last ones of a permutation: images of the same order give the notebooks' choice.
+    rest, validation = order[:-count], [ready[k] for k in order[-count:]]
     if count > _MAX_VALIDATION_IMAGES:
         validation = validation[:_MAX_VALIDATION_IMAGES]
         notes.append(f"Of {count} images held out, {len(validation)} were used for validation.")
-    return Split([ready[k] for k in order[count:]], validation, notes)
+    apart = min(round(unseen * len(ready)), len(rest) - 1)
+    return Split(
+        [ready[k] for k in rest[apart:]], validation, notes, [ready[k] for k in rest[:apart]]
+    )
 
 
 def _split_one(example: Example, share: float) -> Split:

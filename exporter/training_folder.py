@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from particlebridge.analysis import atomic_path
 
-from .augmentation import Augmentation
 from .model_record import RECORD_NAME, ModelRecord, folder_digest
 from .recipe import Recipe
 from .training_data import Split
@@ -27,7 +26,6 @@ class TrainingSettings:
     start: str | None
     dims: int
     recipe: Recipe
-    augmentation: Augmentation | None
     seed: int
 
 
@@ -38,6 +36,7 @@ def write_folder(
     settings: TrainingSettings,
     split: Split,
     evaluation: "Evaluation",
+    unseen: "Evaluation | None",
 ) -> None:
     """Write what a model folder holds beside StarDist's own config.json and weights.
 
@@ -47,8 +46,8 @@ def write_folder(
         With the trained network.
     config
         StarDist's, of the network.
-    result, settings, split, evaluation
-        Of the training.
+    result, settings, split, evaluation, unseen
+        Of the training; on the held-out images, and on the unseen ones if there are any.
     """
     from .training_report import write_report
 
@@ -63,8 +62,9 @@ def write_folder(
         grid=tuple(config.grid)[-2:],
         rays=int(config.n_rays),
         digest=folder_digest(folder),
+        own_scale=result.own_scale,
     )
-    scales = {e.name: round(e.scale, 4) for e in (*split.train, *split.validation)}
+    scales = {e.name: round(e.scale, 4) for e in (*split.train, *split.validation, *split.unseen)}
     more = {"seed": settings.seed, "versions": versions}
     # By how much the training images were enlarged to that diameter, lowest and highest.
     more["scale"] = [min(scales.values()), max(scales.values())]
@@ -73,14 +73,16 @@ def write_folder(
         "versions": versions,
         "train": [example.name for example in split.train],
         "validation": [example.name for example in split.validation],
+        "unseen": [example.name for example in split.unseen],
         "f1": _by_name(result.f1),
+        "f1_unseen": None if result.f1_unseen is None else _by_name(result.f1_unseen),
         "f1_before": None if result.before is None else _by_name(result.before),
         "scale": scales,
         "notes": result.notes,
     }
     _write_json(folder / "training.json", told)
     result.history.to_csv(folder / "history.csv", index=False)
-    write_report(folder / "training.html", result, split, evaluation, told)
+    write_report(folder / "training.html", result, split, evaluation, unseen, told)
 
 
 def _by_name(f1: dict[float, float]) -> dict[str, float]:

@@ -13,7 +13,7 @@ from particlebridge.analysis import atomic_path
 from skimage.segmentation import find_boundaries
 
 from .threshold_tuning import Evaluation
-from .training_data import Split
+from .training_data import Example, Split
 
 if TYPE_CHECKING:
     from .training import TrainingResult
@@ -32,18 +32,28 @@ td:first-child,th:first-child{text-align:left}img{max-width:100%}figure{margin:0
 .note{background:#fff4d6;padding:.5rem 1rem;border-left:4px solid #e0a800}
 </style></head><body>
 <h1>Training of {{ name }}</h1>
-<p>{{ n_train }} images to learn from, {{ n_validation }} held out.
-{{ epochs }} epochs
+<p>{{ n_train }} images to learn from, {{ n_validation }} held out to choose the epoch and the
+thresholds, {{ n_unseen }} unseen. {{ epochs }} epochs
 {%- if resumed %}, the first {{ resumed }} of them before an interruption{% endif %};
 best validation loss {{ best }} in epoch {{ best_epoch }}.
 Object threshold {{ prob }}, overlap threshold {{ nms }}.
 Typical particle diameter {{ diameter }} pixels.</p>
 {% for note in notes %}<p class="note">{{ note }}</p>{% endfor %}
 <h2>Loss</h2><img alt="Loss over epochs" src="data:image/png;base64,{{ loss }}">
-<h2>Held-out images</h2><img alt="F1 over IoU" src="data:image/png;base64,{{ f1 }}">
+<h2>F1</h2><img alt="F1 over IoU" src="data:image/png;base64,{{ f1 }}">
+<h3>Unseen images</h3>
+{% if unseen %}<p>They chose nothing: this is what to expect of other images of this kind.
+F1 {{ unseen_f1 }} at IoU 0.5.</p>
+{{ unseen }}
+{% else %}<p>None: all images were needed to train and to choose. Judge the model on others.</p>
+{% endif %}
+<h3>Tuning images</h3>
+<p>They chose the best epoch and the thresholds, so that these scores flatter.
+F1 {{ tuning_f1 }} at IoU 0.5.</p>
 {{ table }}
 <h2>Worst examples</h2>
-<p>Drawn by hand: green. Found: magenta.</p>
+{% if worst %}<p>Drawn by hand: green. Found: magenta.</p>
+{% else %}<p>None: in all these images F1 is 1.00 at IoU 0.5.</p>{% endif %}
 {% for caption, picture in worst %}<figure><figcaption>{{ caption }}</figcaption>
 <img alt="{{ caption }}" src="data:image/png;base64,{{ picture }}"></figure>{% endfor %}
 <h2>Settings</h2><table>
@@ -58,6 +68,7 @@ def write_report(
     result: "TrainingResult",
     split: Split,
     evaluation: Evaluation,
+    unseen: Evaluation | None,
     settings: dict[str, Any],
 ) -> None:
     """Write training.html.
@@ -66,22 +77,23 @@ def write_report(
     ----------
     path
         The file; it appears whole or not at all.
-    result, split, evaluation
-        Of the training.
+    result, split, evaluation, unseen
+        Of the training; on the held-out images, and on the unseen ones if there are any.
     settings
         What training.json holds.
     """
     best = result.history.iloc[int(result.history["val_loss"].to_numpy().argmin())]
-    flat = {**settings["recipe"], **{f"versions: {k}": v for k, v in settings["versions"].items()}}
+    recipe = dict(settings["recipe"])
+    augmentation = recipe.pop("augmentation")
+    flat = {**recipe, **{f"versions: {k}": v for k, v in settings["versions"].items()}}
     flat |= {k: settings[k] for k in ("seed", "dims", "start")}
-    for key, value in (settings["augmentation"] or {}).items():
-        flat[f"augmentation: {key}"] = value
+    flat |= {f"augmentation: {k}": v for k, v in (augmentation or {"at all": "none"}).items()}
     page = Environment(autoescape=True).from_string(_PAGE)
-    table = evaluation.images.sort_values("PQ").round(3)
     text = page.render(
         name=result.path.name,
         n_train=len(split.train),
         n_validation=len(split.validation),
+        n_unseen=len(split.unseen),
         epochs=len(result.history),
         resumed=result.resumed_at,
         best=f"{best['val_loss']:.4f}",
@@ -92,12 +104,20 @@ def write_report(
         notes=result.notes,
         loss=_loss_curves(result),
         f1=_f1_curve(result),
-        table=_Safe(table.to_html(index=False, border=0, escape=True)),
-        worst=_worst(split, evaluation),
+        table=_table(evaluation),
+        unseen=None if unseen is None else _table(unseen),
+        tuning_f1=f"{result.f1[0.5]:.2f}",
+        unseen_f1="" if result.f1_unseen is None else f"{result.f1_unseen[0.5]:.2f}",
+        worst=_worst([(split.validation, evaluation), (split.unseen, unseen)]),
         settings=flat.items(),
     )
     with atomic_path(path) as beside:
         beside.write_text(text, encoding="utf-8")
+
+
+def _table(evaluation: Evaluation) -> "_Safe":
+    rows = evaluation.images.sort_values("PQ").round(3)
+    return _Safe(rows.to_html(index=False, border=0, escape=True))
 
 
 class _Safe(str):
@@ -125,21 +145,36 @@ def _f1_curve(result: "TrainingResult") -> str:
     figure = Figure(figsize=(8, 3), layout="constrained")
     axes = figure.subplots()
     if result.before is not None:
-        axes.plot(list(result.before), list(result.before.values()), "o--", label="before")
-    axes.plot(list(result.f1), list(result.f1.values()), "o-", label="after")
+        axes.plot(
+            list(result.before), list(result.before.values()), "o--", label="tuning images, before"
+        )
+    axes.plot(list(result.f1), list(result.f1.values()), "o-", label="tuning images")
+    if result.f1_unseen is not None:
+        axes.plot(
+            list(result.f1_unseen), list(result.f1_unseen.values()), "s-", label="unseen images"
+        )
     axes.set(xlabel="IoU at which a particle counts as found", ylabel="F1", ylim=(0, 1.02))
     axes.grid(alpha=0.3)
-    if result.before is not None:
-        axes.legend(frameon=False)
+    axes.legend(frameon=False)
     return _png(figure)
 
 
-def _worst(split: Split, evaluation: Evaluation) -> list[tuple[str, str]]:
-    """Show the poorest images, around the place where truth and result differ most."""
-    order = evaluation.images["PQ"].to_numpy().argsort(kind="stable")[:_WORST]
+def _worst(parts: list[tuple[list[Example], Evaluation | None]]) -> list[tuple[str, str]]:
+    """Show the poorest images, around the place where truth and result differ most.
+
+    None in which every particle is found is among them.
+    """
+    poor = [
+        (row, example, found)
+        for examples, evaluation in parts
+        if evaluation is not None
+        for (_, row), example, found in zip(
+            evaluation.images.iterrows(), examples, evaluation.labels, strict=True
+        )
+        if round(row["F1@0.5"], 2) < 1
+    ]
     shown = []
-    for k in order:
-        example, found = split.validation[k], evaluation.labels[k]
+    for row, example, found in sorted(poor, key=lambda each: each[0]["PQ"])[:_WORST]:
         image, truth = example.image, example.labels
         if image.ndim > truth.ndim:
             image = image.mean(axis=-1)
@@ -153,7 +188,6 @@ def _worst(split: Split, evaluation: Evaluation) -> list[tuple[str, str]]:
         drawn = grey.copy()
         drawn[find_boundaries(truth, mode="inner")] = _TRUTH
         drawn[find_boundaries(found, mode="inner")] = _FOUND
-        row = evaluation.images.iloc[k]
         figure = Figure(figsize=(10, 5), layout="constrained")
         for axes, picture in zip(figure.subplots(1, 2), (grey, drawn), strict=True):
             axes.imshow(picture, interpolation="nearest")

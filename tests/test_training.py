@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 import tifffile
 from particlebridge.exporter import (
     Recipe,
+    Thresholds,
     TrainingProgress,
     TrainingResult,
     load_model,
@@ -70,14 +72,19 @@ def test_what_a_training_leaves(trained: tuple[TrainingResult, list]) -> None:
     assert record["thresholds"] == json.loads((result.path / "thresholds.json").read_text())
     # Disks of radius 7: pi 7^2 pixels within the lattice's rounding.
     assert abs(record["diameter"] - 14) < 0.5
+    assert record["own_scale"] is True
+    assert any("typical particle diameter of 14" in n and "own" in n for n in result.notes)
     network = load_model(result.path)
+    assert network.own_scale
     assert network.diameter == record["diameter"] and network.digest == record["digest"]
     assert network.rays == 8 and network.grid == (2, 2)
     told = json.loads((result.path / "training.json").read_text())
     # 15 % of four images is one, chosen by seed 42 as in StarDist's notebooks.
-    held_out = np.random.RandomState(42).permutation(4)[0] + 1
+    held_out = np.random.RandomState(42).permutation(4)[-1] + 1
     assert told["validation"] == [f"image {held_out}"] and len(told["train"]) == 3
+    assert told["unseen"] == [] and told["f1_unseen"] is None
     html = (result.path / "training.html").read_text()
+    assert "None: all images were needed" in html and "so that these scores flatter" in html
     assert html.count("data:image/png;base64,") >= 3 and "http" not in html
     history = pd.read_csv(result.path / "history.csv")
     assert history["epoch"].tolist() == [1, 2, 3, 4]
@@ -131,10 +138,10 @@ def test_training_goes_on_from_a_model_at_its_scale(
     images, labels = disks()
     doubled = [np.kron(x, np.ones((2, 2), x.dtype)) for x in images]
     said: list[str] = []
-    recipe = Recipe(epochs=1, steps=1, batch=1, patch=32, learning_rate=1e-7)
+    recipe = Recipe(epochs=1, steps=1, batch=1, patch=32, learning_rate=1e-7, augmentation=None)
     result = train(
         doubled, [np.kron(y, np.ones((2, 2), y.dtype)) for y in labels], tmp_path / "on",
-        start=whole.path, recipe=recipe, augmentation=None, notice=said.append,
+        start=whole.path, recipe=recipe, notice=said.append,
         progress=lambda _: said.append("trains"),
     )  # fmt: skip
     assert any("rescaled by 0.5" in note for note in result.notes)
@@ -149,6 +156,8 @@ def test_training_goes_on_from_a_model_at_its_scale(
     )
     assert abs(result.diameter - whole.diameter) < 0.3
     assert result.before is not None
+    # Images were brought to the model's scale: so are those that are segmented with it.
+    assert result.own_scale is False and not load_model(result.path).own_scale
     # A tiny step at a tiny rate: still the old network, whatever the recipe's own rays.
     for ours, theirs in zip(weights(result.path), weights(whole.path), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
@@ -188,6 +197,8 @@ def test_volumes(tmp_path: Path) -> None:
     assert record["numerics"] == "stardist"
     with pytest.raises(ValueError, match="3-D"):
         load_model(result.path)
+    with pytest.raises(ValueError, match=r"3-D StarDist model; train it on volumes"):
+        train(*disks(2), tmp_path / "flat", start=result.path)
 
 
 def test_a_via_project_trains_the_images_it_knows(tmp_path: Path) -> None:
@@ -201,3 +212,71 @@ def test_a_via_project_trains_the_images_it_knows(tmp_path: Path) -> None:
     assert [example.name for example in examples] == ["scan_1.tif", "scan_2.tif"]
     np.testing.assert_array_equal(examples[0].labels > 0, labels[1] > 0)
     assert notes == ["scan_0.tif is not annotated in via.json and was left out."]
+
+
+def test_unseen_images_are_scored_apart(tmp_path: Path) -> None:
+    result = train(*disks(7), tmp_path / "m", recipe=replace(TINY, epochs=1, unseen=0.2))
+    told = json.loads((result.path / "training.json").read_text())
+    names = [*told["train"], *told["validation"], *told["unseen"]]
+    assert len(told["unseen"]) == 1 and len(set(names)) == len(names) == 7
+    assert result.f1_unseen is not None and told["f1_unseen"]["0.5"] == result.f1_unseen[0.5]
+    html = (result.path / "training.html").read_text()
+    assert "Unseen images" in html and "this is what to expect" in html
+
+
+def test_a_diameter_rescales_the_images_and_is_recorded(tmp_path: Path) -> None:
+    recipe = replace(TINY, epochs=1, steps=1, diameter=21)
+    result = train(*disks(), tmp_path / "m", recipe=recipe)
+    network = load_model(result.path)
+    assert network.diameter == pytest.approx(21, abs=0.7) and not network.own_scale
+    assert any("brought to it before they are segmented" in note for note in result.notes)
+
+
+def test_the_published_recipe_is_the_notebook_s() -> None:
+    recipe = Recipe.published(2)
+    assert (recipe.epochs, recipe.steps, recipe.batch, recipe.patch) == (50, 100, 4, 256)
+    assert (recipe.rays, recipe.grid, recipe.validation, recipe.split_seed) == (
+        32,
+        (2, 2),
+        0.15,
+        42,
+    )
+    assert recipe.augmentation is None and recipe.patience is None and recipe.unseen == 0
+    assert Recipe.augmented(2) == Recipe()
+
+
+def test_no_example_in_which_all_is_found_is_called_worst() -> None:
+    from particlebridge.exporter.threshold_tuning import summarise
+    from particlebridge.exporter.training_data import Example
+    from particlebridge.exporter.training_report import _worst
+
+    images, labels = disks(3)
+    examples = [Example(f"{k}", *pair) for k, pair in enumerate(zip(images, labels, strict=True))]
+    numbers = np.unique(labels[1])[1:]
+    lost = np.where(labels[1] == numbers[0], 0, labels[1])
+    found = [labels[0], lost, labels[2]]
+    ((caption, _),) = _worst([(examples, summarise(examples, found, Thresholds()))])
+    assert caption.startswith(f"1: {len(numbers)} drawn, {len(numbers) - 1} found, F1 0.")
+    assert _worst([(examples, summarise(examples, labels, Thresholds()))]) == []
+
+
+def test_the_command_line_takes_a_recipe_and_a_diameter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from particlebridge import exporter
+    from particlebridge.bridge.cli import app
+    from typer.testing import CliRunner
+
+    seen: list[Recipe] = []
+
+    def training(*_: object, recipe: Recipe, **__: object) -> None:
+        seen.append(recipe)
+        raise ValueError("enough")
+
+    monkeypatch.setattr(exporter, "train", training, raising=False)
+    usual = ["train", "--images", "a", "--labels", "b", "--out", str(tmp_path / "m")]
+    for more in ([], ["--recipe", "published", "--epochs", "7"], ["--diameter", "40.5"]):
+        CliRunner().invoke(app, usual + more)
+    assert seen == [
+        Recipe(), replace(Recipe.published(2), epochs=7), replace(Recipe(), diameter=40.5)
+    ]  # fmt: skip

@@ -95,9 +95,27 @@ def test_the_split_is_the_published_one() -> None:
     examples = [example(row_of_disks(2), f"{k}") for k in range(20)]
     split = split_examples(examples, 0.15, 42, (1, 99.8))
     order = np.random.RandomState(42).permutation(20)
-    assert [e.name for e in split.validation] == [str(k) for k in order[:3]]
-    assert [e.name for e in split.train] == [str(k) for k in order[3:]]
+    assert [e.name for e in split.validation] == [str(k) for k in order[-3:]]
+    assert [e.name for e in split.train] == [str(k) for k in order[:-3]]
+    assert split.unseen == []
     assert split.train[0].image.dtype == np.float32 and split.train[0].image.max() == 1
+
+
+def test_of_twelve_images_the_notebook_holds_out_the_fourth_and_the_seventh() -> None:
+    examples = [example(row_of_disks(2), f"img_{k:02d}") for k in range(12)]
+    split = split_examples(examples, 0.15, 42, (1, 99.8))
+    assert sorted(e.name for e in split.validation) == ["img_03", "img_06"]
+    # Images that nothing looks at come out of those to learn from, never out of the two.
+    apart = split_examples(examples, 0.15, 42, (1, 99.8), unseen=0.1)
+    assert [e.name for e in apart.validation] == [e.name for e in split.validation]
+    names = [e.name for e in (*apart.train, *apart.validation, *apart.unseen)]
+    assert len(apart.unseen) == 1 and sorted(names) == [e.name for e in examples]
+
+
+def test_few_images_are_all_learned_from_or_held_out() -> None:
+    examples = [example(row_of_disks(2), f"{k}") for k in range(2)]
+    split = split_examples(examples, 0.15, 42, (1, 99.8), unseen=0.6)
+    assert (len(split.train), len(split.validation), len(split.unseen)) == (1, 1, 0)
 
 
 def test_one_image_gives_up_its_end_or_says_that_it_cannot() -> None:
