@@ -167,7 +167,8 @@ def choose_diameter(
     model of others needs them rescaled. So the network looks at both scales: the record wins
     unless the network is surer at the estimate, and surer than it is of noise. (On images with
     known particles, the sureness had its maximum where F1 had; outlined area times probability
-    often had it where clusters are taken for particles.)
+    often had it where clusters are taken for particles.) A model whose training images kept their
+    scale keeps that of others, whatever the estimate.
 
     Parameters
     ----------
@@ -181,16 +182,24 @@ def choose_diameter(
     Raises
     ------
     ValueError
-        If the model records no diameter, or there are no images, or nothing is found at any scale.
+        If the model records no diameter, or there are no images, or nothing is found at any scale
+        by a model that takes images to its own.
     """
     looks = _Looks(images, network, percentiles, pixel_size)
-    found = looks.estimate()
+    try:
+        found = looks.estimate()
+    except ValueError:
+        if not network.own_scale:
+            raise
+        found = None
     record = looks.at(looks.record)
     if found is None:
         return Choice(looks.record, looks.record, None, (record.sureness, 0.0))
     there = looks.at(found)
-    keeps = there.sureness < _SURE or (
-        record.sureness >= there.sureness - _SURER and record.covered >= _FEWER * there.covered
+    keeps = (
+        network.own_scale
+        or there.sureness < _SURE
+        or (record.sureness >= there.sureness - _SURER and record.covered >= _FEWER * there.covered)
     )
     taken = looks.record if keeps else found
     return Choice(taken, looks.record, found, (record.sureness, there.sureness))

@@ -121,6 +121,17 @@ def test_clusters_are_not_taken_for_the_particles_of_a_models_own_images(
     assert "trained at 42" in choice.told("pixels")
 
 
+def test_a_model_trained_at_its_images_scale_keeps_that_of_others(network: Network) -> None:
+    record = replace(network.record, own_scale=True)
+    own = replace(network, record=record)
+    choice = choose_diameter([discs(110, 700)], own)
+    assert choice.diameter == choice.record == 42
+    assert choice.estimate == pytest.approx(110, rel=0.3)
+    told = choice.told("pixels")
+    assert told.startswith("warning: estimate and model disagree") and "own scale" in told
+    assert choose_diameter([np.zeros((96, 96))], own).diameter == 42
+
+
 def test_images_at_another_scale_are_rescaled(network: Network) -> None:
     choice = choose_diameter([discs(110, 700)], network)
     assert choice.diameter == choice.estimate == pytest.approx(110, rel=0.3)
