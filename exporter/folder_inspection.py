@@ -66,7 +66,7 @@ def inspect_folder(folder: Path) -> Inspection:
             "Fiji's StarDist plugin is 2-D; it runs in Python: "
             f"`particlebridge segment VOLUME --dims 3 --model {folder}`"
         )
-    with naming(folder / "config.json", "is damaged", "copy the model folder again"):
+    with naming(folder / "config.json", "describes no network", "copy the folder again"):
         grid, rays = _last_two(config.get("grid")), int(config["n_rays"])
     return Inspection(
         folder,
@@ -107,7 +107,7 @@ def _record(folder: Path, notes: list[str]) -> ModelRecord | None:
             entries = read_json(own)
             thresholds = Thresholds(float(entries["prob"]), float(entries["nms"]))
         except (ValueError, KeyError, TypeError):
-            notes.append("thresholds.json is damaged; StarDist would take 0.5 and 0.4")
+            notes.append("thresholds.json holds no thresholds; StarDist would take 0.5 and 0.4")
             return record
         record = replace(record or ModelRecord(numerics="stardist"), thresholds=thresholds)
     return record
