@@ -9,6 +9,7 @@ from particlebridge.analysis import typical_diameter
 from particlebridge.exporter.training_data import (
     Example,
     check_examples,
+    fill_holes,
     split_examples,
     validation_patches,
 )
@@ -110,6 +111,16 @@ def test_of_twelve_images_the_notebook_holds_out_the_fourth_and_the_seventh() ->
     assert [e.name for e in apart.validation] == [e.name for e in split.validation]
     names = [e.name for e in (*apart.train, *apart.validation, *apart.unseen)]
     assert len(apart.unseen) == 1 and sorted(names) == [e.name for e in examples]
+
+
+def test_holes_are_filled_but_not_what_is_another_particle_or_unannotated() -> None:
+    labels = np.zeros((20, 30), np.int32)
+    labels[2:12, 2:12], labels[4:6, 4:6], labels[8:10, 8:10], labels[4:6, 8:10] = 1, 0, 2, -1
+    (filled,), notes = fill_holes([example(labels)])
+    assert (filled.labels[4:6, 4:6] == 1).all()
+    assert (filled.labels[8:10, 8:10] == 2).all() and (filled.labels[4:6, 8:10] == -1).all()
+    assert notes == ["Holes inside particles were filled in 1 images: an outline has none."]
+    assert fill_holes([example(row_of_disks(3))])[1] == []
 
 
 def test_few_images_are_all_learned_from_or_held_out() -> None:
