@@ -144,9 +144,11 @@ def test_training_goes_on_from_a_model_at_its_scale(
         start=whole.path, recipe=recipe, notice=said.append,
         progress=lambda _: said.append("trains"),
     )  # fmt: skip
-    assert any("rescaled by 0.5" in note for note in result.notes)
     # What there is to say about the images is said before the training.
-    assert "rescaled by 0.5" in said[said.index("trains") - 1]
+    before = said[: said.index("trains")]
+    (scale,) = (float(note.split()[4][:-1]) for note in before if "rescaled by" in note)
+    assert scale == pytest.approx(0.5, abs=0.01)
+    assert "images are brought to it before they are segmented" in before[-1]
     assert [note for note in said if note != "trains"] == list(result.notes)
     told = json.loads((result.path / "training.json").read_text())
     assert set(told["scale"]) == {f"image {k + 1}" for k in range(4)}
