@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from particlebridge.analysis.bad_files import check_stand_in
+
 from .saved_model import GRAPH_NAME
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -43,7 +45,13 @@ def kind_of_file(path: Path) -> Kind | None:
     -------
     Kind or None
         None where it may be a zip, or nobody knows.
+
+    Raises
+    ------
+    ValueError
+        If it is a pointer of Git LFS, or what macOS keeps beside a file.
     """
+    check_stand_in(path)
     with path.open("rb") as file:
         head = file.read(len(_HDF5))
     suffix = path.suffix.lower()

@@ -104,6 +104,15 @@ def test_what_macos_leaves_is_not_taken_for_weights(tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_weights_that_git_lfs_has_not_fetched_are_told_so(tmp_path):
+    folder = copy_of_keras2(tmp_path)
+    (folder / "weights_best.h5").write_text("version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(ValueError, match=r"weights_best\.h5.*git lfs pull"):
+        load_stardist(folder)
+    with pytest.raises(ValueError, match="git lfs pull"):
+        load_keras_model(folder / "weights_best.h5")
+
+
 def test_a_file_is_named_for_what_it_is():
     with pytest.raises(ValueError, match=r"Keras weights .*give the folder"):
         load_keras_model(KERAS2 / "weights_best.h5")
