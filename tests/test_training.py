@@ -163,7 +163,7 @@ def test_training_goes_on_from_a_model_at_its_scale(
     # A tiny step at a tiny rate: still the old network, whatever the recipe's own rays.
     for ours, theirs in zip(weights(result.path), weights(whole.path), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
-    colour = [np.stack([x] * 3, axis=-1) for x in images]
+    colour = [np.stack([x, 255 - x, x], axis=-1) for x in images]
     with pytest.raises(ValueError, match="1 channel"):
         train(colour, labels, tmp_path / "colour", start=whole.path, recipe=recipe)
     with pytest.raises(ValueError, match="multiple of 4"):
