@@ -73,12 +73,15 @@ def check_tiff_size(series: tifffile.TiffPageSeries, path: Path) -> None:
             last = series.dataoffset + series.nbytes
             if last > size:
                 raise ValueError(f"{last} bytes declared, {size} in the file")
-        check_declared_size(series.nbytes, size)
-        if series.dataoffset is None:
-            _check_strips(series, size)
+            check_declared_size(series.nbytes, size)
+            return
+        # An OME-TIFF may lie in several files, one for each slice.
+        files = {page.parent.filehandle for page in series if page is not None}
+        check_declared_size(series.nbytes, sum(file.size for file in files))
+        _check_strips(series)
 
 
-def _check_strips(series: tifffile.TiffPageSeries, size: int) -> None:
+def _check_strips(series: tifffile.TiffPageSeries) -> None:
     """Refuse strips or tiles that are not there: tifffile would read them as zeros."""
     wanted = math.prod(series.keyframe.chunked)
     for number, page in enumerate(series.pages, start=1):
@@ -86,6 +89,7 @@ def _check_strips(series: tifffile.TiffPageSeries, size: int) -> None:
             raise ValueError(f"page {number} is missing")
         if min(len(page.dataoffsets), len(page.databytecounts)) < wanted:
             raise ValueError(f"page {number} lists {len(page.dataoffsets)} of {wanted:,} strips")
+        size = page.parent.filehandle.size
         for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
             if offset + count > size:
                 raise ValueError(f"page {number} ends at byte {offset + count:,} of {size:,}")

@@ -177,6 +177,35 @@ def test_pages_that_are_no_volume_are_refused(
         assert "\n" not in str(caught.value)
 
 
+def _ome_of_files(folder: Path, packing: str | None) -> Path:
+    """An OME-TIFF in a file for each slice, as microscopes write it."""
+    planes = "".join(
+        f'<TiffData FirstZ="{z}" IFD="0" PlaneCount="1"><UUID FileName="s{z}.ome.tif">'
+        f"urn:uuid:{z}</UUID></TiffData>"
+        for z in range(8)
+    )
+    for z, page in enumerate(STACK):
+        xml = (
+            f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:{z}">'
+            '<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint16" '
+            'SizeX="40" SizeY="40" SizeC="1" SizeZ="8" SizeT="1">'
+            f'<Channel ID="Channel:0:0" SamplesPerPixel="1"/>{planes}</Pixels></Image></OME>'
+        )
+        tifffile.imwrite(folder / f"s{z}.ome.tif", page, description=xml, metadata=None,
+                         compression=packing)  # fmt: skip
+    return folder / "s0.ome.tif"
+
+
+@pytest.mark.parametrize("packing", [None, "zlib"])
+def test_an_ome_tiff_in_several_files(packing: str | None, tmp_path: Path) -> None:
+    path = _ome_of_files(tmp_path, packing)
+    assert np.array_equal(read_volume(path).data, STACK)
+    assert np.array_equal(open_volume(path).data[6], STACK[6])
+    (tmp_path / "s4.ome.tif").unlink()
+    with pytest.raises(ValueError, match="page 5 is missing"):
+        read_volume(path)
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int64, np.uint32, bool])
 def test_any_real_number_is_read(dtype: type, tmp_path: Path) -> None:
     values = (STACK % 2).astype(dtype)
