@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -127,21 +127,21 @@ def _check_stored(node: Any, path: Path, holds: Holds) -> tuple[str | None, tupl
         if file.is_file()
     }
     check_grid(node.shape, cell, node.dtype.itemsize, sum(sizes.values()))
-    places = list(np.ndindex(grid(node.shape, cell)))
+    counts = grid(node.shape, cell)
     metadata, separator = node.metadata, None
     notes: tuple[str, ...] = ()
-    keys = [metadata.encode_chunk_key(place) for place in places]
-    if metadata.zarr_format == 2 and not any(key in sizes for key in keys):
+    if metadata.zarr_format == 2 and not _any_stored(metadata, counts, sizes):
         other = "/" if metadata.dimension_separator == "." else "."
-        turned = [key.replace(metadata.dimension_separator, other) for key in keys]
-        if any(key in sizes for key in turned):
-            separator, keys = other, turned
+        turned = dataclasses.replace(metadata, dimension_separator=other)
+        if _any_stored(turned, counts, sizes):
+            metadata, separator = turned, other
             notes = (f"{path}: its .zarray names another dimension_separator than its chunks, "
                      f"'{other}', which is used",)  # fmt: skip
     declared = math.prod(cell) * node.dtype.itemsize
     plain = not node.compressors and not node.filters and node.shards is None
-    present = np.zeros(grid(node.shape, cell), bool)
-    for place, key in zip(places, keys, strict=True):
+    present = np.zeros(counts, bool)
+    for place in np.ndindex(counts):
+        key = metadata.encode_chunk_key(place)
         size = sizes.get(key)
         if size is None:
             continue
@@ -156,6 +156,10 @@ def _check_stored(node: Any, path: Path, holds: Holds) -> tuple[str | None, tupl
             f"first at voxel {first}: Particlebridge writes all; copy it again, or make it again"
         )
     return separator, (*notes, *absent_chunks(present, node.fill_value, path, holds))
+
+
+def _any_stored(metadata: Any, counts: tuple[int, ...], sizes: Mapping[str, int]) -> bool:
+    return any(metadata.encode_chunk_key(place) in sizes for place in np.ndindex(counts))
 
 
 def _dimension_names(node: Any) -> Any:
