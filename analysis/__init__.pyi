@@ -30,6 +30,7 @@ from .scores import Score as Score
 from .scores import score as score
 from .slice_linking import link_slices as link_slices
 from .solids import find_solid as find_solid
+from .solids import find_void as find_void
 from .starconvex import Polygons as Polygons
 from .starconvex import Prediction as Prediction
 from .starconvex import candidates as candidates

@@ -97,7 +97,7 @@ COLUMNS: dict[str, Column] = {
     "SurfaceInner": Column(
         "morphology",
         "um2",
-        "surface area of the solid - SurfaceOuter: walls of cracks and pores",
+        "surface area of the solid - SurfaceOuter, at least 0: walls of cracks and pores",
         "SurfInner",
         "voxel",
         "voxels of the solid with a face towards the outside - SurfaceOuter",
@@ -112,7 +112,8 @@ COLUMNS: dict[str, Column] = {
     "RoughInner": Column(
         "morphology",
         "1",
-        "SurfaceInner after a 3x3x3 median filter / before; 1 where SurfaceInner is 0",
+        "SurfaceInner after a 3x3x3 median filter / before; 1 where there is no inner surface: "
+        "SurfaceInner below 2 % of SurfaceOuter",
         "RoughInner",
         paper_formula="the same, the filter mirrored at the bounding box; NaN or infinite where "
         "SurfaceInner is 0",
@@ -136,10 +137,18 @@ COLUMNS: dict[str, Column] = {
     "Damage": Column(
         "morphology",
         "1",
-        "void voxels in the body / body voxels; NaN without grey values and solid",
+        "void voxels in the body / body voxels; NaN where it cannot be known, see Void",
         "(damage)",
         paper_formula="voxels of the body that are not solid / body voxels; above 0 for intact "
         "particles, the more the smaller they are",
+    ),
+    "Void": Column(
+        "key",
+        "1",
+        "void was 'found' in the body or there is 'none'; or it cannot be known and Damage is NaN: "
+        "the body is too 'thin' to show the grey of its material, 'dim' (no brighter than its "
+        "surroundings), 'unclear' (its material's grey values reach as far as void's), or there "
+        "are 'no grey' values",
     ),
     "Contact": Column(
         "neighbourhood",

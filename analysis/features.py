@@ -18,6 +18,7 @@ from .particle_crops import Particles, find_particles, slab_depth, thread_count
 from .particle_measures import FIELDS
 from .particle_rows import PieceMap, Setting, describe_all
 from .reach import BALL, CROP_BYTES, DENSITY_REACH, check_reach, seen_voxels
+from .void_columns import inner_surface, tell_void
 
 
 def measure(
@@ -52,7 +53,9 @@ def measure(
     spacing
         Voxel size (z, y, x), um.
     solid
-        (Z, Y, X) mask of material; the rest of a body is void. Outside bodies it is ignored.
+        (Z, Y, X) mask of material, not 0; the rest of a body is void. Outside bodies it is ignored.
+        One that `find_void` made says too of which bodies void cannot be known
+        (`void_evidence.coded`): their Damage is NaN, and ``Void`` says why.
     recipe
         ``"physical"``: micrometres and estimators of area; ``"paper"``: the counting of the public
         MATLAB code getAllFeatures, in voxels, its bodies closed from the solid (see `COLUMNS` and
@@ -128,7 +131,8 @@ def measure(
             "the volume holds values that are NaN or infinite: taken as outside the field of view",
             stacklevel=2,
         )
-    setting = Setting(spacing, float(ball), recipe == "paper", has_gaps)
+    coded = recipe == "physical" and arrays.is_coded(depth)
+    setting = Setting(spacing, float(ball), recipe == "paper", has_gaps, coded)
     _check_crops(particles, setting)
     raw, border = describe_all(arrays, particles, setting, depth, workers, run)
     if recipe == "paper":
@@ -137,9 +141,8 @@ def measure(
         boxes = particles.boxes
         density = packing_density(arrays, has_gaps, boxes, spacing, depth, workers, density_reach)
     table = _table(raw, particles, border, density, spacing, recipe)
-    if volume is None and solid is None and recipe == "physical":
-        for name in ("Damage", "SurfaceInner", "RoughInner"):
-            table[name] = np.nan
+    if recipe == "physical":
+        tell_void(table, raw[:, -1], volume is not None or solid is not None)
     table.attrs = {
         "units": units(recipe),
         "recipe": recipe,
@@ -212,7 +215,7 @@ def _table(
     """Columns from what was counted."""
     paper = recipe == "paper"
     count = len(raw)
-    r = dict(zip(FIELDS, raw.T, strict=True))
+    r = dict(zip(FIELDS, raw.T[: len(FIELDS)], strict=True))
     size = np.array(paper_recipe.SPACING if paper else spacing)
     scale = np.outer(size, size)
     columns = [name for name in FIELDS if "covariance" in name]
@@ -228,8 +231,14 @@ def _table(
     outer, whole = r["body_area"], r["solid_area"]
     # No solid left: no surface of it either.
     whole = np.where(r["solid_voxels"] > 0, whole, outer)
-    inner = whole - outer
-    inner_smooth = r["solid_area_smooth"] - r["body_area_smooth"]
+    if paper:
+        inner = whole - outer
+        smooth = r["solid_area_smooth"] - r["body_area_smooth"]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rough = smooth / inner
+    else:
+        inner, rough = inner_surface(r)
+        whole = outer + inner
     with np.errstate(divide="ignore", invalid="ignore"):
         deviation = r["grey_std"]
         table = {
@@ -246,7 +255,7 @@ def _table(
             "SurfaceOuter": outer,
             "SurfaceInner": inner,
             "RoughOuter": r["body_area_smooth"] / outer,
-            "RoughInner": np.where((inner == 0) & (not paper), 1.0, inner_smooth / inner),
+            "RoughInner": rough,
             "VSratio": np.cbrt(volume) / np.sqrt(whole),
             "Sphericity": 36 * np.pi * volume**2 / whole**3,
             "Elongation": lengths[:, 0] / lengths[:, 2],
@@ -273,4 +282,4 @@ def _table(
     table["Border"] = border
     for i, name in enumerate(("z0", "z1", "y0", "y1", "x0", "x1")):
         table[name] = particles.boxes[:, i]
-    return pd.DataFrame({name: table[name] for name in COLUMNS})
+    return pd.DataFrame({name: table[name] for name in COLUMNS if name in table})

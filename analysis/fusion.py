@@ -12,9 +12,10 @@ from .consensus import consensus
 from .flow_fusion import flow_fusion
 from .measured_volume import check_spacing
 from .paper_fusion import paper_fusion
-from .solids import find_solid
+from .solids import find_void
 from .threads import in_pieces
 from .views import VIEWS, View, from_view
+from .void_evidence import WORDS
 
 Method = Literal["consensus", "flow", "paper"]
 
@@ -51,12 +52,16 @@ class Fusion:
     solid
         (Z, Y, X) bool, material of the bodies; None without grey values.
     table
-        One row per body, as `agreement_table` gives it.
+        One row per body, as `agreement_table` gives it; with grey values also ``Void``, which of
+        `void_evidence.WORDS` says what is known of its void.
+    void
+        The same as numbers, one per label (`Solid.void`); None without grey values.
     """
 
     labels: np.ndarray
     solid: np.ndarray | None
     table: pd.DataFrame
+    void: np.ndarray | None = None
 
 
 def fuse(
@@ -126,8 +131,12 @@ def fuse(
         )
     else:
         raise ValueError(f"Views are fused by consensus, flow or paper, not by {method!r}.")
-    solid = None if volume is None else find_solid(volume, labels, spacing)
-    return Fusion(labels, solid, agreement_table(labels, labels_of, spacing))
+    table = agreement_table(labels, labels_of, spacing)
+    if volume is None:
+        return Fusion(labels, None, table)
+    solid, void = find_void(volume, labels, spacing)
+    table["Void"] = np.array(WORDS)[void[table["label"].to_numpy(int)]]
+    return Fusion(labels, solid, table, void)
 
 
 def _checked(views: Mapping[str, ViewStack], volume: np.ndarray | None) -> dict[View, ViewStack]:

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from .void_evidence import MASK_VALUES
+
 OUTSIDE, WITHOUT_VALUE = 1, 2
 
 # Slices looked through at a time for missing values.
@@ -89,6 +91,17 @@ class MeasuredVolume:
         return any(
             not np.isfinite(np.asarray(self.grey[low : low + step])).all()
             for low in range(0, self.grey.shape[0], step)
+        )
+
+    def is_coded(self, depth: int) -> bool:
+        """Whether the mask of material says of which bodies void cannot be known."""
+        if self.solid is None or self.solid.dtype != np.uint8:
+            return False
+        known = np.zeros(256, bool)
+        known[[0, *MASK_VALUES]] = True
+        return all(
+            bool(known[np.asarray(self.solid[low : low + depth])].all())
+            for low in range(0, self.solid.shape[0], depth)
         )
 
     def read(self, low: int, high: int, has_gaps: bool, with_grey: bool = True) -> Slab:

@@ -47,12 +47,15 @@ class Setting:
         The paper's way of counting.
     has_gaps
         Whether some grey values are not finite.
+    coded
+        Whether the mask of material says of which bodies void cannot be known.
     """
 
     spacing: tuple[float, float, float]
     ball: float
     paper: bool
     has_gaps: bool
+    coded: bool = False
 
     @property
     def margin(self) -> np.ndarray:
@@ -94,12 +97,13 @@ def describe_all(
 
     Returns
     -------
-    rows : ndarray (n, len(FIELDS))
-        What `particle_measures.describe` returns, one row per particle.
+    rows : ndarray (n, len(FIELDS) + 1)
+        What `particle_measures.describe` returns, one row per particle, and the mark that the
+        mask of material gives to all of a body whose void cannot be known (0: none).
     cut : ndarray of bool (n,)
         Whether the edge of the volume or of the field of view cuts or touches the particle.
     """
-    rows = np.full((len(particles.labels), len(FIELDS)), np.nan)
+    rows = np.full((len(particles.labels), len(FIELDS) + 1), np.nan)
     cut = np.zeros(len(particles.labels), bool)
     margin, slices = int(setting.margin[0]), arrays.labels.shape[0]
     seen = list(windows(particles.boxes, margin, depth, slices))
@@ -138,7 +142,7 @@ def _describe_one(
     margin = setting.margin
     here, beyond = crop(box, margin, slab.low, slab.labels.shape)
     if setting.paper:
-        return _as_published(slab, label, box, here, beyond, margin), False
+        return np.append(_as_published(slab, label, box, here, beyond, margin), 0), False
     near = np.pad(as_labels(slab.labels[here]), beyond, constant_values=-1)
     cut = False
     unseen = slab.unseen(here)
@@ -151,6 +155,11 @@ def _describe_one(
     if slab.grey is not None:
         grey = np.ascontiguousarray(slab.grey[inside], np.float64)
     closing = slab.solid is None and slab.grey is not None
+    mark = 0
+    if setting.coded and slab.solid is not None:
+        # All of such a body bears its mark.
+        own = slab.solid[inside][slab.labels[inside] == label]
+        mark = int(own[0]) if own[0] not in (0, 255) and (own == own[0]).all() else 0
     row = describe(
         near,
         label,
@@ -162,7 +171,7 @@ def _describe_one(
         margin,
         np.array(setting.spacing),
     )
-    return row, cut
+    return np.append(row, mark), cut
 
 
 def _as_published(

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from .grey_levels import GreyLevels, grey_levels
+from .void_evidence import FOUND, NONE, Evidence
 from .void_levels import WINDOW, LevelCounts
 
 # A microscope's blur, voxels of the finest axis (full width at half maximum 1.6). The result
@@ -32,6 +33,21 @@ _BLOCK = 256
 _SAMPLE = (48, 512, 512)
 
 _Box = tuple[slice, ...]
+
+
+class Solid(NamedTuple):
+    """What of each body is material.
+
+    Attributes
+    ----------
+    mask
+        (Z, Y, X) bool. A body whose void cannot be told is taken as material throughout.
+    void
+        uint8, one per label: which of `void_evidence.WORDS` says what is known of its void.
+    """
+
+    mask: np.ndarray
+    void: np.ndarray
 
 
 class _Part(NamedTuple):
@@ -62,6 +78,26 @@ def find_solid(
     Returns
     -------
     ndarray of bool, shape (Z, Y, X)
+        All of a body whose grey values do not show its void; `find_void` tells which those are.
+    """
+    return find_void(volume, labels, spacing).mask
+
+
+def find_void(
+    volume: np.ndarray,
+    labels: np.ndarray,
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+) -> Solid:
+    """Find the void in each body, and tell of which bodies it cannot be known.
+
+    Parameters
+    ----------
+    volume, labels, spacing
+        As for `find_solid`.
+
+    Returns
+    -------
+    Solid
 
     Notes
     -----
@@ -72,6 +108,10 @@ def find_solid(
     just enough for the noise measured inside bodies. From it each body's own two levels are read
     (pores are darker than the binder around a body), and with them the difference is taken once
     more, sharpened by half the blur, and cut at `_VOID`; specks of a few voxels are noise.
+
+    Void needs evidence (`void_evidence`): the body's material must be one population of grey
+    values that does not reach as far as void does, and more of the body must be too dark than
+    is too bright by as much.
     """
     levels = grey_levels(volume, labels)
     finest = min(spacing)
@@ -80,15 +120,32 @@ def find_solid(
     counts = LevelCounts(len(levels.solid))
     for part in _parts(volume, labels, levels, scale, smoothing):
         counts.add(part.missing, part.bodies, part.inner)
-    levels = counts.mend(levels)
+    levels, is_bright = counts.mend(levels)
+    evidence = Evidence(len(levels.solid))
     solid = np.zeros(labels.shape, bool)
     for part in _parts(volume, labels, levels, scale, smoothing):
         # Outside bodies nothing is missing, but its blur may reach there.
-        void = (_sharpened(part.missing, scale) > _VOID) & (part.bodies > 0)
+        missing = _sharpened(part.missing, scale)
+        evidence.add(missing[part.inner], part.bodies[part.inner])
+        void = (missing > _VOID) & (part.bodies > 0)
         # As bool, cc3d holds too few numbers for lone voxels in a slice or two.
         void = cc3d.dust(void.view(np.uint8), threshold=_SPECK, connectivity=26)
         solid[part.block] = (part.bodies[part.inner] > 0) & (void[part.inner] == 0)
-    return solid
+    verdict = evidence.judge(_VOID, counts.deep, is_bright)
+    whole = verdict != FOUND
+    whole[0] = False
+    for block in _blocks(labels.shape):
+        solid[block] |= whole[labels[block]]
+    verdict[~_holds_void(solid, labels, len(verdict)) & (verdict == FOUND)] = NONE
+    return Solid(solid, verdict)
+
+
+def _holds_void(solid: np.ndarray, labels: np.ndarray, n: int) -> np.ndarray:
+    """Tell which bodies are not material throughout."""
+    found = np.zeros(n, bool)
+    for block in _blocks(labels.shape):
+        found[labels[block][~solid[block]]] = True
+    return found
 
 
 def _sharpened(missing: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -105,12 +162,13 @@ def _parts(
     smoothing: float,
 ) -> Iterator[_Part]:
     """Find block by block what is missing."""
-    starts = itertools.product(*(range(0, n, _BLOCK) for n in labels.shape))
-    for start in starts:
-        block = tuple(
-            slice(a, min(a + _BLOCK, n)) for a, n in zip(start, labels.shape, strict=True)
-        )
+    for block in _blocks(labels.shape):
         yield _part(volume, labels, levels, scale, block, smoothing)
+
+
+def _blocks(shape: tuple[int, ...]) -> Iterator[_Box]:
+    for start in itertools.product(*(range(0, n, _BLOCK) for n in shape)):
+        yield tuple(slice(a, min(a + _BLOCK, n)) for a, n in zip(start, shape, strict=True))
 
 
 def _part(

@@ -47,15 +47,27 @@ class LevelCounts:
             self._void,
         )
 
-    def mend(self, levels: GreyLevels) -> GreyLevels:
-        """Give each body its own levels, from those by which `missing` was found."""
+    @property
+    def deep(self) -> np.ndarray:
+        """How many voxels of each body were counted deep inside it."""
+        return np.asarray(self._deep.sum(axis=1))
+
+    def mend(self, levels: GreyLevels) -> tuple[GreyLevels, np.ndarray]:
+        """Give each body its own levels, from those by which `missing` was found.
+
+        Returns
+        -------
+        levels : GreyLevels
+        is_bright : ndarray of bool
+            Which bodies are brighter than their void; the others' levels are left as they were.
+        """
         height = levels.solid - levels.void
         solid = levels.solid - self._material() * height
         void = levels.solid - self._hollow() * height
         solid[0], void[0] = levels.solid[0], levels.void[0]
-        # Too dark a body to tell: left as it was.
         good = (height > 0) & (solid > void)
-        return GreyLevels(np.where(good, solid, levels.solid), np.where(good, void, levels.void))
+        mended = GreyLevels(np.where(good, solid, levels.solid), np.where(good, void, levels.void))
+        return mended, good
 
     def _material(self) -> np.ndarray:
         """Find the mode of what is missing in each body; 0 where it has too few deep voxels."""

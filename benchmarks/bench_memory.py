@@ -107,6 +107,7 @@ def segment(folder: Path, memory: str) -> None:
 def fuse(folder: Path, memory: str) -> None:
     """Fuse in blocks."""
     from particlebridge.analysis.views import VIEWS, view_spacing
+    from particlebridge.bridge.field_of_view import FieldOfView
     from particlebridge.bridge.large_volume import fuse_large
     from particlebridge.bridge.run_folder import RunFolder
     from particlebridge.bridge.work_plan import planned
@@ -120,13 +121,13 @@ def fuse(folder: Path, memory: str) -> None:
             views[view] = plan.view_folder(
                 run.path / "views" / view, shape, view_spacing(volume.spacing, view)
             )
-        fuse_large(
-            volume, None, views, run, {"fusing": {"method": "consensus"}}, plan.fitted(volume)
-        )
+        key = {"fusing": {"method": "consensus"}}
+        fuse_large(volume, FieldOfView(), views, run, key, plan.fitted(volume))
 
 
 def measure(folder: Path, memory: str) -> None:
     """Measure slab by slab."""
+    from particlebridge.bridge.field_of_view import FieldOfView
     from particlebridge.bridge.large_volume import measure_large
     from particlebridge.bridge.run_folder import RunFolder
     from particlebridge.bridge.work_plan import planned
@@ -134,7 +135,8 @@ def measure(folder: Path, memory: str) -> None:
     volume = open_volume(folder / "volume.zarr")
     with planned("zarr", memory=memory) as plan:
         key = {"recipe": "physical"}
-        measure_large(volume, None, RunFolder(folder / "run"), key, plan.fitted(volume))
+        run = RunFolder(folder / "run")
+        measure_large(volume, FieldOfView(), run, key, plan.fitted(volume))
 
 
 def network(folder: Path, memory: str) -> None:

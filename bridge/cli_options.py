@@ -156,6 +156,10 @@ Workers = Annotated[
 Memory = Annotated[
     str | None, typer.Option("--memory", metavar="8GB", help="Ceiling for each process.")
 ]
+FieldOfView = Annotated[
+    str, typer.Option("--field-of-view", metavar="auto|none|FILE",
+                      help="What was seen; FILE: a mask, not 0 inside (default: auto).")
+]  # fmt: skip
 RecipeOption = Annotated[
     Recipe,
     typer.Option("--recipe", help="How features are counted; paper: exactly as published."),
@@ -193,6 +197,7 @@ def segmenting(
     nms_thresh: NmsThresh = None,
     percentiles: Percentiles = None,
     numerics: NumericsOption = Numerics.plugin,
+    field_of_view: FieldOfView = "auto",
     format: FormatOption = Format.tiff,
     scheduler: Scheduler = None,
     workers: Workers = None,

@@ -10,6 +10,7 @@ from .cli_options import (
     DensityReach,
     Downscale,
     FeaturesOption,
+    FieldOfView,
     Format,
     LabelsAre,
     Memory,
@@ -113,6 +114,7 @@ def fuse(
     out: Annotated[
         Path | None, typer.Option("--out", help="Else FOLDER/labels.tif.", show_default=False)
     ] = None,
+    field_of_view: FieldOfView = "auto",
     format: Annotated[
         Format | None, typer.Option("--format", help="Else that of the views; zarr: in blocks.")
     ] = None,
@@ -130,6 +132,7 @@ def fuse(
         downscale=downscale,
         min_voxels=min_voxels,
         out=out,
+        field_of_view=field_of_view,
         format=format.value if format else None,
         scheduler=scheduler,
         workers=workers,
@@ -153,6 +156,7 @@ def measure(
     recipe: RecipeOption = Recipe.physical,
     ball: Ball = None,
     density_reach: DensityReach = None,
+    field_of_view: FieldOfView = "auto",
 ) -> None:
     """Measure every particle: features.csv, and contacts.csv beside it."""
     from . import measure as function
@@ -177,6 +181,7 @@ def measure(
         recipe=recipe.value,
         ball=ball,
         density_reach=density_reach,
+        field_of_view=field_of_view,
     )
     print(out)
 

@@ -1,5 +1,6 @@
 """One particle diameter for all slices or images of a run: estimated once, told, kept."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from particlebridge.exporter import Network
 
 from .console import notice
 from .diameter import Choice, choose_diameter
+from .field_of_view import AUTO, FieldOfView, fill_image
 from .images import channels_of, check_channels, fitted
 from .item_failures import explained, item_errors
 from .run_folder import RunFolder
@@ -23,7 +25,7 @@ _SAMPLE = 3
 
 
 def volume_diameter(
-    options: SegmentOptions, network: Network, volume: Volume, fill: float | None, run: RunFolder
+    options: SegmentOptions, network: Network, volume: Volume, seen: FieldOfView, run: RunFolder
 ) -> float | None:
     """Find one particle diameter for all slices of a volume, once for a run folder.
 
@@ -40,7 +42,7 @@ def volume_diameter(
     if _is_settled(options, network, run):
         return _settled(options, network, run)
     view = options.views[0]
-    stack = SliceStack(volume.data, view, fill)
+    stack = SliceStack(volume.data, view, seen.fill, seen.mask)
     spacing = volume.spacing
     chosen = np.linspace(0, len(stack) - 1, _SAMPLE + 2).astype(int)[1:-1]
     sides = view_spacing(spacing, view)[1:]
@@ -50,7 +52,11 @@ def volume_diameter(
 
 
 def image_diameter(
-    files: Sequence[Path], options: SegmentOptions, network: Network, run: RunFolder
+    files: Sequence[Path],
+    options: SegmentOptions,
+    network: Network,
+    run: RunFolder,
+    field_of_view: str | os.PathLike[str] = AUTO,
 ) -> float | None:
     """Find one for all images (those of a folder come from one instrument); as `volume_diameter`.
 
@@ -66,10 +72,11 @@ def image_diameter(
         try:
             image = fitted(read_image(files[i]), network.n_channels)
             check_channels(image.source, channels_of(image), network)
+            pixels = fill_image(image, field_of_view)
         except item_errors() as error:
             problem = problem or error
             continue
-        sample.append(image.sample)
+        sample.append(pixels)
         source = image.source
         if len(sample) == len(first):
             break

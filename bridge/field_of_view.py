@@ -1,22 +1,75 @@
 """What of a volume was seen: reconstructions fill the rest with NaN or one constant."""
 
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from skimage.measure import label
 
-from .stored_arrays import AnyArray, StoredArray, planes
+from .console import notice
+from .run_folder import array_digest
+from .seen_masks import extruded, kept, mask_of_file, packed_mask
+from .shared_mask import SharedMask
+from .single_images import Image
+from .stored_arrays import AnyArray, filled, planes
 
-# Fewer equal pixels in a corner are chance, not a filled outside.
-_LEAST_FILL = 64
+AUTO, NONE = "auto", "none"
+
+_SAMPLE = 16
+"""Slices from which the typical grey is taken."""
 
 
-def field_of_view(volume: AnyArray, source: Path | str = "volume") -> AnyArray | None:
+@dataclass(frozen=True)
+class FieldOfView:
+    """What of a volume was seen.
+
+    Attributes
+    ----------
+    seen
+        (Z, Y, X) bool, True inside; None where everything was seen.
+    mask
+        The part of `seen` outside which finite grey values stand that mean nothing; None where
+        only NaN lies outside.
+    fill
+        Grey value that stands in for what was not seen: the median of what was. None where there
+        is nothing to fill.
+    facts
+        What run.json records: ``from``, and where something was masked ``masked`` (in words) and
+        ``share`` of the voxels.
+    """
+
+    seen: AnyArray | None = None
+    mask: AnyArray | None = None
+    fill: float | None = None
+    facts: dict[str, Any] = field(default_factory=lambda: {"from": AUTO})
+
+    @property
+    def key(self) -> dict[str, Any] | None:
+        """What results depend on beyond the volume itself; None for what it decides by itself."""
+        is_plain = self.facts["from"] == AUTO and self.mask is None
+        return None if is_plain else self.facts
+
+    @property
+    def says(self) -> str | None:
+        """What a person should know of it."""
+        if "masked" not in self.facts:
+            return None
+        percent = 100 * self.facts["share"]
+        return f"field of view: {percent:.1f} % of the voxels are masked, {self.facts['masked']}"
+
+
+def find_field_of_view(
+    volume: AnyArray, source: Path | str = "volume", choice: str | os.PathLike[str] = AUTO
+) -> FieldOfView:
     """Find the voxels that were really measured.
 
-    Reconstructions are often round: outside the field of view they hold NaN (float) or one
-    constant. Slices are looked at one by one, so no copy of the volume is made.
+    Reconstructions hold NaN (float) or one constant outside their field of view. NaN was never
+    measured, wherever it lies. A constant is taken for the outside only if it is the same in all
+    slices (across Z, Y or X) outside one disc or other convex shape; background that is clipped
+    to a constant between particles is background. Planes are looked at one by one, so no copy of
+    the volume is made. What is masked is said in the log.
 
     Parameters
     ----------
@@ -24,70 +77,172 @@ def field_of_view(volume: AnyArray, source: Path | str = "volume") -> AnyArray |
         (Z, Y, X) grey values.
     source
         Name for error messages.
+    choice
+        ``auto``; ``none``: everything was seen; or a file with a mask, non-zero inside: a volume
+        of the same shape or an image of one slice.
 
     Returns
     -------
-    (Z, Y, X) bool, or None
-        True inside; None where everything was seen. An array in memory; of a volume that is not,
-        a `StoredArray` packed in memory.
+    FieldOfView
 
     Raises
     ------
-    ValueError
-        If NaN or infinite values lie inside the field of view, or nothing is finite.
+    FileNotFoundError, ValueError
+        If NaN or infinite values lie inside the field of view, nothing is finite, or the mask is
+        not one of this volume.
     """
-    stored = isinstance(volume, StoredArray)
-    seen = _packed_mask(volume.shape) if stored else np.empty(volume.shape, bool)
+    if choice == NONE:
+        _check_finite(volume, None, source, "--field-of-view none takes all voxels as seen")
+        return FieldOfView(facts={"from": NONE})
+    view = _automatic(volume, source) if choice == AUTO else _of_file(volume, source, Path(choice))
+    if view.says:
+        notice(f"{source}: {view.says}")
+    return view
+
+
+def _automatic(volume: AnyArray, source: Path | str) -> FieldOfView:
+    """Take for the outside what is NaN, and what `SharedMask` finds."""
+    shared = SharedMask(tuple(volume.shape))
     is_float = volume.dtype.kind == "f"
-    everything, present = True, np.zeros(len(volume), bool)
+    finite = packed_mask(volume) if is_float else None
+    missing, present = 0, np.zeros(len(volume), bool)
     for z, plane in enumerate(planes(volume)):
-        mask = ~_constant_corners(plane)
-        if is_float:
-            mask &= _finite(plane, z, source)
-        everything &= bool(mask.all())
-        present[z] = mask.any()
-        seen[z] = mask
-    if is_float:
+        if finite is not None:
+            inside = _finite(plane, z, source)
+            present[z] = inside.any()
+            missing += inside.size - int(np.count_nonzero(inside))
+            finite[z] = inside
+        if shared.is_open and (finite is None or present[z]):
+            shared.add(z, plane)
+        elif finite is None:
+            break
+    if finite is not None:
         _check_missing_slices(present, source)
-    if everything:
-        return None
-    return StoredArray(lambda: seen, Path(source), (1, *volume.shape[1:])) if stored else seen
+    return _found(volume, source, shared, finite if missing else None, missing)
 
 
-def fill_outside(volume: np.ndarray, seen: AnyArray | None) -> np.ndarray:
-    """Replace NaN outside the field of view by the median of what was seen.
+def fill_outside(volume: np.ndarray, view: FieldOfView) -> np.ndarray:
+    """Replace what lies outside the field of view by the median of what was seen.
 
     Parameters
     ----------
     volume
         (Z, Y, X).
-    seen
-        The mask of `field_of_view`, or None.
+    view
+        Of this volume.
 
     Returns
     -------
     ndarray
-        The same array where it holds no NaN, else a filled copy.
+        The same array where there is nothing to fill, else a filled copy.
     """
-    fill = fill_value(volume, seen)
-    if fill is None or not np.isnan(volume.sum(dtype=np.float64)):
+    if view.fill is None:
         return volume
-    filled = np.array(volume, copy=True)
-    filled[np.isnan(filled)] = fill
-    return filled
+    result = np.empty(volume.shape, volume.dtype)
+    for z in range(len(volume)):
+        result[z] = filled(volume[z], view.fill, None if view.mask is None else view.mask[z])
+    return result
 
 
-def fill_value(volume: AnyArray, seen: AnyArray | None) -> float | None:
-    """Give the median of what was seen, from 16 slices; None if there can be no NaN to fill."""
-    if seen is None or volume.dtype.kind != "f":
-        return None
-    return float(np.nanmedian(np.asarray(volume[:: max(1, volume.shape[0] // 16)])))
+def fill_image(image: Image, choice: str | os.PathLike[str] = AUTO) -> np.ndarray:
+    """Give an image's pixels, those outside its field of view replaced by its median inside.
+
+    Parameters
+    ----------
+    image
+        Grey or in colour; only of a grey one is a field of view looked for.
+    choice
+        As in `find_field_of_view`.
+
+    Returns
+    -------
+    ndarray
+        (H, W) or (H, W, C).
+    """
+    if image.data.ndim != 2:
+        if choice not in (AUTO, NONE):
+            raise ValueError(f"{image.source}: is in colour; a field of view masks grey images")
+        return image.sample
+    # A file's mask is as large as the image, the data bar included.
+    pixels = image.sample if choice in (AUTO, NONE) else image.data
+    seen = find_field_of_view(pixels[None], image.source, choice)
+    return fill_outside(pixels[None], seen)[0][: len(image.sample)]
 
 
-def _packed_mask(shape: tuple[int, ...]) -> Any:
-    import zarr
+def _found(
+    volume: AnyArray, source: Path | str, shared: SharedMask, finite: Any, missing: int
+) -> FieldOfView:
+    """Put together what the planes showed."""
+    same, masked = shared.found(), []
+    if finite is not None:
+        masked.append("NaN")
+    if same is None and finite is None:
+        return FieldOfView()
+    mask = seen = None
+    hidden = float(missing)
+    if finite is not None:
+        seen = kept(finite, volume, source)
+    if same is not None:
+        axis, inside, value = same
+        mask = extruded(inside, axis, volume.shape, source)
+        words = f"{value:g} in every slice across {'ZYX'[axis]} outside one convex shape"
+        masked.append(words)
+        hidden = (1 - float(inside.mean())) * np.prod(volume.shape)
+        if finite is not None:
+            hidden = 0.0
+            for z in range(len(volume)):
+                finite[z] = plane = finite[z] & mask[z]
+                hidden += plane.size - np.count_nonzero(plane)
+        else:
+            seen = mask
+    facts = {
+        "from": AUTO,
+        "masked": "; ".join(masked),
+        "share": round(float(hidden / np.prod(volume.shape)), 4),
+    }
+    return FieldOfView(seen, mask, _typical(volume, mask), facts)
 
-    return zarr.create_array({}, shape=shape, dtype=bool, chunks=(1, *shape[1:]))
+
+def _of_file(volume: AnyArray, source: Path | str, file: Path) -> FieldOfView:
+    mask = mask_of_file(file, volume.shape, source)
+    share = 1 - sum(np.count_nonzero(plane) for plane in planes(mask)) / mask.size
+    if share == 1:
+        raise ValueError(f"{file}: is 0 everywhere; the field of view is where it is not 0")
+    _check_finite(volume, mask, source, f"{file} takes them as seen")
+    facts = {
+        "from": file,
+        "digest": array_digest(mask),
+        "masked": f"as {file.name} says",
+        "share": round(share, 4),
+    }
+    return FieldOfView(mask, mask, _typical(volume, mask), facts)
+
+
+def _typical(volume: AnyArray, mask: AnyArray | None) -> float:
+    """Give the median of what was seen, from a few slices."""
+    values = []
+    for z in range(0, len(volume), max(1, len(volume) // _SAMPLE)):
+        plane = np.asarray(volume[z])
+        inside = plane.ravel() if mask is None else plane[np.asarray(mask[z], bool)]
+        values.append(inside[np.isfinite(inside)])
+    every = np.concatenate(values)
+    if not every.size:
+        return 0.0
+    return float(np.median(every))
+
+
+def _check_finite(volume: AnyArray, mask: AnyArray | None, source: Path | str, why: str) -> None:
+    if volume.dtype.kind != "f":
+        return
+    for z, plane in enumerate(planes(volume)):
+        bad = ~np.isfinite(plane)
+        if mask is not None and bad.any():
+            bad &= np.asarray(mask[z], bool)
+        if bad.any():
+            raise ValueError(
+                f"{source}: slice {z} holds NaN or infinite values, and {why}; fill or crop them "
+                "first, or leave --field-of-view at auto"
+            )
 
 
 def _finite(plane: np.ndarray, z: int, source: Path | str) -> np.ndarray:
@@ -115,20 +270,3 @@ def _check_missing_slices(measured: np.ndarray, source: Path | str) -> None:
             f"{source}: slice {gaps[0]} is all NaN between measured slices; "
             "replace it or cut the volume there"
         )
-
-
-def _constant_corners(plane: np.ndarray) -> np.ndarray:
-    outside = np.zeros(plane.shape, bool)
-    h, w = plane.shape
-    if min(h, w) < 3:
-        return outside
-    for y, x in ((0, 0), (0, w - 1), (h - 1, 0), (h - 1, w - 1)):
-        same = plane == plane[y, x]
-        towards = (y + (1 if y == 0 else -1), x + (1 if x == 0 else -1))
-        if outside[y, x] or not same[towards]:
-            continue
-        parts = label(same, connectivity=1)
-        region = parts == parts[y, x]
-        if _LEAST_FILL <= np.count_nonzero(region) < plane.size:
-            outside |= region
-    return outside

@@ -4,20 +4,24 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from particlebridge import analysis
 from particlebridge.analysis import Score
 from particlebridge.analysis.feature_table import Recipe
 from particlebridge.analysis.table_rows import split_states
+from particlebridge.analysis.void_evidence import coded, told
 
 from .chunked_source import is_chunked
 from .conclusion import Regressors
 from .console import notice
-from .field_of_view import field_of_view
+from .field_of_view import AUTO, FieldOfView, fill_outside, find_field_of_view
 from .measuring import Measuring
 from .run_folder import RunFolder
+from .stored_arrays import AnyArray
 from .tables import read_table, write_table
-from .volumes import Volume, open_volume, read_labels
+from .void_words import say_void
+from .volumes import Volume, open_volume, read_labels, read_volume
 from .voxel_size import Spacing
 
 
@@ -32,6 +36,7 @@ def measure(
     recipe: Recipe = "physical",
     ball: float | None = None,
     density_reach: float | None = None,
+    field_of_view: str | os.PathLike[str] = AUTO,
 ) -> None:
     """Measure every particle of a label file.
 
@@ -46,7 +51,7 @@ def measure(
     solid
         Mask of material (non-zero); then labels are bodies.
     labels_are
-        Without a mask: ``"body"`` (cracks included: no void is known, Damage is 0) or
+        Without a mask: ``"body"`` (cracks included: void is found from the grey values) or
         ``"solid"`` (only material: bodies are found by closing each particle).
     voxel_size
         (z, y, x) in micrometres; wins over the files' own. A volume that records none has that
@@ -56,6 +61,8 @@ def measure(
     ball, density_reach
         Radius of the ball that closes solids and spans the ring for Contact, and how far PDensity
         looks, um (default: 0.7 and 10).
+    field_of_view
+        What of the volume was seen: ``auto``, ``none`` (all of it) or a file with a mask.
 
     Raises
     ------
@@ -74,8 +81,6 @@ def measure(
     mask = None
     if solid is not None:
         mask = open_volume(solid, holds="labels").data
-    elif labels_are == "body":
-        mask = bodies
     if bodies.shape != grey.data.shape:
         raise ValueError(
             f"{labels}: has shape {bodies.shape}, but {volume} has {grey.data.shape}; "
@@ -95,18 +100,38 @@ def measure(
     known = [*grey.notes, *(chunked.notes if chunked else ()), *sized.doubts, *seen_of]
     for doubt in dict.fromkeys(known):
         notice(doubt)
+    seen = find_field_of_view(grey.data, grey.source, field_of_view)
+    if labels_are == "body" and solid is None:
+        mask = _found(grey, bodies, spacing, seen, labels)
     table = analysis.measure(
         grey.data,
         bodies,
         spacing,
         solid=mask,
         **measuring.given(),
-        field_of_view=field_of_view(grey.data, grey.source),
+        field_of_view=seen.seen,
     )
     if table.empty:
         notice(f"{labels}: holds no particle; the tables have no rows")
     write_table(analysis.contacts(bodies, spacing), Path(out).with_name("contacts.csv"))
     write_table(table, out)
+
+
+def _found(
+    grey: Volume,
+    bodies: AnyArray,
+    spacing: Spacing,
+    seen: FieldOfView,
+    labels: str | os.PathLike[str],
+) -> np.ndarray:
+    """Find the solid of bodies from the grey values, and say so."""
+    notice(f"{labels}: holds bodies and no mask is given: void is found from the grey values")
+    values = fill_outside(read_volume(grey.source, spacing).data, seen)
+    whole = np.asarray(bodies, np.int32)
+    solid, void = analysis.find_void(values, whole, spacing)
+    present = np.unique(whole)
+    say_void(told(void[present[present > 0]]))
+    return coded(solid, whole, void)
 
 
 def explain(

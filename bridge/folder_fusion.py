@@ -10,13 +10,15 @@ from particlebridge import analysis
 from particlebridge.analysis import VIEWS, Fusion, ViewStack
 from particlebridge.analysis.fusion import Method
 from particlebridge.analysis.views import View, view_axes, volume_spacing
+from particlebridge.analysis.void_evidence import coded, told
 
 from .chunked_source import split_dataset
 from .console import notice
-from .field_of_view import field_of_view, fill_outside, fill_value
+from .field_of_view import AUTO, FieldOfView, fill_outside, find_field_of_view
 from .fusion_blocks import BlockFusion, block_folder, fuse_in_blocks, stacks_for, typical_section
 from .fusion_method import fusion_method
 from .tables import write_table
+from .void_words import say_void
 from .volumes import Volume, on_disk, open_volume, read_labels, read_volume
 from .voxel_size import Spacing
 from .work_plan import Plan, planned
@@ -33,6 +35,7 @@ def fuse(
     downscale: float | None = None,
     min_voxels: int | None = None,
     out: str | os.PathLike[str] | None = None,
+    field_of_view: str | os.PathLike[str] = AUTO,
     format: str | None = None,
     scheduler: str | None = None,
     workers: int | None = None,
@@ -54,6 +57,8 @@ def fuse(
     out
         Label file to write, by default labels.tif or labels.zarr in `folder`; solid (if grey
         values are given) and fusion.csv go beside it.
+    field_of_view
+        ``auto``, ``none`` or a mask file, as for `run`.
     format
         ``tiff``, in memory, or ``zarr``, in blocks; by default that of the views.
     scheduler, workers, memory
@@ -81,14 +86,14 @@ def fuse(
         notice(note)
     with planned(format, scheduler, workers, memory) as plan:
         if plan.format == "zarr":
-            _fuse_in_blocks(folder, grey, fusing, target, plan)
+            _fuse_in_blocks(folder, grey, fusing, target, plan, field_of_view)
             return target
         views, recorded = read_views(folder)
         spacing = _voxel_size(grey, recorded)
         values = None
         if grey is not None and volume is not None:
             data = read_volume(volume).data
-            values = fill_outside(data, field_of_view(data, grey.source))
+            values = fill_outside(data, find_field_of_view(data, grey.source, field_of_view))
         try:
             fusion = analysis.fuse(views, values, spacing, **fusing)
         except ValueError as error:
@@ -98,7 +103,12 @@ def fuse(
 
 
 def _fuse_in_blocks(
-    folder: Path, grey: Volume | None, fusing: Mapping[str, Any], target: Path, plan: Plan
+    folder: Path,
+    grey: Volume | None,
+    fusing: Mapping[str, Any],
+    target: Path,
+    plan: Plan,
+    field_of_view: str | os.PathLike[str],
 ) -> None:
     found = {
         view: {name: _stack_file(folder, view, name) for name in stacks_for(fusing["method"])}
@@ -122,20 +132,21 @@ def _fuse_in_blocks(
     shapes |= {} if grey is None else {"volume": grey.data.shape}
     if len(set(shapes.values())) > 1:
         raise ValueError(f"{folder}: not of one volume: (Z, Y, X) are {shapes}")
-    fill = None
+    seen = FieldOfView()
     if grey is not None:
-        fill = fill_value(grey.data, field_of_view(grey.data, grey.source))
+        seen = find_field_of_view(grey.data, grey.source, field_of_view)
     stacks = {v: {n: on_disk(held) for n, held in some.items()} for v, some in opened.items()}
     diameter = typical_section(stacks, spacing)
     z, y, x = (int(n) for n in shapes[view])
     layout = plan.layout((z, y, x), spacing, diameter, folder)
     used = [held.source for some in opened.values() for held in some.values()]
     used += [] if grey is None else [split_dataset(grey.source)[0]]
-    key = [fusing, vars(layout), [[str(file), file.stat().st_mtime_ns] for file in used]]
+    key = [fusing, vars(layout), seen.key, [[str(file), file.stat().st_mtime_ns] for file in used]]
     work = BlockFusion(
         stacks,
         None if grey is None else on_disk(grey),
-        fill,
+        seen.fill,
+        seen.mask,
         spacing,
         fusing,
         layout,
@@ -189,7 +200,9 @@ def write_fusion(fusion: Fusion, target: Path, spacing: Spacing) -> None:
     """Write labels, the mask of material where known, and the table of confidence."""
     solid = target.with_name("solid.tif")
     if fusion.solid is not None:
-        write_mask(solid, fusion.solid, spacing)
+        assert fusion.void is not None
+        say_void(told(fusion.void[1:]))
+        write_mask(solid, coded(fusion.solid, fusion.labels, fusion.void), spacing)
     elif target.stem == "labels":
         # A mask of the labels that are replaced would be measured with the new ones.
         solid.unlink(missing_ok=True)

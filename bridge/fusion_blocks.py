@@ -14,6 +14,7 @@ from particlebridge.analysis.block_labels import JoinedLabels, join_labels, matc
 from particlebridge.analysis.files import remove_folder
 from particlebridge.analysis.fusion import Method
 from particlebridge.analysis.views import View, view_axes, view_spacing
+from particlebridge.analysis.void_evidence import NONE, WORDS, coded, told
 
 from . import memory_estimate
 from .blocks import Block, Layout, neighbours, shared
@@ -21,8 +22,9 @@ from .console import notice, progress
 from .ome_zarr import create_stack, open_stack
 from .run_folder import digest
 from .scheduling import LostPiece, Runner, report_progress
-from .stored_arrays import AnyArray
+from .stored_arrays import AnyArray, filled
 from .tables import write_table
+from .void_words import say_void
 from .voxel_size import Spacing
 
 STACKS = ("solid", "labels")
@@ -41,7 +43,9 @@ class BlockFusion:
     grey
         Grey values; None if there are none.
     fill
-        Grey value in place of NaN.
+        Grey value in place of what was not seen; None if there is nothing to fill.
+    mask
+        What was seen; None where only NaN was not.
     spacing
         Voxel size (z, y, x), um.
     fusing
@@ -57,6 +61,7 @@ class BlockFusion:
     views: Mapping[View, Mapping[str, AnyArray]]
     grey: AnyArray | None
     fill: float | None
+    mask: AnyArray | None
     spacing: Spacing
     fusing: Mapping[str, Any]
     layout: Layout
@@ -79,7 +84,7 @@ def block_folder(parent: Path, key: Any) -> Path:
     return folder
 
 
-def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str, int]:
+def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str, Any]:
     """Fuse block by block into labels.zarr, solid.zarr and fusion.csv.
 
     Blocks overlap; two labels are one body if they agree, by an IoU above one half, on what both
@@ -98,7 +103,8 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
     Returns
     -------
     dict
-        ``particles``, ``blocks`` and ``resumed_blocks``.
+        ``particles``, ``blocks`` and ``resumed_blocks``; with grey values ``void``, as
+        `analysis.void_evidence.told` counts it.
 
     Raises
     ------
@@ -132,10 +138,11 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
     for name in STACKS[0 if work.grey is not None else 1 :]:
         dtype = np.int32 if name == "labels" else np.uint8
         create_stack(work.folder / f"{name}.zarr", work.layout.shape, dtype, work.spacing)
+    void = _void(table)
     pieces = {f"numbering block {b.number}": (b, joined.names[b.number]) for b in blocks}
     lost = [
         done
-        for _, done in runner.run(partial(_write_block, work), pieces)
+        for _, done in runner.run(partial(_write_block, work, void), pieces)
         if isinstance(done, LostPiece)
     ]
     _check_lost(lost, len(blocks), work.folder)
@@ -148,7 +155,11 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
         if stack.exists():
             stack.rename(place)
     remove_folder(work.folder)
-    return {"particles": len(table), "blocks": len(blocks), "resumed_blocks": resumed}
+    told_of = {"particles": len(table), "blocks": len(blocks), "resumed_blocks": resumed}
+    if void is None:
+        return told_of
+    say_void(told(void[1:]))
+    return {**told_of, "void": told(void[1:])}
 
 
 def typical_section(stacks: Mapping[View, Mapping[str, AnyArray]], spacing: Spacing) -> float:
@@ -175,7 +186,10 @@ def _fuse_block(work: BlockFusion, block: Block) -> None:
                                 for name, stack in stacks.items()})
         for view, stacks in work.views.items()
     }  # fmt: skip
-    grey = None if work.grey is None else _filled(work.grey[block.reach], work.fill)
+    grey = None
+    if work.grey is not None:
+        seen = None if work.mask is None else work.mask[block.reach]
+        grey = filled(np.asarray(work.grey[block.reach]), work.fill, seen)
     single = block.core == block.reach and work.layout.shape == tuple(s.stop for s in block.core)
     fusion = analysis.fuse(
         views,
@@ -223,7 +237,18 @@ def _join(work: BlockFusion, blocks: list[Block]) -> tuple[JoinedLabels, pd.Data
     return joined, table
 
 
-def _write_block(work: BlockFusion, piece: tuple[Block, np.ndarray]) -> None:
+def _void(table: pd.DataFrame) -> np.ndarray | None:
+    """Give what is known of each body's void, as the block that sees most of it does."""
+    if "Void" not in table:
+        return None
+    void = np.full(int(table["label"].max() if len(table) else 0) + 1, NONE, np.uint8)
+    void[table["label"]] = [WORDS.index(word) for word in table["Void"]]
+    return void
+
+
+def _write_block(
+    work: BlockFusion, void: np.ndarray | None, piece: tuple[Block, np.ndarray]
+) -> None:
     import zarr
 
     block, names = piece
@@ -232,19 +257,14 @@ def _write_block(work: BlockFusion, piece: tuple[Block, np.ndarray]) -> None:
     open_stack(work.folder / "labels.zarr")[block.core] = labels
     if "solid" in held:
         solid = np.asarray(held["solid"][:]) & (labels > 0)
-        open_stack(work.folder / "solid.zarr")[block.core] = solid.astype(np.uint8) * 255
+        mask = solid.astype(np.uint8) * 255 if void is None else coded(solid, labels, void)
+        open_stack(work.folder / "solid.zarr")[block.core] = mask
 
 
 def _box_of(stack: AnyArray, view: View, block: Block) -> np.ndarray:
     """Cut a block out of a view's stack."""
     box = tuple(block.reach[axis] for axis in view_axes(view))
     return np.ascontiguousarray(stack[box])
-
-
-def _filled(grey: np.ndarray, fill: float | None) -> np.ndarray:
-    if fill is None or grey.dtype.kind != "f":
-        return np.asarray(grey)
-    return np.where(np.isnan(grey), grey.dtype.type(fill), grey)
 
 
 def _chunks(array: np.ndarray) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 """Single images and folders of them: labels, maps, overlay, ROIs and a table for each."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from particlebridge.exporter import load_model, write_rois
 from .console import notice, progress
 from .diameter_choice import image_diameter
 from .engine import Engine, Failure
+from .field_of_view import AUTO, fill_image
 from .images import channels_of, check_channels, fitted, object_table, overlay
 from .item_failures import item_errors, why_failed
 from .run_folder import RunFolder
@@ -36,6 +38,7 @@ def segment_images(
     options: SegmentOptions,
     voxel_size: Spacing | None = None,
     max_pixels: int = MAX_PIXELS,
+    field_of_view: str | os.PathLike[str] = AUTO,
 ) -> None:
     """Segment images one by one; those whose table is there already are not done again.
 
@@ -53,6 +56,8 @@ def segment_images(
         (z, y, x) in micrometres, of which y and x count; wins over the files' own.
     max_pixels
         Largest piece of an image that goes through the network at once.
+    field_of_view
+        ``auto``, ``none`` or a file with a mask of the images' shape.
 
     Raises
     ------
@@ -63,10 +68,14 @@ def segment_images(
     """
     network = load_model(options.model_of(options.views[0]))
     with run.locked():
-        settings = replace(options.settings, diameter=image_diameter(files, options, network, run))
+        settings = replace(
+            options.settings, diameter=image_diameter(files, options, network, run, field_of_view)
+        )
         key = effective_settings(network, settings, options.engine)
         if voxel_size is not None:
             key["voxel_size"] = list(voxel_size)
+        if field_of_view != AUTO:
+            key["field_of_view"] = field_of_view
         finished = any(_is_finished(folder) for folder in folders)
         run.claim("images", key, run.path if finished else None)
         versions: dict[str, Any] = {}
@@ -84,7 +93,7 @@ def segment_images(
                     if voxel_size is not None:
                         image = replace(image, pixel_size=voxel_size[1:])
                     told.extend(_told(image))
-                    _segment_one(image, folder, engines)
+                    _segment_one(image, fill_image(image, field_of_view), folder, engines)
                     versions.update(engines.versions())
 
                 resumed, failures = _each(files, folders, segment_one, advance)
@@ -227,10 +236,10 @@ def _with_bar(result: Prediction, rows: int) -> Prediction:
     )
 
 
-def _segment_one(image: Image, folder: Path, engines: _Engines) -> None:
+def _segment_one(image: Image, filled: np.ndarray, folder: Path, engines: _Engines) -> None:
     from PIL import Image as Pillow
 
-    ((_, result),) = engines.of(image).predict(image.sample[None], [0])
+    ((_, result),) = engines.of(image).predict(filled[None], [0])
     if isinstance(result, Failure):
         raise RuntimeError(f"{image.source}: {result.reason}")
     result = _with_bar(result, image.bar)

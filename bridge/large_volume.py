@@ -13,7 +13,7 @@ from particlebridge.analysis.files import remove_folder
 from particlebridge.analysis.views import View
 
 from .console import notice, progress
-from .field_of_view import fill_value
+from .field_of_view import FieldOfView
 from .fusion_blocks import BlockFusion, block_folder, fuse_in_blocks, stacks_for, typical_section
 from .measuring import Measuring
 from .ome_zarr import create_stack
@@ -30,7 +30,7 @@ MEASURING = tuple(field.name for field in fields(Measuring))
 
 def fuse_large(
     volume: Volume,
-    seen: AnyArray | None,
+    seen: FieldOfView,
     views: Mapping[View, ViewFolder],
     run: RunFolder,
     key: Mapping[str, Any],
@@ -72,7 +72,8 @@ def fuse_large(
     work = BlockFusion(
         stacks,
         on_disk(volume),
-        fill_value(volume.data, seen),
+        seen.fill,
+        seen.mask,
         volume.spacing,
         key["fusing"],
         layout,
@@ -84,7 +85,7 @@ def fuse_large(
 
 
 def measure_large(
-    volume: Volume, seen: AnyArray | None, run: RunFolder, key: Mapping[str, Any], plan: Plan
+    volume: Volume, seen: FieldOfView, run: RunFolder, key: Mapping[str, Any], plan: Plan
 ) -> None:
     """Measure the particles of labels.zarr into features.csv and contacts.csv, slab by slab.
 
@@ -119,7 +120,7 @@ def measure_large(
             volume.spacing,
             solid=open_volume(run.path / "solid.zarr").data,
             **{name: key[name] for name in MEASURING if name in key},
-            field_of_view=_mask_on_disk(seen, scratch, volume),
+            field_of_view=_mask_on_disk(seen.seen, scratch, volume),
             block=depth,
             run=kept,
         )

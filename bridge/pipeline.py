@@ -10,11 +10,12 @@ from particlebridge import analysis
 from particlebridge.analysis.feature_table import Recipe
 from particlebridge.analysis.fusion import Method
 from particlebridge.analysis.views import View
+from particlebridge.analysis.void_evidence import told
 
 from .conclusion import Analysed, Regressors, conclude
 from .console import notice
 from .engine import Settings
-from .field_of_view import field_of_view, fill_outside
+from .field_of_view import AUTO, FieldOfView, fill_outside, find_field_of_view
 from .folder_fusion import write_fusion
 from .fusion_method import fusion_method
 from .item_failures import item_errors, why_failed
@@ -26,7 +27,6 @@ from .second_round import segment_again, what_changed
 from .segment_options import ModelSpec, SegmentOptions
 from .segmentation import segment_volume
 from .sheet import Item, list_items
-from .stored_arrays import AnyArray
 from .tables import write_table
 from .view_segmentation import ViewFolder
 from .volumes import Volume, open_volume, read_labels, read_volume
@@ -72,6 +72,7 @@ def run(
     ball: float | None = None,
     density_reach: float | None = None,
     features: Regressors = "drivers",
+    field_of_view: str | os.PathLike[str] = AUTO,
     format: str = "tiff",
     scheduler: str | None = None,
     workers: int | None = None,
@@ -119,6 +120,10 @@ def run(
         How far Contact and PDensity look, um (`analysis.measure`; default: 0.7 and 10).
     features
         Regressors of damage: ``drivers`` or ``paper``.
+    field_of_view
+        What of the volumes was seen. ``auto``: all but NaN, and all but one constant outside a
+        convex shape that all slices share; ``none``: all; or a file with a mask (non-zero: seen),
+        as large as the volumes or one of their slices.
     format
         ``tiff``: stacks and labels are TIFF, fused and measured in memory. ``zarr``: they are
         OME-Zarr, fused and measured in blocks, so that volumes may be larger than memory.
@@ -159,14 +164,14 @@ def run(
         plan = replace(plan, measuring=measuring)
         failures: dict[str, str] = {}
         # A single volume is looked at before the folder is made: bad input leaves nothing behind.
-        source = _read(items[0], plan) if len(items) == 1 else None
+        source = _read(items[0], plan, field_of_view) if len(items) == 1 else None
         top = RunFolder(out)
         with top.locked():
             top.describe(settings={**options.as_settings(), **road.as_settings(), "format": format})
             if source is not None:
                 analysed = [_analyse(items[0], source, top, options, road)]
             else:
-                analysed, failures = _analyse_each(items, top, options, road, plan)
+                analysed, failures = _analyse_each(items, top, options, road, plan, field_of_view)
             report = conclude(analysed, top, road.features)
     if failures:
         named = "; ".join(f"{name}: {why}" for name, why in failures.items())
@@ -182,12 +187,13 @@ def _analyse_each(
     options: SegmentOptions,
     road: RoadOptions,
     plan: Plan,
+    choice: str | os.PathLike[str],
 ) -> tuple[list[Analysed], dict[str, str]]:
     analysed, failures = [], {}
     for number, item in enumerate(items, start=1):
         notice(f"volume {number} of {len(items)}: {item.name}")
         try:
-            source = _read(item, plan)
+            source = _read(item, plan, choice)
             run = RunFolder(top.path / item.name)
             with run.locked():
                 analysed.append(_analyse(item, source, run, options, road))
@@ -204,11 +210,11 @@ class _Source:
     """A volume that was looked at: its voxels, what of them was seen, how the work is cut up."""
 
     volume: Volume
-    seen: AnyArray | None
+    seen: FieldOfView
     plan: Plan
 
 
-def _read(item: Item, plan: Plan) -> _Source:
+def _read(item: Item, plan: Plan, choice: str | os.PathLike[str]) -> _Source:
     volume: Volume = open_volume(item.path, item.voxel_size)
     for doubt in volume.doubts:
         notice(doubt)
@@ -219,7 +225,8 @@ def _read(item: Item, plan: Plan) -> _Source:
     fitted = plan.fitted(volume)
     if plan.format == "tiff":
         volume = read_volume(item.path, item.voxel_size)
-    return _Source(volume, field_of_view(volume.data, item.path), fitted)
+    seen = find_field_of_view(volume.data, item.path, choice)
+    return _Source(volume, seen, fitted)
 
 
 def _analyse(
@@ -228,7 +235,7 @@ def _analyse(
     """Carry one volume to its features.csv."""
     volume, seen, plan = source.volume, source.seen, source.plan
     sheet = {"sheet_columns_not_used": dict(item.unused)} if item.unused else {}
-    run.describe(volume={**volume.facts, "round_field_of_view": seen is not None, **sheet})
+    run.describe(volume={**volume.facts, "field_of_view": seen.facts, **sheet})
     if plan.format == "zarr":
         volume = in_cubes(volume, run, plan.ceiling)
     views = segment_volume(volume, seen, run, options, plan)
@@ -237,6 +244,8 @@ def _analyse(
         "fusing": road.fusing,
         "spacing": volume.spacing,
     }
+    if seen.key:
+        key["field_of_view"] = seen.key
     if plan.format == "zarr":
         fuse_large(volume, seen, views, run, key, plan)
         measure_large(volume, seen, run, {**key, **road.measuring.given()}, plan)
@@ -261,7 +270,7 @@ def _analyse(
                 volume.spacing,
                 solid=read_volume(solid).data if solid.exists() else None,
                 **road.measuring.given(),
-                field_of_view=seen,
+                field_of_view=seen.seen,
             )
             write_table(analysis.contacts(labels, volume.spacing), files[0])
             write_table(table, files[1])
@@ -270,7 +279,7 @@ def _analyse(
 
 def _fuse(
     volume: Volume,
-    seen: AnyArray | None,
+    seen: FieldOfView,
     views: Mapping[View, ViewFolder],
     run: RunFolder,
     stage: str,
@@ -290,5 +299,7 @@ def _fuse(
         target.parent.mkdir(exist_ok=True)
         write_fusion(fusion, target, volume.spacing)
         notes["particles"] = len(fusion.table)
+        if fusion.void is not None:
+            notes["void"] = told(fusion.void[1:])
         if before is not None:
             notes["second_round"] = what_changed(before, fusion)

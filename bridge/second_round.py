@@ -9,6 +9,7 @@ from particlebridge import analysis
 from particlebridge.analysis import Fusion
 from particlebridge.analysis.views import View
 
+from .field_of_view import FieldOfView
 from .run_folder import RunFolder
 from .segment_options import SegmentOptions
 from .segmentation import segment_volume
@@ -68,7 +69,7 @@ def segment_again(
                 volume.data.dtype if whole else np.float32,
                 volume.spacing,
             )
-    return segment_volume(read_volume(masked, volume.spacing), None, second, options, plan)
+    return segment_volume(read_volume(masked, volume.spacing), FieldOfView(), second, options, plan)
 
 
 def masked_planes(volume: AnyArray, labels: AnyArray) -> Iterator[np.ndarray]:

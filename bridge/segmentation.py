@@ -13,7 +13,7 @@ from .chunked_source import is_chunked
 from .console import notice, progress
 from .diameter_choice import volume_diameter
 from .engine import Settings
-from .field_of_view import field_of_view, fill_value
+from .field_of_view import AUTO, FieldOfView, find_field_of_view
 from .image_batch import result_folders, segment_images
 from .images import check_channels
 from .rechunking import in_cubes
@@ -21,7 +21,7 @@ from .run_folder import RunFolder
 from .segment_options import ModelSpec, SegmentOptions, effective_settings, squareness
 from .slice_folders import left_out, list_images
 from .stardist3d import segment_3d
-from .stored_arrays import AnyArray, SliceStack
+from .stored_arrays import SliceStack
 from .tiling import MAX_PIXELS
 from .view_pieces import engine_ends, engine_of, engine_spec, segment_view
 from .view_segmentation import SlicesFailed, ViewFolder
@@ -46,6 +46,7 @@ def segment(
     percentiles: tuple[float, float] | None = None,
     numerics: str = "plugin",
     dims: int = 2,
+    field_of_view: str | os.PathLike[str] = AUTO,
     format: str = "tiff",
     scheduler: str | None = None,
     workers: int | None = None,
@@ -69,6 +70,8 @@ def segment(
         As for `run`.
     dims
         3 runs a StarDist 3D model on the whole volume; see `segment_3d`.
+    field_of_view
+        ``auto``, ``none`` or a mask file, as for `run`; of images too.
     format, scheduler, workers, memory
         Of a volume's views, as for `run`. Images take `memory` only: the size of the pieces that
         go through the network.
@@ -90,7 +93,8 @@ def segment(
             diameter=diameter,
             fiji=fiji,
         )
-        _segment_3d(source, out, voxel_size, model, (prob_thresh, nms_thresh, percentiles), engine)
+        limits = (prob_thresh, nms_thresh, percentiles)
+        _segment_3d(source, out, voxel_size, model, limits, engine, field_of_view)
         return
     settings = Settings(prob_thresh, nms_thresh, percentiles, diameter, numerics=numerics)
     options = SegmentOptions(model, tuple(views or VIEWS), engine, fiji, settings, fiji_workers)
@@ -98,12 +102,12 @@ def segment(
         volume = open_volume(source, voxel_size)
         for doubt in volume.doubts:
             notice(doubt)
-        seen = field_of_view(volume.data, source)
+        seen = find_field_of_view(volume.data, source, field_of_view)
         with planned(format, scheduler, workers, memory) as plan:
             plan = plan.fitted(volume)
             run = RunFolder(out)
             with run.locked():
-                run.describe(volume={**volume.facts, "round_field_of_view": seen is not None})
+                run.describe(volume={**volume.facts, "field_of_view": seen.facts})
                 if plan.format == "zarr":
                     volume = in_cubes(volume, run, plan.ceiling)
                 segment_volume(volume, seen, run, options, plan)
@@ -117,13 +121,13 @@ def segment(
             for note in left_out(source):
                 notice(note)
             folders = result_folders(files, run.path)
-        segment_images(files, folders, run, options, voxel_size, pixels)
+        segment_images(files, folders, run, options, voxel_size, pixels, field_of_view)
 
 
 @engine_ends()
 def segment_volume(
     volume: Volume,
-    seen: AnyArray | None,
+    seen: FieldOfView,
     run: RunFolder,
     options: SegmentOptions,
     plan: Plan | None = None,
@@ -135,7 +139,7 @@ def segment_volume(
     volume
         Grey values.
     seen
-        The field of view's mask, or None.
+        Its field of view.
     run
         The folder, held by the caller; what an earlier call has finished is kept.
     options
@@ -156,14 +160,13 @@ def segment_volume(
         If slices failed; the others are kept.
     """
     plan = plan or Plan()
-    fill = fill_value(volume.data, seen)
     data = on_disk(volume) if plan.runner.remote else volume.data
     networks = {name: load_model(name) for name in {options.model_of(v) for v in options.views}}
     for network in networks.values():
         check_channels(volume.source, 1, network)
     finest = min(volume.spacing)
     diameters = {
-        network.digest: volume_diameter(options, network, volume, fill, run)
+        network.digest: volume_diameter(options, network, volume, seen, run)
         for network in networks.values()
     }
     folders: dict[View, ViewFolder] = {}
@@ -172,7 +175,7 @@ def segment_volume(
     run.record.pop("failed_slices", None)
     for view in options.views:
         network = networks[options.model_of(view)]
-        stack = SliceStack(data, view, fill)
+        stack = SliceStack(data, view, seen.fill, seen.mask)
         spacing = view_spacing(volume.spacing, view)
         settings = replace(
             options.settings,
@@ -185,6 +188,8 @@ def segment_volume(
         key = {"volume": volume.digest, **effective_settings(network, settings, options.engine)}
         if plan.format == "zarr":
             key["format"] = "zarr"
+        if seen.key:
+            key["field_of_view"] = seen.key
         folder = plan.view_folder(run.path / "views" / view, stack.shape, spacing)
         run.claim(f"views/{view}", key)
         total = stack.shape[0]
@@ -238,6 +243,7 @@ def _segment_3d(
     model: ModelSpec | Mapping[str, ModelSpec],
     limits: tuple[float | None, float | None, tuple[float, float] | None],
     engine: str,
+    choice: str | os.PathLike[str],
 ) -> None:
     if engine != "python" or isinstance(model, Mapping):
         raise ValueError("3-D models run in the python engine, one for the volume; Fiji's is 2-D")
@@ -245,10 +251,10 @@ def _segment_3d(
     volume = read_volume(source, voxel_size)
     for doubt in volume.doubts:
         notice(doubt)
-    seen = field_of_view(volume.data, source)
+    seen = find_field_of_view(volume.data, source, choice)
     run = RunFolder(out)
     with run.locked():
-        run.describe(volume={**volume.facts, "round_field_of_view": seen is not None})
+        run.describe(volume={**volume.facts, "field_of_view": seen.facts})
         segment_3d(
             volume,
             seen,

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from particlebridge.analysis import find_solid, normalize
+from particlebridge.analysis import find_void, normalize
+from particlebridge.analysis.void_evidence import WORDS, coded, told
 from particlebridge.exporter import load_stardist3d
 
-from .field_of_view import fill_outside
+from .field_of_view import FieldOfView, fill_outside
 from .run_folder import RunFolder
-from .stored_arrays import AnyArray
 from .tables import write_table
+from .void_words import say_void
 from .volumes import Volume
 from .writing import write_labels, write_mask
 
@@ -21,7 +22,7 @@ _TILE = 192
 
 def segment_3d(
     volume: Volume,
-    seen: AnyArray | None,
+    seen: FieldOfView,
     run: RunFolder,
     model: str | os.PathLike[str],
     *,
@@ -36,10 +37,10 @@ def segment_3d(
     volume
         Grey values, at the scale the model was trained at.
     seen
-        The field of view's mask, or None.
+        Its field of view.
     run
         The folder, held by the caller; gets labels.tif, solid.tif and objects.csv (label,
-        probability).
+        probability, Void).
     model
         A StarDist 3D model folder, such as ``train --dims 3`` makes.
     prob_thresh, nms_thresh
@@ -64,6 +65,7 @@ def segment_3d(
         "prob_thresh": prob_thresh,
         "nms_thresh": nms_thresh,
         "percentiles": limits,
+        **({"field_of_view": seen.key} if seen.key else {}),
     }
     names = ("solid.tif", "objects.csv", "labels.tif")
     files = [run.path / name for name in names]
@@ -82,7 +84,10 @@ def segment_3d(
         labels = labels.astype(np.int32)
         table = pd.DataFrame({"probability": found["prob"]})
         table.insert(0, "label", np.arange(1, len(table) + 1))
-        write_mask(files[0], find_solid(grey, labels, volume.spacing), volume.spacing)
+        solid, void = find_void(grey, labels, volume.spacing)
+        table["Void"] = np.array(WORDS)[void[table["label"]]]
+        say_void(told(void[1:]))
+        write_mask(files[0], coded(solid, labels, void), volume.spacing)
         write_table(table, files[1])
         write_labels(files[2], labels, volume.spacing)
         notes["particles"] = len(table)

@@ -119,13 +119,22 @@ class SliceStack(Sequence[np.ndarray]):
     view
         ``xy``, ``xz`` or ``yz``.
     fill
-        Takes the place of NaN; None leaves it.
+        Takes the place of what was not seen; None leaves it.
+    mask
+        (Z, Y, X) bool, what was seen; None where only NaN was not.
     """
 
-    def __init__(self, volume: AnyArray, view: View, fill: float | None = None) -> None:
+    def __init__(
+        self,
+        volume: AnyArray,
+        view: View,
+        fill: float | None = None,
+        mask: AnyArray | None = None,
+    ) -> None:
         self._volume = volume
         self._view = view
         self._fill = fill
+        self._mask = None if mask is None else SliceStack(mask, view)
         self._axis = ("xy", "xz", "yz").index(view)
         rest = [n for axis, n in enumerate(volume.shape) if axis != self._axis]
         self.shape: tuple[int, int, int] = (volume.shape[self._axis], rest[0], rest[1])
@@ -143,7 +152,7 @@ class SliceStack(Sequence[np.ndarray]):
         if not 0 <= index < len(self):
             raise IndexError(index)
         if not isinstance(self._volume, StoredArray):
-            return self._filled(np.asarray(to_view(self._volume, self._view)[index]))
+            return self._filled(np.asarray(to_view(self._volume, self._view)[index]), index)
         low = index - index % self.depth
         if low != self._low:
             self._slab = np.empty(0)  # two slabs are never held at a time
@@ -151,9 +160,33 @@ class SliceStack(Sequence[np.ndarray]):
             box[self._axis] = slice(low, low + self.depth)
             self._slab = to_view(self._volume[tuple(box)], self._view)
             self._low = low
-        return self._filled(self._slab[index - low])
+        return self._filled(self._slab[index - low], index)
 
-    def _filled(self, plane: np.ndarray) -> np.ndarray:
-        if self._fill is None or plane.dtype.kind != "f":
-            return plane
-        return np.where(np.isnan(plane), plane.dtype.type(self._fill), plane)
+    def _filled(self, plane: np.ndarray, index: int) -> np.ndarray:
+        return filled(plane, self._fill, None if self._mask is None else self._mask[index])
+
+
+def filled(values: np.ndarray, fill: float | None, mask: np.ndarray | None) -> np.ndarray:
+    """Replace NaN, and what lies outside a mask, by a grey value.
+
+    Parameters
+    ----------
+    values
+        Grey values.
+    fill
+        Stands in; None leaves all as it is.
+    mask
+        Of the same shape, True inside; None: only NaN is replaced.
+
+    Returns
+    -------
+    ndarray
+        Of the same dtype; the same array if there is nothing to replace.
+    """
+    if fill is None:
+        return values
+    unseen = np.isnan(values) if values.dtype.kind == "f" else None
+    if mask is not None:
+        outside = ~np.asarray(mask, bool)
+        unseen = outside if unseen is None else unseen | outside
+    return values if unseen is None else np.where(unseen, values.dtype.type(fill), values)

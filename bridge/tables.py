@@ -11,7 +11,7 @@ from particlebridge.analysis.feature_table import COLUMNS
 from .console import notice
 from .spreadsheets import Spreadsheet, read_spreadsheet
 
-_WORDS = ("volume", "state", "group")
+_WORDS = ("volume", "state", "group", "Void")
 _TRUTH = {"true": True, "false": False}
 # What pandas and others write for a number that is not known.
 _UNKNOWN = ("", "nan", "na", "n/a", "#n/a", "null", "none", "<na>")

@@ -54,8 +54,12 @@ def write_map(path: str | os.PathLike[str], values: np.ndarray, spacing: Spacing
 
 
 def write_mask(path: str | os.PathLike[str], mask: np.ndarray, spacing: Spacing) -> None:
-    """Write a mask as 0 and 255, as ImageJ's binary images are; parameters as `write_labels`."""
-    planes = (plane.astype(np.uint8) * 255 for plane in (mask if mask.ndim == 3 else mask[None]))
+    """Write a mask as 0 and 255, as ImageJ's binary images are; parameters as `write_labels`.
+
+    A mask of uint8 holds its values already (`analysis.void_evidence.coded`).
+    """
+    stack = mask if mask.ndim == 3 else mask[None]
+    planes = (p if p.dtype == np.uint8 else p.astype(np.uint8) * 255 for p in stack)
     write_stack(path, planes, _stack_shape(mask), np.uint8, spacing)
 
 

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from damaged_views import damaged_views
-from particlebridge.analysis import ViewStack, electrode, fuse, score
+from particlebridge.analysis import ViewStack, electrode, fuse, score, void_evidence
 from particlebridge.analysis.block_labels import join_labels, match_labels
 from particlebridge.analysis.views import view_spacing
 from particlebridge.bridge import fuse as fuse_folder
 from particlebridge.bridge.blocks import Layout, lay_out, neighbours, shared
+from particlebridge.bridge.field_of_view import fill_outside, find_field_of_view
 from particlebridge.bridge.fusion_blocks import BlockFusion, fuse_in_blocks, typical_section
 from particlebridge.bridge.ome_zarr import create_stack, open_stack
 from particlebridge.bridge.scheduling import InProcess, LostPiece
@@ -89,6 +90,7 @@ def _work(made, views, side, halo, folder: Path) -> BlockFusion:
         {view: {"labels": stack} for view, stack in views.items()},
         made.volume,
         None,
+        None,
         made.spacing,
         {"method": "consensus"},
         Layout(shape, side, (halo,) * 3),
@@ -100,6 +102,7 @@ def _work(made, views, side, halo, folder: Path) -> BlockFusion:
 def test_one_block_is_what_fuse_gives(made, views, whole, tmp_path: Path) -> None:
     work = _work(made, views, (128, 128, 192), 20, tmp_path / "work")
     told = fuse_in_blocks(work, tmp_path / "labels.zarr", InProcess())
+    assert told.pop("void") == void_evidence.told(whole.void[1:])
     assert told == {"particles": len(whole.table), "blocks": 1, "resumed_blocks": 0}
     assert np.array_equal(read_labels(tmp_path / "labels.zarr"), whole.labels)
     assert np.array_equal(read_volume(tmp_path / "solid.zarr").data > 0, whole.solid)
@@ -190,16 +193,18 @@ def test_a_lost_block_is_named_and_the_others_kept(made, views, tmp_path: Path) 
     assert len(list(work.folder.glob("block-*.zarr"))) == 3
 
 
-def test_the_command_fuses_stacks_of_either_format_in_blocks(
-    made, views, whole, tmp_path: Path
-) -> None:
+def test_the_command_fuses_stacks_of_either_format_in_blocks(made, views, tmp_path: Path) -> None:
     for view, stack in views.items():
         spacing = view_spacing(made.spacing, view)
         write_labels(tmp_path / "views" / view / "labels.tif", stack, spacing)
     write_stack(tmp_path / "grey.tif", made.volume, made.volume.shape, np.uint16, made.spacing)
     target = fuse_folder(tmp_path, volume=tmp_path / "grey.tif", format="zarr", memory="20GB")
     assert target == tmp_path / "labels.zarr"
-    assert np.array_equal(read_labels(target), whole.labels)
+    # What lies outside the round field of view is filled, in blocks as in one piece.
+    grey = fill_outside(made.volume, find_field_of_view(made.volume))
+    assert (grey != made.volume).any()
+    expected = fuse({v: ViewStack(s) for v, s in views.items()}, grey, made.spacing)
+    assert np.array_equal(read_labels(target), expected.labels)
     with pytest.raises(ValueError, match=r"let its name end in \.zarr"):
         fuse_folder(tmp_path, format="zarr", out=tmp_path / "labels.tif")
     small = tmp_path / "views" / "yz" / "labels.tif"

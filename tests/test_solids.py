@@ -1,12 +1,15 @@
 """Cracks and pores of known size found in blurred, noisy balls."""
 
 import functools
+from pathlib import Path
 
 import numpy as np
 import pytest
-from particlebridge.analysis import find_solid, solids
+from particlebridge.analysis import find_solid, find_void, measure, solids
+from particlebridge.analysis.void_evidence import WORDS, coded
 from scipy.ndimage import gaussian_filter
 
+NUCLEI = Path(__file__).parents[2] / "shared" / "data" / "real" / "nuclei3d" / "1135_mini.h5"
 RADIUS = 15
 BINDER, MATERIAL, PORE = 100.0, 200.0, 80.0
 # What each ball lost: nothing, cracks one and three voxels wide right through it, a pore, a crack
@@ -114,3 +117,97 @@ def test_half_dark_bodies_of_a_few_voxels() -> None:
     volume[0, :3, :3], volume[0, 3, 1:], volume[1, 1, 3], volume[1, 2, 2:] = 10, 10, 10, 10
     volume[1, 3, 3], volume[1, 1, :2], volume[1, 2, 0] = 10, 60, 60
     assert find_solid(volume, np.ones((2, 4, 4), np.int32)).any()
+
+
+def textured(radius: int = 12) -> tuple[np.ndarray, np.ndarray]:
+    """Give grey values and labels of eight blobs like stained nuclei: blotched, with dim rims."""
+    side = 2 * radius + 7
+    labels = np.zeros((side, side, 8 * side), np.int32)
+    at = [c - side // 2 for c in np.ogrid[:side, :side, :side]]
+    for k in range(8):
+        labels[:, :, k * side : (k + 1) * side][sum(c**2 for c in at) <= radius**2] = k + 1
+    rng = np.random.default_rng(5)
+    blotches = gaussian_filter(rng.normal(size=labels.shape), 2)
+    grey = gaussian_filter((labels > 0) * (60 + 30 * blotches / blotches.std()), 2)
+    return (20 + grey + rng.normal(0, 8, labels.shape)).astype(np.float32), labels
+
+
+def verdicts(void: np.ndarray) -> list[str]:
+    return [WORDS[v] for v in void[1:]]
+
+
+def test_blotched_blobs_have_no_void_to_be_told() -> None:
+    grey, labels = textured()
+    solid, void = find_void(grey, labels)
+    assert set(verdicts(void)) == {"unclear"}
+    assert solid[labels > 0].all()
+
+
+@pytest.mark.parametrize("noise", [4.0, 12.0])
+def test_void_of_balls_is_told(noise: float) -> None:
+    grey, labels, _ = balls(noise)
+    assert verdicts(find_void(grey, labels).void) == ["none", *["found"] * 4]
+
+
+def test_noise_that_could_hide_a_crack_leaves_it_open() -> None:
+    grey, labels, _ = balls(60.0)
+    assert "none" not in verdicts(find_void(grey, labels).void)
+
+
+def test_thin_and_dim_bodies_are_named() -> None:
+    grey, labels, _ = balls()
+    grey, labels = grey.copy(), labels.copy()
+    labels[:, :, 39:] = 0
+    labels[2:5, 2:30, 50:80] = 2
+    grey[labels == 2] = MATERIAL
+    labels[10:30, 10:30, 90:110] = 3
+    grey[labels == 3] = BINDER - 50
+    solid, void = find_void(grey, labels)
+    assert verdicts(void) == ["none", "thin", "dim"]
+    assert solid[labels > 0].mean() > 0.999
+
+
+def test_a_mask_tells_of_which_bodies_void_is_unknown() -> None:
+    grey, labels, _ = balls()
+    labels = labels.copy()
+    labels[labels == 1] = 0
+    labels[2:5, 2:30, 2:32] = 1
+    solid, void = find_void(grey, labels)
+    mask = coded(solid, labels, void)
+    assert set(np.unique(mask)) == {0, 64, 255}
+    assert np.array_equal(mask > 0, solid)
+    table = measure(grey, labels, (1, 1, 1), solid=mask).set_index("label")
+    assert table["Void"].tolist() == ["thin", *["found"] * 4]
+    unknown = ["Damage", "SurfaceInner", "RoughInner"]
+    assert table.loc[1, unknown].isna().all()
+    assert table.loc[2:, unknown].notna().all().all()
+    plain = measure(grey, labels, (1, 1, 1), solid=solid).set_index("label")
+    assert plain["Damage"][2:].equals(table["Damage"][2:])
+    assert plain["Damage"][1] == 0
+
+
+def test_inner_surface_is_never_negative_and_its_roughness_a_share() -> None:
+    # A rough rim cut off a ball leaves less surface than before.
+    at = np.ogrid[-16:17, -16:17, -16:17]
+    square = sum(c**2 for c in at)
+    labels = (square <= 14.4**2).astype(np.int32)
+    labels[(np.random.default_rng(0).random(labels.shape) < 0.4) & (square >= 13**2)] = 0
+    solid = (square < 12.5**2) & (labels > 0)
+    row = measure(None, labels, (1, 1, 1), solid=solid).iloc[0]
+    assert row["Damage"] > 0.05
+    assert row["SurfaceInner"] == 0
+    assert row["RoughInner"] == 1
+
+
+@pytest.mark.skipif(not NUCLEI.exists(), reason="the real nuclei lie in ../shared, not here")
+def test_real_nuclei_have_no_void() -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(NUCLEI) as file:
+        grey, labels = file["raw"][:], file["label"][:].astype(np.int32)
+    spacing = (0.284, 0.127, 0.127)
+    solid, void = find_void(grey, labels, spacing)
+    table = measure(grey, labels, spacing, solid=coded(solid, labels, void))
+    assert not (table["Damage"] > 0.05).any()
+    assert not (table["SurfaceInner"] < 0).any()
+    assert table["RoughInner"].dropna().between(0, 2).all()
+    assert set(table["Void"]) <= {"thin", "unclear", "none"}

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 import zarr
 from particlebridge.analysis import VIEWS, to_view
-from particlebridge.bridge.field_of_view import field_of_view, fill_value
+from particlebridge.bridge.field_of_view import find_field_of_view
 from particlebridge.bridge.rechunking import in_cubes
 from particlebridge.bridge.run_folder import RunFolder, array_digest
 from particlebridge.bridge.stored_arrays import SliceStack, StoredArray
@@ -107,7 +107,7 @@ def test_a_view_reads_each_chunk_once(tmp_path: Path, view: str, reads: Counter[
 def test_digest_and_field_of_view_read_each_chunk_once(tmp_path: Path, reads: Counter[str]) -> None:
     volume = open_volume(_zarr(tmp_path / "a.zarr"))
     reads.clear()
-    assert field_of_view(volume.data) is None
+    assert find_field_of_view(volume.data).seen is None
     assert set(reads.values()) == {1}
     assert volume.digest
     assert set(reads.values()) == {2}
@@ -119,12 +119,11 @@ def test_round_field_of_view_of_a_stored_volume(tmp_path: Path) -> None:
     grey = np.where(disc, np.random.default_rng(0).normal(100, 10, (6, 40, 40)), np.nan)
     zarr.create_array(tmp_path / "a.zarr", data=grey.astype(np.float32), chunks=(3, 16, 16))
     data = open_volume(tmp_path / "a.zarr").data
-    seen = field_of_view(data)
-    assert isinstance(seen, StoredArray)
-    assert np.array_equal(seen[2], disc)
-    fill = fill_value(data, seen)
-    assert fill == pytest.approx(100, abs=2)
-    plane = SliceStack(data, "xz", fill)[20]
+    view = find_field_of_view(data)
+    assert isinstance(view.seen, StoredArray)
+    assert np.array_equal(view.seen[2], disc)
+    assert view.fill == pytest.approx(100, abs=2)
+    plane = SliceStack(data, "xz", view.fill)[20]
     assert np.isfinite(plane).all()
     assert np.array_equal(plane[:, 5:35], grey.astype(np.float32)[:, 20, 5:35])
 
