@@ -9,8 +9,9 @@ import numpy as np
 from particlebridge.analysis.views import view_spacing
 from particlebridge.exporter import Network
 
+from .chosen_diameter import Choice
 from .console import notice
-from .diameter import Choice, choose_diameter
+from .diameter import choose_diameter
 from .field_of_view import AUTO, FieldOfView, fill_image
 from .images import channels_of, check_channels, fitted
 from .item_failures import explained, item_errors
