@@ -1,6 +1,6 @@
 """The multiscales of OME-NGFF 0.4 and 0.5: levels, axes, voxel size."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,6 +11,9 @@ from .voxel_size import Recorded
 
 if TYPE_CHECKING:
     import zarr
+
+
+_LONGEST_NAME = 200
 
 
 class Found(NamedTuple):
@@ -38,6 +41,11 @@ def multiscale(group: "zarr.Group") -> dict[str, Any] | None:
     image: Any = held["multiscales"][0]
     if not isinstance(image, dict) or not isinstance(image.get("datasets"), list):
         raise ValueError("its multiscales name no datasets")
+    level = image["datasets"][0]
+    name = level.get("path") if isinstance(level, dict) else level
+    parts = PurePosixPath(name).parts if isinstance(name, str) else ("..",)
+    if ".." in parts or "/" in parts or any(len(part) > _LONGEST_NAME for part in parts):
+        raise ValueError(f"its multiscales name the level '{shown(str(name))}'")
     return image
 
 

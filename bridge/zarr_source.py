@@ -205,8 +205,6 @@ def _image(group: "zarr.Group", path: Path, holds: Holds) -> Found:
         assert image is not None
     level = image["datasets"][0]
     name = level["path"]
-    if not isinstance(name, str) or ".." in PurePosixPath(name).parts or name.startswith("/"):
-        raise ValueError(f"its multiscales name the level '{shown(str(name))}'")
     _check_codecs(path / group.path / name, path)
     array = finest(group)
     if array is None:

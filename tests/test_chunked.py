@@ -319,6 +319,8 @@ def test_absurd_sizes_are_refused_before_memory_is_taken(tmp_path: Path) -> None
     ("change", "sentence"),
     [
         ({"datasets": [{"path": "../../elsewhere"}]}, "name the level"),
+        ({"datasets": [{"path": "x" * 3000}]}, r"name the level 'x+\.\.\.'"),
+        ({"datasets": [7]}, "name the level '7'"),
         ({"datasets": [{"path": "7"}]}, "finest level '7' is missing"),
         ({"datasets": []}, r"cannot be read as Zarr"),
         ({"axes": [{"name": "y"}, {"name": "x"}]}, "axes are YX, and its array has 3"),
