@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pandas as pd
 from particlebridge import analysis
+from particlebridge.analysis.table_rows import without_repeats
 
 from .console import notice
 from .run_folder import RunFolder, lasting
@@ -104,6 +105,10 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
             title=first.item.name if len(analysed) == 1 else run.path.name,
         )
         notes["forest"] = explanation is not None
+        # Without a forest too copies are counted once.
+        said = without_repeats(particles)[1] if explanation is None else explanation.notes
+        if said:
+            notes["particles"] = list(said)
     return report
 
 

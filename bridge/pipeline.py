@@ -234,8 +234,12 @@ def _analyse(
 ) -> Analysed:
     """Carry one volume to its features.csv."""
     volume, seen, plan = source.volume, source.seen, source.plan
-    sheet = {"sheet_columns_not_used": dict(item.unused)} if item.unused else {}
-    run.describe(volume={**volume.facts, "field_of_view": seen.facts, **sheet})
+    said: dict[str, Any] = {}
+    if item.unused:
+        said["sheet_columns_not_used"] = dict(item.unused)
+    if doubts := road.measuring.doubts(item.path, volume.spacing, closing=False):
+        said["measuring"] = doubts
+    run.describe(volume={**volume.facts, "field_of_view": seen.facts, **said})
     if plan.format == "zarr":
         volume = in_cubes(volume, run, plan.ceiling)
     views = segment_volume(volume, seen, run, options, plan)
