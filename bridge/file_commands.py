@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import fastremap
 import numpy as np
 import pandas as pd
 from particlebridge import analysis
@@ -127,7 +128,8 @@ def _found(
     """Find the solid of bodies from the grey values, and say so."""
     notice(f"{labels}: holds bodies and no mask is given: void is found from the grey values")
     values = fill_outside(read_volume(grey.source, spacing).data, seen)
-    whole = np.asarray(bodies, np.int32)
+    # Levels are tables by label: numbered in a row, their memory follows the number of bodies.
+    whole = fastremap.renumber(np.asarray(bodies, np.int32))[0].astype(np.int32, copy=False)
     solid, void = analysis.find_void(values, whole, spacing)
     present = np.unique(whole)
     say_void(told(void[present[present > 0]]))

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import zarr
-from particlebridge.analysis import contacts, measure
+from particlebridge.analysis import contacts, electrode, measure
 from particlebridge.analysis.particle_crops import crop, find_particles, windows
+from particlebridge.bridge import measure as measure_files
 from shapes import ellipsoid
 
 SHAPE = (50, 48, 44)
@@ -169,3 +170,20 @@ def test_memory_follows_the_number_of_particles_not_the_highest_label() -> None:
     assert found.labels.tolist() == [3, 2_000_000_000]
     assert found.boxes.tolist() == [[2, 5, 2, 7, 3, 9], [8, 12, 10, 20, 10, 20]]
     assert peak < 1_000_000
+
+
+def test_void_of_bodies_takes_memory_by_their_number(tmp_path: Path) -> None:
+    made = electrode((20, 48, 48), seed=2, radius=(5.0, 9.0))
+    tables = []
+    for name, factor in (("near", 1), ("far", 40_000_000)):
+        np.save(tmp_path / "grey.npy", made.volume)
+        np.save(tmp_path / f"{name}.npy", np.where(made.labels == 1, factor, made.labels))
+        out = tmp_path / name / "features.csv"
+        out.parent.mkdir()
+        measure_files(
+            tmp_path / "grey.npy", tmp_path / f"{name}.npy", out, labels_are="body",
+            voxel_size=(0.25, 0.25, 0.25),
+        )  # fmt: skip
+        table = pd.read_csv(out)
+        tables.append(table.sort_values("Volume")["Damage"].to_numpy())
+    assert np.array_equal(*tables, equal_nan=True)
