@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
@@ -142,6 +143,28 @@ class TiffPages:
         if page is None:
             raise ValueError(f"page {number + 1} is missing")
         return np.asarray(page.asarray())
+
+
+def open_pages(path: Path) -> Any:
+    """Open a stack of packed pages, which are read from the file as they are sliced.
+
+    Parameters
+    ----------
+    path
+        A TIFF that `main_image` takes.
+
+    Returns
+    -------
+    TiffPages or zarr.Array
+        With the shape of the whole series.
+    """
+    import zarr
+
+    # Left open: its pages are read from it later.
+    series = main_image(tifffile.TiffFile(path), path).series
+    if series.kind == "generic":
+        return TiffPages(series)
+    return zarr.open(series.aszarr(level=0, chunkmode="page"), mode="r")
 
 
 def _checked(series: tifffile.TiffPageSeries, path: Path) -> list[tifffile.TiffPageSeries]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
-import tifffile
 from particlebridge.analysis.bad_files import check_memory
 from particlebridge.analysis.image_files import (
     CROP,
@@ -19,7 +18,7 @@ from particlebridge.analysis.image_files import (
     read_npy,
     shape_text,
 )
-from particlebridge.analysis.tiff_series import TiffPages, main_image
+from particlebridge.analysis.tiff_series import main_image, open_pages
 
 from .array_choice import Holds
 from .chunked import open_chunked
@@ -269,7 +268,7 @@ def _open_array(path: Path, holds: Holds) -> _Opened:
                 check_tiff_size(series, path)
                 kept = volume_axes(series.shape, image.axes, path)
                 page = (1, *series.shape[-2:])
-                stored = StoredArray(partial(_tiff_pages, path), path, page, kept)
+                stored = StoredArray(partial(open_pages, path), path, page, kept)
                 return _Opened(stored, spacing_of(tif, path), image.notes)
     pixels, axes, sizes, notes, _ = read_array(path)
     check_numbers(pixels, path)
@@ -279,16 +278,6 @@ def _open_array(path: Path, holds: Holds) -> _Opened:
         pixels, axes = (pixels, axes) if grey is None else (grey, axes.replace("S", ""))
     kept = volume_axes(pixels.shape, axes, path)
     return _Opened(pixels.reshape([pixels.shape[axis] for axis in kept]), sizes, notes)
-
-
-def _tiff_pages(path: Path) -> Any:
-    import zarr
-
-    # Left open: its pages are read from it later.
-    series = main_image(tifffile.TiffFile(path), path).series
-    if series.kind == "generic":
-        return TiffPages(series)
-    return zarr.open(series.aszarr(level=0, chunkmode="page"), mode="r")
 
 
 def _open_slices(folder: Path) -> _Opened:
