@@ -112,10 +112,10 @@ def _against_truth(out: Path) -> dict[str, Any]:
 def _damage_against_truth(
     true: pd.DataFrame, found: pd.DataFrame, matches: pd.DataFrame
 ) -> dict[str, float]:
-    """Compare the Damage of whole particles that were found."""
+    """Compare the Damage of whole particles that were found, where it is known."""
     pairs = matches[["truth", "label"]].merge(found[["label", "Damage"]], on="label")
     whole = true.loc[true["Whole"], ["label", "Damage"]].rename(columns={"label": "truth"})
-    both = pairs.merge(whole, on="truth", suffixes=("", "_true"))
+    both = pairs.merge(whole, on="truth", suffixes=("", "_true")).dropna(subset=["Damage"])
     facts = {
         "Damage, correlation with the truth": both["Damage"].corr(both["Damage_true"]),
         "mean Damage": both["Damage"].mean(),
