@@ -89,11 +89,11 @@ class InProcess:
     ) -> Iterator[tuple[str, Any]]:
         """Do each piece; see `Runner.run`."""
         for name, piece in pieces.items():
-            _here.append(advance)
+            _here.advance = advance
             try:
                 result = function(piece)
             finally:
-                _here.pop()
+                _here.advance = None
             yield name, result
 
 
@@ -208,13 +208,19 @@ def _alone(function: Callable[[Any], Any], piece: Any) -> Any:
         return function(piece)
 
 
-_here: list[Callable[[int], None]] = []
+class _Here(threading.local):
+    """Who listens to the piece that this thread does: runs may go on side by side."""
+
+    advance: Callable[[int], None] | None = None
+
+
+_here = _Here()
 
 
 def report_progress(amount: int) -> None:
     """Tell whoever started this piece that so much of it is done."""
-    if _here:
-        _here[-1](amount)
+    if _here.advance is not None:
+        _here.advance(amount)
         return
     from distributed import get_worker
 

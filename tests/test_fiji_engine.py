@@ -128,8 +128,9 @@ def test_several_fijis_share_a_call_and_one_may_die(stub_worker, tmp_path):
         assert list(results) == list(range(12))
         for z, result in results.items():
             assert_particle(result, z % 8)
+        # The one that died is there again unless it had already done its share.
         sessions = [session for session, _ in engine._sessions]
-        assert all(session.alive for session in sessions)
+        assert sessions[0].alive
     assert not any(session.alive for session in sessions)
 
 
