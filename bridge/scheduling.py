@@ -89,11 +89,11 @@ class InProcess:
     ) -> Iterator[tuple[str, Any]]:
         """Do each piece; see `Runner.run`."""
         for name, piece in pieces.items():
-            _here.advance = advance
+            before, _here.advance = _here.advance, advance
             try:
                 result = function(piece)
             finally:
-                _here.advance = None
+                _here.advance = before
             yield name, result
 
 
