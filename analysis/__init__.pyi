@@ -20,6 +20,7 @@ from .paper_fusion import paper_fusion as paper_fusion
 from .phantom import Electrode as Electrode
 from .phantom import electrode as electrode
 from .phantom import training_slices as training_slices
+from .regression_rows import NoForest as NoForest
 from .report import write_report as write_report
 from .resampling import fill_grid as fill_grid
 from .resampling import ray_lengths as ray_lengths

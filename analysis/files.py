@@ -1,18 +1,25 @@
 """Files that are either whole or absent."""
 
 import errno
+import json
 import os
 import re
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 
-# Ours, and what Zarr writes beside a chunk.
-_BESIDE = re.compile(r"\..+\.[0-9a-f]{8}(\.[^.]+)?|.+\.[0-9a-f]{32}\.partial")
+MARK = ".particlebridge-"
+"""How every name begins that is only used while a process is at work; nobody else uses it."""
+
+_TEMPORARY = re.compile(re.escape(MARK) + r"[0-9a-f]{8}-.*")
+_JOURNAL = f"{MARK}journal"
+# Names must stay below the 255 bytes of a file system.
+_LONGEST = 40
 # numpy tells a full disk by these words and without a number.
 _SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
+_journaled: set[Path] = set()
 
 
 @contextmanager
@@ -51,10 +58,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             raise
         raise OSError(number, os.strerror(number), str(path)) from error
     finally:
-        if beside.is_dir():
-            shutil.rmtree(beside, ignore_errors=True)
-        else:
-            beside.unlink(missing_ok=True)
+        _remove(beside)
 
 
 def remove_folder(path: str | os.PathLike[str]) -> None:
@@ -66,6 +70,8 @@ def remove_folder(path: str | os.PathLike[str]) -> None:
         The folder. That there is none, or that it cannot be deleted, is no error.
     """
     path = Path(path)
+    if not path.exists():
+        return
     beside = _beside(path)
     with suppress(OSError):
         path.rename(beside)
@@ -73,21 +79,63 @@ def remove_folder(path: str | os.PathLike[str]) -> None:
     shutil.rmtree(path, ignore_errors=True)
 
 
-def remove_leftovers(folder: str | os.PathLike[str]) -> None:
-    """Delete what a killed process left under names that are only used while it is at work.
+@contextmanager
+def journal(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Note the temporary names that this process uses in a folder, so that a kill leaves no litter.
+
+    What a killed process noted is deleted first, and nothing else: a folder may hold files of
+    anyone, and other processes may be at work in it.
 
     Parameters
     ----------
     folder
-        Looked through with all folders in it; nobody else may be writing there.
+        It and all folders in it; the caller holds its lock.
     """
-    for root, folders, files in os.walk(folder):
-        for name in filter(_BESIDE.fullmatch, files):
-            Path(root, name).unlink(missing_ok=True)
-        for name in list(filter(_BESIDE.fullmatch, folders)):
-            shutil.rmtree(Path(root, name), ignore_errors=True)
-            folders.remove(name)
+    folder = Path(folder).resolve()
+    _remove_noted(folder)
+    _journaled.add(folder)
+    try:
+        yield
+    finally:
+        _journaled.discard(folder)
+        _remove_noted(folder)
+
+
+def _remove_noted(folder: Path) -> None:
+    """Delete the temporary names in a folder's journal, and the journal."""
+    try:
+        lines = (folder / _JOURNAL).read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        with suppress(ValueError):  # the last line of a killed process may be cut off
+            name = json.loads(line)
+            inside = isinstance(name, str) and not {"..", "/"} & set(PurePath(name).parts)
+            if inside and _TEMPORARY.fullmatch(PurePath(name).name):
+                _remove(folder / name)
+    with suppress(OSError):
+        (folder / _JOURNAL).unlink()
 
 
 def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
+    """Make up a temporary name in the same folder, and note it where a journal is kept."""
+    name = f"{MARK}{uuid.uuid4().hex[:8]}-{path.stem[:_LONGEST]}{path.suffix}"
+    beside = path.with_name(name)
+    if _journaled:
+        place = path.parent.resolve() / name
+        kept = [folder for folder in _journaled if folder in place.parents]
+        if kept:
+            folder = max(kept, key=lambda k: len(k.parts))
+            line = json.dumps(place.relative_to(folder).as_posix()) + "\n"
+            # A disk too full for this line is too full for the file, which says so.
+            with suppress(OSError), (folder / _JOURNAL).open("a", encoding="utf-8") as file:
+                file.write(line)
+    return beside
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -11,6 +11,10 @@ from .wording import listing, plural
 MIN_PARTICLES = 50
 
 
+class NoForest(ValueError):
+    """Sound tables, of whose particles no forest can be made: too few, or nothing to explain."""
+
+
 @dataclass(frozen=True)
 class StateRows:
     """One state's usable particles.
@@ -62,8 +66,10 @@ def usable_rows(
 
     Raises
     ------
+    NoForest
+        Fewer than 50 usable particles, Damage unknown or constant.
     ValueError
-        Missing columns, fewer than 50 usable particles, Damage unknown, constant or impossible.
+        Missing columns, or an impossible Damage.
     """
     numbers = {s: _numbers(t, wanted, s) for s, t in tables.items()}
     whole = {s: t if include_border else t[~t["Border"]] for s, t in numbers.items()}
@@ -79,7 +85,7 @@ def usable_rows(
         else:
             names.append(name)
     if not names:
-        raise ValueError("Every regressor is unknown for most particles: measure with grey values.")
+        raise NoForest("Every regressor is unknown for most particles: measure with grey values.")
     data = [_state_rows(s, numbers[s], whole[s], names) for s in whole]
     for d in data:
         if d.border:
@@ -122,13 +128,13 @@ def _state_rows(
     state: str, table: pd.DataFrame, whole: pd.DataFrame, names: Sequence[str]
 ) -> StateRows:
     if len(whole) and whole["Damage"].isna().all():
-        raise ValueError(
+        raise NoForest(
             f"Damage is unknown for every particle{_of([state])}: "
             "measure it with the grey values or a solid mask."
         )
     used = whole.dropna(subset=[*names, "Damage"])
     if len(used) < MIN_PARTICLES:
-        raise ValueError(
+        raise NoForest(
             f"Only {len(used)} of {len(table)} particles{_of([state])} are usable (whole, nothing "
             f"unknown), and a forest needs at least {MIN_PARTICLES}: "
             "measure a larger volume, or pool volumes of one state in one table."
@@ -140,7 +146,7 @@ def _state_rows(
             "the body and lies between 0 and 1: is the column in per cent?"
         )
     if np.ptp(y) == 0:
-        raise ValueError(
+        raise NoForest(
             f"Damage is {y[0]:.3g} for every particle{_of([state])}: there is nothing to explain."
         )
     return StateRows(

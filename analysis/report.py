@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
@@ -42,7 +43,7 @@ def write_report(
     Parameters
     ----------
     out
-        The run's folder; made if missing. report.html and figures/ in it are replaced.
+        The run's folder; made if missing. A report in it is replaced, with its figures.
     features
         The table of `measure`, parted by its column ``state`` if it has several, or state ->
         table. Copies of a row are counted once, and a caution says so.
@@ -121,9 +122,20 @@ def write_report(
         js=Markup(_text("network.js")),
     )
     report = folder / "report.html"
+    for name in _figures_of(report) - pictures.keys():
+        for suffix in ("pdf", "png", "csv"):
+            (folder / "figures" / f"{name}.{suffix}").unlink(missing_ok=True)
     with atomic_path(report) as beside:
         beside.write_text(page, encoding="utf-8")
     return report
+
+
+def _figures_of(report: Path) -> set[str]:
+    """Name the figures of an earlier report, which are its own: figures/ may hold others."""
+    if not report.is_file():
+        return set()
+    page = report.read_text("utf-8", errors="replace")
+    return set(re.findall(r'href="figures/([\w-]+)\.pdf"', page))
 
 
 def _template() -> jinja2.Template:

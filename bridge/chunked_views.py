@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from particlebridge.analysis.files import remove_folder
 
-from .ome_zarr import create_stack, open_stack
+from .ome_zarr import create_stack, open_stack, place_stack
 from .view_segmentation import ViewFolder
 
 SLAB = 16
@@ -68,8 +68,7 @@ class ChunkedViewFolder(ViewFolder):
             for name in _DTYPES:
                 stack = self._parts / f"{name}.zarr"
                 if stack.exists():
-                    remove_folder(self.file(name))
-                    stack.rename(self.file(name))
+                    place_stack(stack, self.file(name))
         remove_folder(self._parts)
 
     def _slabs(self) -> Iterator[int]:

@@ -164,11 +164,12 @@ def measure(
     if solid is not None and labels_are is not None:
         raise typer.BadParameter("--solid and --labels-are exclude each other")
     if solid is None and labels_are is None:
-        # `fuse` writes both in one format; a mask in another is of an older fusion.
-        solid = labels.with_name("solid.zarr" if labels.suffix == ".zarr" else "solid.tif")
-        if not solid.exists():
+        from .label_records import companion
+
+        beside = companion(labels, "solid")
+        if not beside.exists():
             raise typer.BadParameter(
-                f"there is no {solid}: name the mask with --solid, or say with --labels-are "
+                f"there is no {beside}: name the mask with --solid, or say with --labels-are "
                 "whether LABELS holds whole bodies or only their solid material"
             )
     function(

@@ -10,9 +10,10 @@ from particlebridge import analysis
 from particlebridge.analysis.table_rows import without_repeats
 
 from .console import notice
+from .folder_fusion import SUFFIXES
+from .label_records import companion
 from .run_folder import RunFolder, lasting
 from .sheet import Item
-from .stored_arrays import AnyArray
 from .tables import read_table, write_table
 from .volumes import open_volume
 from .voxel_size import SizeFrom, Spacing
@@ -31,12 +32,31 @@ _FILLED_IN: dict[SizeFrom, str] = {
 
 @dataclass(frozen=True)
 class Analysed:
-    """A volume that has come as far as features.csv, and where its voxel size is from."""
+    """A volume that has come as far as features.csv.
+
+    Attributes
+    ----------
+    item
+        The volume.
+    folder
+        With its results.
+    spacing, size_from
+        Voxel size (z, y, x), um, and where it is from.
+    changed
+        Whether its labels were changed after fusing.
+    """
 
     item: Item
     folder: Path
     spacing: Spacing
     size_from: SizeFrom
+    changed: bool = False
+
+
+def report_outputs(out: Path, several: bool) -> list[Path]:
+    """Name what `conclude` writes, of one volume or of several."""
+    names = ["report.html", "importance.csv", "figures", *(["features.csv"] if several else [])]
+    return [out / name for name in names]
 
 
 def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors) -> Path:
@@ -71,6 +91,12 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
     cautions = [
         f"{a.item.name} {_FILLED_IN[a.size_from]}" for a in analysed if a.size_from in _FILLED_IN
     ]
+    cautions += [
+        f"{a.item.name}: its labels were changed after fusing, and are measured as they are now; "
+        "the agreement of the views is that on the bodies as they were fused."
+        for a in analysed
+        if a.changed
+    ]
     if cautions:
         key["cautions"] = cautions
     report = run.path / "report.html"
@@ -78,17 +104,23 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
         return report
     particles, contacts = _by_state(analysed, tables)
     first = analysed[0]
+    # Files of the other format are not of this run.
+    labels = first.folder / f"labels{SUFFIXES[run.record['settings']['format']]}"
     explanation, reason = None, ""
+    importance = run.path / "importance.csv"
     with run.stage("report", key) as notes:
         notice("explaining damage")
         try:
             explanation = analysis.explain(particles, features=features)
-            write_table(explanation.importance, run.path / "importance.csv")
-            for note in explanation.notes:
-                notice(note)
-        except ValueError as error:
+        except analysis.NoForest as error:
             reason = str(error)
             notice(f"no forest: {reason[:1].lower()}{reason[1:]}")
+            # That of an earlier report, of other particles.
+            importance.unlink(missing_ok=True)
+        else:
+            write_table(explanation.importance, importance)
+            for note in explanation.notes:
+                notice(note)
         analysis.write_report(
             run.path,
             features=particles,
@@ -96,8 +128,8 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
             reason=reason,
             cautions=cautions,
             volume=open_volume(first.item.path).data,
-            labels=_opened(first.folder, "labels"),
-            solid=_opened(first.folder, "solid"),
+            labels=open_volume(labels).data,
+            solid=open_volume(companion(labels, "solid")).data,
             spacing=first.spacing,
             contacts=contacts,
             fusion=pd.concat([_bodies(a, len(analysed) > 1) for a in analysed]),
@@ -110,12 +142,6 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
         if said:
             notes["particles"] = list(said)
     return report
-
-
-def _opened(folder: Path, name: str) -> AnyArray | None:
-    """Open a label volume or mask of a run, in whichever format it has."""
-    files = [folder / f"{name}{suffix}" for suffix in (".tif", ".zarr")]
-    return next((open_volume(file).data for file in files if file.exists()), None)
 
 
 def _by_state(
@@ -143,4 +169,7 @@ def _by_state(
 def _bodies(analysed: Analysed, named: bool) -> pd.DataFrame:
     """Read how sure each body of a volume is."""
     table = pd.read_csv(analysed.folder / "fusion.csv")
+    if analysed.changed:
+        kept = read_table(analysed.folder / "features.csv")["label"]
+        table = table[table["label"].isin(kept)]
     return table.assign(scan=analysed.item.name) if named else table

@@ -9,6 +9,7 @@ import pandas as pd
 from particlebridge.analysis import Electrode, atomic_path, electrode, score
 
 from .console import notice
+from .label_records import Recorded, label_digest
 from .pipeline import run
 from .tables import read_table, write_table
 from .volumes import read_labels
@@ -79,8 +80,10 @@ def _generate(folder: Path) -> Path:
 
 def _write(made: Electrode, folder: Path, name: str) -> None:
     truth = folder / f"{name}_truth"
-    write_labels(truth / "labels.tif", made.labels, made.spacing)
-    write_mask(truth / "solid.tif", made.solid, made.spacing)
+    own = label_digest(made.labels)
+    write_labels(truth / "labels.tif", made.labels, made.spacing, Recorded(own).note)
+    note = Recorded(own, "labels.tif").note
+    write_mask(truth / "solid.tif", made.solid, made.spacing, note)
     write_table(made.truth, truth / "truth.csv")
     shape = (made.volume.shape[0], made.volume.shape[1], made.volume.shape[2])
     write_stack(folder / f"{name}.tif", made.volume, shape, made.volume.dtype, made.spacing)

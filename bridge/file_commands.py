@@ -4,25 +4,33 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import fastremap
 import numpy as np
 import pandas as pd
 from particlebridge import analysis
 from particlebridge.analysis import Score
+from particlebridge.analysis.bad_files import check_memory
 from particlebridge.analysis.feature_table import Recipe
 from particlebridge.analysis.table_rows import split_states
-from particlebridge.analysis.void_evidence import coded, told
 
 from .chunked_source import is_chunked
-from .conclusion import Regressors
+from .conclusion import Regressors, report_outputs
 from .console import notice
 from .field_of_view import AUTO, FieldOfView, fill_outside, find_field_of_view
+from .folder_lock import held
+from .label_records import (
+    check_labels_of,
+    check_replaceable,
+    companion,
+    label_digest,
+    misfit,
+    recorded,
+)
 from .measuring import Measuring
-from .run_folder import RunFolder
+from .run_folder import RunFolder, lasting
 from .stored_arrays import AnyArray
 from .tables import read_table, write_table
-from .void_words import say_void
-from .volumes import Volume, open_volume, read_labels, read_volume
+from .void_words import found_mask
+from .volumes import Volume, open_volume, read_labels
 from .voxel_size import Spacing
 
 
@@ -48,12 +56,15 @@ def measure(
     labels
         Labels of the same shape.
     out
-        Table to write; contacts.csv goes beside it.
+        Table to write; contacts.csv goes beside it. Only tables of ours are replaced.
     solid
-        Mask of material (non-zero); then labels are bodies.
+        Mask of material (non-zero); then labels are bodies. By default that which `fuse` wrote
+        beside the labels. If it was found for other labels, material is found anew from the grey
+        values, with a notice.
     labels_are
-        Without a mask: ``"body"`` (cracks included: void is found from the grey values) or
-        ``"solid"`` (only material: bodies are found by closing each particle).
+        There is no mask: ``"body"`` (cracks included: void is found from the grey values) or
+        ``"solid"``, the default where no mask lies beside the labels (only material: bodies are
+        found by closing each particle).
     voxel_size
         (z, y, x) in micrometres; wins over the files' own. A volume that records none has that
         of its labels.
@@ -79,61 +90,75 @@ def measure(
     bodies = read_labels(labels) if chunked is None else chunked.data
     if Path(volume).resolve() == Path(labels).resolve():
         raise ValueError(f"{labels}: is the volume itself; give its labels, such as a labels.tif")
-    mask = None
-    if solid is not None:
-        mask = open_volume(solid, holds="labels").data
-    if bodies.shape != grey.data.shape:
-        raise ValueError(
-            f"{labels}: has shape {bodies.shape}, but {volume} has {grey.data.shape}; "
-            "give the labels of this volume"
-        )
-    if mask is not None and mask.shape != bodies.shape:
-        raise ValueError(f"{solid}: has shape {mask.shape}, but {labels} has {bodies.shape}")
+    check_labels_of(grey, bodies, Path(labels))
     sized: Volume = grey
     if grey.spacing_from not in ("given", "metadata"):
-        recorded = open_volume(labels, holds="labels")
+        sized_labels = open_volume(labels, holds="labels")
         # From the best known size to none at all.
         kinds = ("given", "metadata", "pixel size", "ratio", "unknown")
-        sized = min(grey, recorded, key=lambda volume: kinds.index(volume.spacing_from))
+        sized = min(grey, sized_labels, key=lambda volume: kinds.index(volume.spacing_from))
     spacing = sized.spacing
     measuring.check(sized.source, spacing)
-    seen_of = measuring.doubts(sized.source, spacing, closing=mask is None)
+    beside = companion(Path(labels), "solid")
+    closing = (
+        solid is None and labels_are != "body" and not (labels_are is None and beside.exists())
+    )
+    seen_of = measuring.doubts(sized.source, spacing, closing=closing)
     known = [*grey.notes, *(chunked.notes if chunked else ()), *sized.doubts, *seen_of]
     for doubt in dict.fromkeys(known):
         notice(doubt)
     seen = find_field_of_view(grey.data, grey.source, field_of_view)
-    if labels_are == "body" and solid is None:
-        mask = _found(grey, bodies, spacing, seen, labels)
-    table = analysis.measure(
-        grey.data,
-        bodies,
-        spacing,
-        solid=mask,
-        **measuring.given(),
-        field_of_view=seen.seen,
-    )
-    if table.empty:
-        notice(f"{labels}: holds no particle; the tables have no rows")
-    write_table(analysis.contacts(bodies, spacing), Path(out).with_name("contacts.csv"))
-    write_table(table, out)
+    files = [Path(out).with_name("contacts.csv"), Path(out)]
+    with held(Path(out).parent):
+        check_replaceable(files)
+        mask: AnyArray | None = None
+        if solid is not None:
+            mask = _mask(Path(solid), Path(labels), bodies, grey, seen, spacing, given=True)
+        elif labels_are is None and beside.exists():
+            mask = _mask(beside, Path(labels), bodies, grey, seen, spacing, given=False)
+        elif labels_are == "body":
+            notice(f"{labels}: holds bodies and no mask is given: void is found from grey values")
+            mask = _found(Path(labels), bodies, grey, seen, spacing)
+        table = analysis.measure(
+            grey.data, bodies, spacing, solid=mask, **measuring.given(), field_of_view=seen.seen
+        )
+        if table.empty:
+            notice(f"{labels}: holds no particle; the tables have no rows")
+        write_table(analysis.contacts(bodies, spacing), files[0])
+        write_table(table, files[1])
+
+
+def _mask(
+    file: Path,
+    labels: Path,
+    bodies: AnyArray,
+    grey: Volume,
+    seen: FieldOfView,
+    spacing: Spacing,
+    *,
+    given: bool,
+) -> AnyArray:
+    """Open the mask of material of these labels, or find the material anew if it is another's."""
+    why = misfit(file, labels, label_digest(bodies))
+    if given and recorded(file) is None:
+        notice(f"{file}: {why}; it is taken as given")
+        why = ""
+    if not why:
+        mask = open_volume(file, holds="labels").data
+        if mask.shape != bodies.shape:
+            raise ValueError(f"{file}: has shape {mask.shape}, but {labels} has {bodies.shape}")
+        return mask
+    notice(f"{file}: {why}; material is found anew from the grey values")
+    return _found(labels, bodies, grey, seen, spacing)
 
 
 def _found(
-    grey: Volume,
-    bodies: AnyArray,
-    spacing: Spacing,
-    seen: FieldOfView,
-    labels: str | os.PathLike[str],
+    labels: Path, bodies: AnyArray, grey: Volume, seen: FieldOfView, spacing: Spacing
 ) -> np.ndarray:
-    """Find the solid of bodies from the grey values, and say so."""
-    notice(f"{labels}: holds bodies and no mask is given: void is found from the grey values")
-    values = fill_outside(read_volume(grey.source, spacing).data, seen)
-    # Levels are tables by label: numbered in a row, their memory follows the number of bodies.
-    whole = fastremap.renumber(np.asarray(bodies, np.int32))[0].astype(np.int32, copy=False)
-    solid, void = analysis.find_void(values, whole, spacing)
-    present = np.unique(whole)
-    say_void(told(void[present[present > 0]]))
-    return coded(solid, whole, void)
+    """Find the material of bodies from the grey values."""
+    needed = bodies.size * (4 + grey.data.dtype.itemsize + 1)
+    check_memory(needed, labels, "finding material in all of it", "fuse the views with --volume")
+    return found_mask(fill_outside(np.asarray(grey.data[:]), seen), np.asarray(bodies[:]), spacing)
 
 
 def explain(
@@ -162,7 +187,8 @@ def explain(
     Raises
     ------
     FileNotFoundError, ValueError
-        If a table cannot be used or holds fewer than 50 usable particles.
+        If a table cannot be used or holds fewer than 50 usable particles, or `out` holds a report
+        that no run wrote.
     """
     paths = [Path(t) for t in tables]
     stems = [p.stem for p in paths]
@@ -170,6 +196,8 @@ def explain(
     if len(set(names)) < len(names):
         raise ValueError(f"two tables would both be state '{max(names, key=names.count)}'; "
                          "rename one of the files")  # fmt: skip
+    if Path(out).is_dir():
+        RunFolder(out).check_free({"report": report_outputs(Path(out), several=False)})
     states: dict[str, pd.DataFrame] = {}
     for name, path in zip(names, paths, strict=True):
         parts = split_states(read_table(path))
@@ -188,7 +216,11 @@ def explain(
     for note in explanation.notes:
         notice(note)
     run = RunFolder(out)
-    with run.locked():
+    key = {
+        "features": features,
+        "tables": {name: path.read_text("utf-8") for name, path in zip(names, paths, strict=True)},
+    }
+    with run.locked(), run.stage("report", key):
         write_table(explanation.importance, run.path / "importance.csv")
         run.describe(
             settings={"tables": [str(p) for p in paths], "features": features},
@@ -196,7 +228,7 @@ def explain(
             notes=list(explanation.notes),
         )
         return analysis.write_report(
-            run.path, features=states, explanation=explanation, settings=run.record
+            run.path, features=states, explanation=explanation, settings=lasting(run.record)
         )
 
 

@@ -1,7 +1,8 @@
 """Fusing the views of a run folder into labels.tif, solid.tif and fusion.csv."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,20 @@ import numpy as np
 from particlebridge import analysis
 from particlebridge.analysis import VIEWS, Fusion, ViewStack
 from particlebridge.analysis.fusion import Method
+from particlebridge.analysis.image_files import TIFF_SUFFIXES
 from particlebridge.analysis.views import View, view_axes, volume_spacing
 from particlebridge.analysis.void_evidence import coded, told
 
 from .chunked_source import split_dataset
 from .console import notice
 from .field_of_view import AUTO, FieldOfView, fill_outside, find_field_of_view
-from .fusion_blocks import BlockFusion, block_folder, fuse_in_blocks, stacks_for, typical_section
+from .folder_lock import held
+from .fusion_blocks import BlockFusion, fuse_in_blocks, stacks_for, typical_section
 from .fusion_method import fusion_method
+from .label_records import Recorded, check_replaceable, companion, label_digest
+from .published_maps import fuse_published, has_published_maps, open_published_maps
+from .run_folder import files_digest, scratch_folder
+from .run_labels import made_by_older_version
 from .tables import write_table
 from .void_words import say_void
 from .volumes import Volume, on_disk, open_volume, read_labels, read_volume
@@ -47,7 +54,8 @@ def fuse(
     ----------
     folder
         Holds ``views/*/labels.tif`` (or .zarr) of one to three views; prob and dist beside them
-        are used if there.
+        are used if there. Or, for method paper alone, ``prob/{xy,xz,yz}/slice_00000.tif`` and so
+        on, as the published pipeline leaves them (`open_published_maps`).
     volume
         Grey values: outlines are refined and voids found with them.
     method
@@ -56,7 +64,8 @@ def fuse(
         Of method paper, by default as published (`analysis.fuse`): fit them to the particles.
     out
         Label file to write, by default labels.tif or labels.zarr in `folder`; solid (if grey
-        values are given) and fusion.csv go beside it.
+        values are given) and fusion.csv go beside it: of flow.tif they are flow_solid.tif and
+        flow_fusion.csv. Only what an earlier fusion wrote is replaced.
     field_of_view
         ``auto``, ``none`` or a mask file, as for `run`.
     format
@@ -72,15 +81,27 @@ def fuse(
     Raises
     ------
     FileNotFoundError, ValueError, OSError, RuntimeError
-        If there are no views, their shapes do not belong to one volume, or blocks failed.
+        If there are no views, their shapes do not belong to one volume, the files to write are
+        not ours, another process is at work in their folder, or blocks failed.
     """
     folder = Path(folder)
     fusing = fusion_method(method, downscale, min_voxels)
     if format is None:
-        format = "zarr" if list(folder.glob("views/*/labels.zarr")) else "tiff"
+        chunked = (
+            Path(out).suffix == ".zarr" if out else bool([*folder.glob("views/*/labels.zarr")])
+        )
+        format = "zarr" if chunked else "tiff"
     target = Path(out) if out is not None else folder / f"labels{SUFFIXES.get(format, '')}"
     if format == "zarr" and target.suffix != ".zarr":
         raise ValueError(f"{target}: --format zarr writes a folder; let its name end in .zarr")
+    if format == "tiff" and target.suffix.lower() not in TIFF_SUFFIXES:
+        raise ValueError(f"{target}: labels are written as TIFF; let the name end in .tif")
+    published = has_published_maps(folder) and not any(folder.glob("views/*/labels.*"))
+    if published and (method != "paper" or format == "zarr"):
+        raise ValueError(
+            f"{folder}: holds the distance maps of the published pipeline and no labels; fuse them "
+            "with --method paper, in memory (--format tiff)"
+        )
     grey = None if volume is None else open_volume(volume)
     for note in grey.notes if grey is not None else ():
         notice(note)
@@ -88,18 +109,34 @@ def fuse(
         if plan.format == "zarr":
             _fuse_in_blocks(folder, grey, fusing, target, plan, field_of_view)
             return target
-        views, recorded = read_views(folder)
-        spacing = _voxel_size(grey, recorded)
+        if published:
+            maps, recorded_size = open_published_maps(folder), None
+        else:
+            views, recorded_size = read_views(folder)
+        spacing = _voxel_size(grey, recorded_size)
         values = None
         if grey is not None and volume is not None:
             data = read_volume(volume).data
             values = fill_outside(data, find_field_of_view(data, grey.source, field_of_view))
-        try:
-            fusion = analysis.fuse(views, values, spacing, **fusing)
-        except ValueError as error:
-            raise ValueError(f"{folder}: {error}") from error
-        write_fusion(fusion, target, spacing)
+        with _claimed(target):
+            try:
+                if published:
+                    fusion = fuse_published(maps, values, spacing, fusing)
+                else:
+                    fusion = analysis.fuse(views, values, spacing, **fusing)
+            except ValueError as error:
+                raise ValueError(f"{folder}: {error}") from error
+            write_fusion(fusion, target, spacing)
     return target
+
+
+@contextmanager
+def _claimed(target: Path) -> Iterator[None]:
+    """Hold the folder of a label file whose name, and those of its companions, are free or ours."""
+    with held(target.parent):
+        if not made_by_older_version(target):
+            check_replaceable([target, companion(target, "solid"), companion(target, "fusion")])
+        yield
 
 
 def _fuse_in_blocks(
@@ -139,27 +176,33 @@ def _fuse_in_blocks(
     diameter = typical_section(stacks, spacing)
     z, y, x = (int(n) for n in shapes[view])
     layout = plan.layout((z, y, x), spacing, diameter, folder)
-    used = [held.source for some in opened.values() for held in some.values()]
+    used = [stack.source for some in opened.values() for stack in some.values()]
     used += [] if grey is None else [split_dataset(grey.source)[0]]
-    key = [fusing, vars(layout), seen.key, [[str(file), file.stat().st_mtime_ns] for file in used]]
-    work = BlockFusion(
-        stacks,
-        None if grey is None else on_disk(grey),
-        seen.fill,
-        seen.mask,
-        spacing,
-        fusing,
-        layout,
-        diameter,
-        block_folder(target.parent, key),
-    )
-    fuse_in_blocks(work, target, plan.runner)
+    key = [fusing, vars(layout), seen.key, [[str(file), files_digest(file)] for file in used]]
+    with _claimed(target):
+        work = BlockFusion(
+            stacks,
+            None if grey is None else on_disk(grey),
+            seen.fill,
+            seen.mask,
+            spacing,
+            fusing,
+            layout,
+            diameter,
+            scratch_folder(target.parent, f"fusion-{target.name}", key),
+        )
+        fuse_in_blocks(work, target, plan.runner)
 
 
 def _stack_file(folder: Path, view: View, name: str) -> Path:
-    """Name a view's stack, in whichever format it is there."""
-    files = [folder / "views" / view / f"{name}{suffix}" for suffix in SUFFIXES.values()]
-    return next((file for file in files if file.exists()), files[0])
+    """Name a view's stack, in the format in which its labels are there."""
+    own = folder / "views" / view
+    there = [suffix for suffix in SUFFIXES.values() if (own / f"labels{suffix}").exists()]
+    if len(there) > 1:
+        raise ValueError(
+            f"{own}: holds labels.tif and labels.zarr; move away the files of one format"
+        )
+    return own / f"{name}{there[0] if there else SUFFIXES['tiff']}"
 
 
 def _no_views(folder: Path) -> FileNotFoundError:
@@ -196,15 +239,33 @@ def read_views(folder: Path) -> tuple[dict[str, ViewStack], Spacing | None]:
     return views, spacing
 
 
-def write_fusion(fusion: Fusion, target: Path, spacing: Spacing) -> None:
-    """Write labels, the mask of material where known, and the table of confidence."""
-    solid = target.with_name("solid.tif")
+def write_fusion(fusion: Fusion, target: Path, spacing: Spacing) -> str:
+    """Write labels, the mask of material where known, and the table of confidence.
+
+    Parameters
+    ----------
+    fusion
+        What to write.
+    target
+        The label file; the others are its `companion`s. What is there is replaced.
+    spacing
+        Voxel size (z, y, x), um.
+
+    Returns
+    -------
+    str
+        The digest of the labels, which the mask records.
+    """
+    own = label_digest(fusion.labels)
+    solid = companion(target, "solid")
     if fusion.solid is not None:
         assert fusion.void is not None
         say_void(told(fusion.void[1:]))
-        write_mask(solid, coded(fusion.solid, fusion.labels, fusion.void), spacing)
-    elif target.stem == "labels":
-        # A mask of the labels that are replaced would be measured with the new ones.
+        mask = coded(fusion.solid, fusion.labels, fusion.void)
+        write_mask(solid, mask, spacing, Recorded(own, target.name).note)
+    else:
+        # A mask of the labels that are replaced.
         solid.unlink(missing_ok=True)
-    write_table(fusion.table, target.with_name("fusion.csv"))
-    write_labels(target, fusion.labels, spacing)
+    write_table(fusion.table, companion(target, "fusion"))
+    write_labels(target, fusion.labels, spacing, Recorded(own).note)
+    return own

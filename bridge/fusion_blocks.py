@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import fastremap
 import numpy as np
 import pandas as pd
 from particlebridge import analysis
@@ -19,12 +20,13 @@ from particlebridge.analysis.void_evidence import NONE, WORDS, coded, told
 from . import memory_estimate
 from .blocks import Block, Layout, neighbours, shared
 from .console import notice, progress
-from .ome_zarr import create_stack, open_stack
-from .run_folder import digest
+from .label_records import Recorded, companion, label_digest, record_in_stack
+from .ome_zarr import create_stack, open_stack, place_stack
 from .scheduling import LostPiece, Runner, report_progress
 from .stored_arrays import AnyArray, filled
 from .tables import write_table
 from .void_words import say_void
+from .volumes import open_volume
 from .voxel_size import Spacing
 
 STACKS = ("solid", "labels")
@@ -75,15 +77,6 @@ def stacks_for(method: Method) -> tuple[str, ...]:
     return ("labels", *more.get(method, ()))
 
 
-def block_folder(parent: Path, key: Any) -> Path:
-    """Name the folder of the blocks of these settings; those of others are of no use any more."""
-    folder = parent / f".fusion-{digest(key)}"
-    for old in parent.glob(".fusion-*"):
-        if old != folder:
-            remove_folder(old)
-    return folder
-
-
 def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str, Any]:
     """Fuse block by block into labels.zarr, solid.zarr and fusion.csv.
 
@@ -96,15 +89,16 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
         What to fuse. In its folder the results of finished blocks are kept, so that a run
         that was killed goes on.
     target
-        labels.zarr; the others go beside it. They appear when all are whole, labels last.
+        labels.zarr; its `companion`s go beside it. They appear when all are whole, labels last;
+        what is there is replaced.
     runner
         Who does the blocks.
 
     Returns
     -------
     dict
-        ``particles``, ``blocks`` and ``resumed_blocks``; with grey values ``void``, as
-        `analysis.void_evidence.told` counts it.
+        ``particles``, the digest of their ``labels``, ``blocks`` and ``resumed_blocks``; with grey
+        values ``void``, as `analysis.void_evidence.told` counts it.
 
     Raises
     ------
@@ -146,20 +140,52 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
         if isinstance(done, LostPiece)
     ]
     _check_lost(lost, len(blocks), work.folder)
+    solid, labels = (work.folder / f"{name}.zarr" for name in STACKS)
+    own = label_digest(open_volume(labels).data)
+    record_in_stack(labels, Recorded(own))
+    if solid.exists():
+        record_in_stack(solid, Recorded(own, target.name))
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_table(table, target.with_name("fusion.csv"))
-    for name in STACKS:
-        stack = work.folder / f"{name}.zarr"
-        place = target if name == "labels" else target.with_name("solid.zarr")
-        remove_folder(place)
-        if stack.exists():
-            stack.rename(place)
+    write_table(table, companion(target, "fusion"))
+    place_stack(solid, companion(target, "solid"))
+    place_stack(labels, target)
     remove_folder(work.folder)
-    told_of = {"particles": len(table), "blocks": len(blocks), "resumed_blocks": resumed}
+    told_of = {"particles": len(table), "labels": own, "blocks": len(blocks),
+               "resumed_blocks": resumed}  # fmt: skip
     if void is None:
         return told_of
     say_void(told(void[1:]))
     return {**told_of, "void": told(void[1:])}
+
+
+def find_solid_in_blocks(work: BlockFusion, labels: Path, runner: Runner, own: str) -> None:
+    """Find the material of labels that are there already, into the mask beside them.
+
+    Parameters
+    ----------
+    work
+        View xy holds the labels; its folder is for this alone.
+    labels
+        Their Zarr folder.
+    runner
+        Who does the blocks.
+    own
+        Digest of the labels.
+
+    Raises
+    ------
+    RuntimeError
+        If blocks failed.
+    """
+    stack = work.folder / "solid.zarr"
+    create_stack(stack, work.layout.shape, np.uint8, work.spacing)
+    blocks = work.layout.blocks()
+    pieces = {f"material of block {b.number}": b for b in blocks}
+    done = runner.run(partial(_find_block, work), pieces)
+    _check_lost([end for _, end in done if isinstance(end, LostPiece)], len(blocks), work.folder)
+    record_in_stack(stack, Recorded(own, labels.name))
+    place_stack(stack, companion(labels, "solid"))
+    remove_folder(work.folder)
 
 
 def typical_section(stacks: Mapping[View, Mapping[str, AnyArray]], spacing: Spacing) -> float:
@@ -259,6 +285,17 @@ def _write_block(
         solid = np.asarray(held["solid"][:]) & (labels > 0)
         mask = solid.astype(np.uint8) * 255 if void is None else coded(solid, labels, void)
         open_stack(work.folder / "solid.zarr")[block.core] = mask
+
+
+def _find_block(work: BlockFusion, block: Block) -> None:
+    assert work.grey is not None
+    labels, _ = fastremap.renumber(_box_of(work.views["xy"]["labels"], "xy", block))
+    seen = None if work.mask is None else work.mask[block.reach]
+    grey = filled(np.asarray(work.grey[block.reach]), work.fill, seen)
+    labels = labels.astype(np.int32)
+    solid, void = analysis.find_void(grey, labels, work.spacing)
+    mask = coded(solid, labels, void)[block.inner]
+    open_stack(work.folder / "solid.zarr")[block.core] = mask
 
 
 def _box_of(stack: AnyArray, view: View, block: Block) -> np.ndarray:

@@ -27,6 +27,8 @@ from .voxel_size import Spacing
 from .writing import write_labels, write_map
 
 _LAST = "objects.csv"
+_NAMES = ("labels.tif", "prob.tif", "dist.tif", "rois.zip", "overlay.png", _LAST)
+"""What is written for each image."""
 FAILURES = "failures.csv"
 """Lies above several images' folders where some failed; a run without failures removes it."""
 
@@ -62,12 +64,14 @@ def segment_images(
     Raises
     ------
     ValueError
-        If the folder holds results of other settings.
+        If the folder holds results of other settings, or files of others in their places.
     RuntimeError
         If some failed, after the others are done; failures.csv and run.json name all.
     """
     network = load_model(options.model_of(options.views[0]))
     with run.locked():
+        outputs = [folder / name for folder in folders for name in _NAMES]
+        run.check_free({"images": [*outputs, run.path / FAILURES]})
         settings = replace(
             options.settings, diameter=image_diameter(files, options, network, run, field_of_view)
         )

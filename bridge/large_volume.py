@@ -1,7 +1,6 @@
 """A volume larger than memory, once its views are segmented: fused and measured in blocks."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,24 @@ from particlebridge.analysis.views import View
 
 from .console import notice, progress
 from .field_of_view import FieldOfView
-from .fusion_blocks import BlockFusion, block_folder, fuse_in_blocks, stacks_for, typical_section
-from .measuring import Measuring
+from .fusion_blocks import (
+    BlockFusion,
+    find_solid_in_blocks,
+    fuse_in_blocks,
+    stacks_for,
+    typical_section,
+)
+from .label_records import check_labels_of, companion, label_digest
+from .measuring import measured_by
 from .ome_zarr import create_stack
-from .run_folder import RunFolder, digest
+from .run_folder import RunFolder, array_digest, scratch_folder
+from .run_labels import check_fusion, is_stale, made_by_older_version, was_changed
 from .scheduling import LostPiece, Runner
 from .stored_arrays import AnyArray, StoredArray
 from .tables import write_table
 from .view_segmentation import ViewFolder
 from .volumes import Volume, on_disk, open_volume
 from .work_plan import Plan
-
-MEASURING = tuple(field.name for field in fields(Measuring))
 
 
 def fuse_large(
@@ -66,9 +71,10 @@ def fuse_large(
     shape = volume.data.shape
     layout = plan.layout(shape, volume.spacing, diameter, volume.source)
     key = {**key, "side": layout.side, "halo": layout.halo}
-    files = [run.path / name for name in ("solid.zarr", "fusion.csv", "labels.zarr")]
-    if run.is_done("fuse", key, files):
+    target = run.path / "labels.zarr"
+    if run.is_done("fuse", key, [companion(target, "fusion"), target]):
         return
+    check_fusion(run, "fuse", target)
     work = BlockFusion(
         stacks,
         on_disk(volume),
@@ -78,15 +84,15 @@ def fuse_large(
         key["fusing"],
         layout,
         diameter,
-        block_folder(run.path, key),
+        scratch_folder(run.path, "fusion", key),
     )
     with run.stage("fuse", key) as notes:
-        notes.update(fuse_in_blocks(work, files[-1], plan.runner))
+        notes.update(fuse_in_blocks(work, target, plan.runner))
 
 
 def measure_large(
     volume: Volume, seen: FieldOfView, run: RunFolder, key: Mapping[str, Any], plan: Plan
-) -> None:
+) -> bool:
     """Measure the particles of labels.zarr into features.csv and contacts.csv, slab by slab.
 
     Parameters
@@ -100,26 +106,40 @@ def measure_large(
     plan
         Who does it, and how many slices at a time.
 
+    Returns
+    -------
+    bool
+        Whether the labels were changed after fusing.
+
     Raises
     ------
     RuntimeError
         If pieces failed; the others are kept.
     """
+    file = run.path / "labels.zarr"
+    labels = open_volume(file).data
+    check_labels_of(volume, labels, file)
+    own = label_digest(labels)
+    mask = companion(file, "solid")
+    changed = was_changed(run, file, own)
+    if is_stale(mask, file, own, made_by_older_version(file)):
+        _find_solid(volume, seen, labels, run, own, plan)
+    solid = open_volume(mask).data
+    key = {**key, "labels": own, "solid": array_digest(solid)}
     files = [run.path / name for name in ("contacts.csv", "features.csv")]
     if run.is_done("measure", key, files):
-        return
+        return changed
     notice("measuring the particles")
-    scratch = run.path / f".measure-{digest(key)}"
+    scratch = scratch_folder(run.path, "measuring", key)
     kept = KeptMap(scratch, plan.runner)
     depth = plan.slab_depth(volume)
     with run.stage("measure", key) as notes:
-        labels = open_volume(run.path / "labels.zarr").data
         table = analysis.measure(
             on_disk(volume),
             labels,
             volume.spacing,
-            solid=open_volume(run.path / "solid.zarr").data,
-            **{name: key[name] for name in MEASURING if name in key},
+            solid=solid,
+            **measured_by(key),
             field_of_view=_mask_on_disk(seen.seen, scratch, volume),
             block=depth,
             run=kept,
@@ -128,6 +148,28 @@ def measure_large(
         write_table(table, files[1])
         notes.update(slabs=kept.total, resumed_slabs=kept.resumed)
         remove_folder(scratch)
+    return changed
+
+
+def _find_solid(
+    volume: Volume, seen: FieldOfView, labels: AnyArray, run: RunFolder, own: str, plan: Plan
+) -> None:
+    """Find the material of labels that were changed after fusing, block by block."""
+    stored = on_disk(Volume(labels, volume.spacing, volume.spacing_from, run.path / "labels.zarr"))
+    diameter = typical_section({"xy": {"labels": stored}}, volume.spacing)
+    layout = plan.layout(volume.data.shape, volume.spacing, diameter, volume.source)
+    work = BlockFusion(
+        {"xy": {"labels": stored}},
+        on_disk(volume),
+        seen.fill,
+        seen.mask,
+        volume.spacing,
+        {},
+        layout,
+        diameter,
+        scratch_folder(run.path, "solid", own),
+    )
+    find_solid_in_blocks(work, run.path / "labels.zarr", plan.runner, own)
 
 
 class KeptMap:

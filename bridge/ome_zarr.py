@@ -2,17 +2,22 @@
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import DTypeLike
+from particlebridge.analysis.files import remove_folder
 
 from .voxel_size import Spacing
 
 _ALL_CHUNKS = {"chunks": "all are written"}
 CHUNK = 64
 """Side of a chunk of a volume, voxels."""
+
+# Zarr's own name for a chunk that is being written.
+_PARTIAL = re.compile(r".+\.[0-9a-f]{32}\.partial")
 
 
 def create_stack(
@@ -92,6 +97,24 @@ def open_stack(path: str | os.PathLike[str]) -> Any:
     # zarr's open_array passes over a `config` argument where the array is there already.
     with zarr.config.set({"array.write_empty_chunks": True}):
         return zarr.open_array(Path(path) / "0", mode="r+")
+
+
+def place_stack(stack: Path, target: Path) -> None:
+    """Move a stack that is whole to its name, without the chunks that killed writers left in it.
+
+    Parameters
+    ----------
+    stack
+        Of `create_stack`; nobody writes to it any more. That there is none is no error.
+    target
+        Its name; what is there, the caller's own, is replaced.
+    """
+    for file in stack.rglob("*.partial"):
+        if _PARTIAL.fullmatch(file.name):
+            file.unlink()
+    remove_folder(target)
+    if stack.exists():
+        stack.rename(target)
 
 
 def _zstd() -> Any:

@@ -10,27 +10,27 @@ from particlebridge import analysis
 from particlebridge.analysis.feature_table import Recipe
 from particlebridge.analysis.fusion import Method
 from particlebridge.analysis.views import View
-from particlebridge.analysis.void_evidence import told
 
-from .conclusion import Analysed, Regressors, conclude
+from .conclusion import Analysed, Regressors, conclude, report_outputs
 from .console import notice
 from .engine import Settings
-from .field_of_view import AUTO, FieldOfView, fill_outside, find_field_of_view
-from .folder_fusion import write_fusion
+from .field_of_view import AUTO, FieldOfView, find_field_of_view
+from .folder_fusion import SUFFIXES
 from .fusion_method import fusion_method
 from .item_failures import item_errors, why_failed
+from .label_records import companion
 from .large_volume import fuse_large, measure_large
 from .measuring import Measuring
 from .rechunking import in_cubes
 from .run_folder import RunFolder
-from .second_round import segment_again, what_changed
+from .second_round import segment_again
 from .segment_options import ModelSpec, SegmentOptions
 from .segmentation import segment_volume
 from .sheet import Item, list_items
-from .tables import write_table
-from .view_segmentation import ViewFolder
-from .volumes import Volume, open_volume, read_labels, read_volume
+from .view_segmentation import view_outputs
+from .volumes import Volume, open_volume, read_volume
 from .voxel_size import Spacing
+from .whole_volume import fuse_whole, measure_whole
 from .work_plan import Plan, planned
 
 
@@ -166,6 +166,9 @@ def run(
         # A single volume is looked at before the folder is made: bad input leaves nothing behind.
         source = _read(items[0], plan, field_of_view) if len(items) == 1 else None
         top = RunFolder(out)
+        top.check_free({"report": report_outputs(top.path, len(items) > 1)})
+        if source is not None:
+            top.check_free(volume_outputs(top.path, options.views, plan.format, rounds))
         with top.locked():
             top.describe(settings={**options.as_settings(), **road.as_settings(), "format": format})
             if source is not None:
@@ -195,6 +198,7 @@ def _analyse_each(
         try:
             source = _read(item, plan, choice)
             run = RunFolder(top.path / item.name)
+            run.check_free(volume_outputs(run.path, options.views, plan.format, road.rounds))
             with run.locked():
                 analysed.append(_analyse(item, source, run, options, road))
         except item_errors() as error:
@@ -203,6 +207,19 @@ def _analyse_each(
     if not analysed:
         raise RuntimeError(f"all {len(items)} volumes failed; {next(iter(failures.values()))}")
     return analysed, failures
+
+
+def volume_outputs(
+    run: Path, views: Sequence[View], format: str, rounds: int
+) -> dict[str, list[Path]]:
+    """Name what a volume's run writes into its folder before the report: stage -> files."""
+    labels = run / f"labels{SUFFIXES[format]}"
+    parts = view_outputs(run, views, format)
+    parts["fuse"] = [labels, companion(labels, "solid"), companion(labels, "fusion")]
+    parts["measure"] = [run / "contacts.csv", run / "features.csv"]
+    if rounds == 2:
+        parts["fuse round 1"] = [run / "round1", run / "round2"]
+    return parts
 
 
 @dataclass(frozen=True)
@@ -252,58 +269,14 @@ def _analyse(
         key["field_of_view"] = seen.key
     if plan.format == "zarr":
         fuse_large(volume, seen, views, run, key, plan)
-        measure_large(volume, seen, run, {**key, **road.measuring.given()}, plan)
-        return Analysed(item, run.path, volume.spacing, volume.spacing_from)
+        changed = measure_large(volume, seen, run, {**key, **road.measuring.given()}, plan)
+        return Analysed(item, run.path, volume.spacing, volume.spacing_from, changed)
     first = None
     if road.rounds == 2:
         first = run.path / "round1" / "labels.tif"
-        _fuse(volume, seen, views, run, "fuse round 1", key, first)
+        fuse_whole(volume, seen, views, run, "fuse round 1", key, first)
         views = segment_again(volume, run, options, first, plan)
         key["rounds"] = 2
-    _fuse(volume, seen, views, run, "fuse", key, run.path / "labels.tif", first)
-    key |= road.measuring.given()
-    files = [run.path / "contacts.csv", run.path / "features.csv"]
-    if not run.is_done("measure", key, files):
-        notice("measuring the particles")
-        with run.stage("measure", key):
-            labels = read_labels(run.path / "labels.tif")
-            solid = run.path / "solid.tif"
-            table = analysis.measure(
-                volume.data,
-                labels,
-                volume.spacing,
-                solid=read_volume(solid).data if solid.exists() else None,
-                **road.measuring.given(),
-                field_of_view=seen.seen,
-            )
-            write_table(analysis.contacts(labels, volume.spacing), files[0])
-            write_table(table, files[1])
-    return Analysed(item, run.path, volume.spacing, volume.spacing_from)
-
-
-def _fuse(
-    volume: Volume,
-    seen: FieldOfView,
-    views: Mapping[View, ViewFolder],
-    run: RunFolder,
-    stage: str,
-    key: Mapping[str, Any],
-    target: Path,
-    before: Path | None = None,
-) -> None:
-    """Fuse views into a label file, with solid.tif and fusion.csv beside it."""
-    files = [target.with_name(name) for name in ("solid.tif", "fusion.csv", "labels.tif")]
-    if run.is_done(stage, key, files):
-        return
-    notice("fusing the views")
-    with run.stage(stage, key) as notes:
-        stacks = {str(view): folder.stacks() for view, folder in views.items()}
-        grey = fill_outside(volume.data, seen)
-        fusion = analysis.fuse(stacks, grey, volume.spacing, **key["fusing"])
-        target.parent.mkdir(exist_ok=True)
-        write_fusion(fusion, target, volume.spacing)
-        notes["particles"] = len(fusion.table)
-        if fusion.void is not None:
-            notes["void"] = told(fusion.void[1:])
-        if before is not None:
-            notes["second_round"] = what_changed(before, fusion)
+    fuse_whole(volume, seen, views, run, "fuse", key, run.path / "labels.tif", first)
+    changed = measure_whole(volume, seen, run, {**key, **road.measuring.given()})
+    return Analysed(item, run.path, volume.spacing, volume.spacing_from, changed)

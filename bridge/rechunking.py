@@ -3,11 +3,11 @@
 import math
 
 from particlebridge.analysis import atomic_path
-from particlebridge.analysis.files import remove_folder
+from particlebridge.analysis.files import MARK, remove_folder
 
 from .console import notice, progress
-from .ome_zarr import CHUNK, create_stack, open_stack
-from .run_folder import RunFolder
+from .ome_zarr import CHUNK, create_stack, open_stack, place_stack
+from .run_folder import RunFolder, scratch_folder
 from .stored_arrays import AnyArray, chunks_of
 from .volumes import Volume, open_volume
 
@@ -43,33 +43,33 @@ def in_cubes(volume: Volume, run: RunFolder, ceiling: int | None) -> Volume:
     data = volume.data
     if not is_flat(data, ceiling):
         return volume
-    target, beside = run.path / "volume.zarr", run.path / ".volume.zarr"
+    target = run.path / "volume.zarr"
     key = {"volume": volume.digest}
-    mark = run.path / f".volume-{volume.digest}"
     if not run.is_done("copy in cubes", key, [target]):
+        run.check_free({"copy in cubes": [target]})
         chunks = chunks_of(data)
         axis = min(range(3), key=lambda a: chunks[a])
         step = -(-chunks[axis] // CHUNK) * CHUNK
         with run.stage("copy in cubes", key) as notes:
             notice(f"{volume.source}: is copied into cubic chunks, once")
+            scratch = scratch_folder(run.path, "cubes", key)
+            stack, mark = scratch / target.name, scratch / "copied"
             begun = int(mark.read_text()) if mark.exists() else 0
             notes["resumed_slices"] = begun
             if begun == 0:
-                create_stack(beside, data.shape, data.dtype, volume.spacing)
-            whole = begun == data.shape[axis] and not beside.exists()
-            array = open_stack(target if whole else beside)
+                create_stack(stack, data.shape, data.dtype, volume.spacing)
             with progress("slices copied", data.shape[axis], begun) as advance:
                 for low in range(begun, data.shape[axis], step):
                     box = [slice(None)] * 3
                     box[axis] = slice(low, min(low + step, data.shape[axis]))
-                    array[tuple(box)] = data[tuple(box)]
+                    open_stack(stack)[tuple(box)] = data[tuple(box)]
                     with atomic_path(mark) as fresh:
                         fresh.write_text(str(box[axis].stop))
                     advance(box[axis].stop - low)
-            if not whole:
-                remove_folder(target)
-                beside.rename(target)
+            # A run may have been killed after this, before it could say so.
+            if stack.exists():
+                place_stack(stack, target)
     # It says that the copy is whole until run.json does.
-    mark.unlink(missing_ok=True)
+    remove_folder(run.path / f"{MARK}cubes")
     copy = open_volume(target).data
     return Volume(copy, volume.spacing, volume.spacing_from, target, volume.notes)

@@ -13,15 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 from particlebridge.analysis import atomic_path
 from particlebridge.analysis.bad_files import reason
-from particlebridge.analysis.files import remove_leftovers
+from particlebridge.analysis.files import MARK, remove_folder
 
+from .folder_lock import held
 from .stored_arrays import AnyArray, planes
 
 _PACKAGES = ("particlebridge", "numpy", "scikit-image", "scikit-learn", "shap", "stardist", "keras",
              "tensorflow")  # fmt: skip
+
+_PARTS = {"claims", "estimated_diameter", "settings", "software", "stages"}
+"""A record of ours has one of these."""
 
 _PASSING = {"seconds", "finished", "resumed_slices", "resumed_images", "resumed_blocks",
             "resumed_slabs"}  # fmt: skip
@@ -55,19 +58,31 @@ class RunFolder:
         RuntimeError
             If another process holds it.
         """
-        lock = FileLock(self.path / ".lock", timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise RuntimeError(
-                f"{self.path}: another run is at work in this folder; wait for it or choose "
-                "another --out"
-            ) from None
-        try:
-            remove_leftovers(self.path)
+        with held(self.path):
             yield
-        finally:
-            lock.release()
+
+    def check_free(self, parts: Mapping[str, Sequence[Path]]) -> None:
+        """Refuse to replace files that no run in this folder wrote.
+
+        Parameters
+        ----------
+        parts
+            Stage or claimed part -> the files and folders that it writes. Those of a part that
+            run.json knows are the run's own.
+
+        Raises
+        ------
+        ValueError
+            If another one is there already; names it.
+        """
+        known = {*self.record.get("stages", {}), *self.record.get("claims", {})}
+        for part, outputs in parts.items():
+            for output in () if part in known else outputs:
+                if output.exists():
+                    raise ValueError(
+                        f"{output}: was not written by a run in this folder; move it away or "
+                        "choose another --out"
+                    )
 
     def describe(self, **facts: Any) -> None:
         """Add facts (settings, engine, seeds, ...) to run.json."""
@@ -130,7 +145,8 @@ class RunFolder:
         notes: dict[str, Any] = {}
         start = time.perf_counter()
         stages = self.record.setdefault("stages", {})
-        stages[name] = {"key": ""}  # under way; it keeps its place among the others
+        # Under way; it keeps its place among the others, and what it noted of its old outputs.
+        stages[name] = {**stages.get(name, {}), "key": ""}
         self._save()
         yield notes
         stages[name] = {
@@ -147,6 +163,8 @@ class RunFolder:
             return {}
         try:
             record: dict[str, Any] = json.loads(file.read_text("utf-8"))
+            if not _PARTS & record.keys():
+                raise ValueError("it is no record of a run")
             stages, claims = record.get("stages", {}), record.get("claims", {})
             entries = [*stages.values(), *claims.values(), record.get("estimated_diameter", {})]
             if not all(isinstance(entry, dict) for entry in entries):
@@ -155,13 +173,40 @@ class RunFolder:
                 raise ValueError("stages without a key")
         except (ValueError, AttributeError, RecursionError) as error:
             raise ValueError(
-                f"{file}: cannot be read ({reason(error)}); delete it to begin the run anew"
+                f"{file}: cannot be read ({reason(error)}); choose another --out"
             ) from error
         return record
 
     def _save(self) -> None:
         with atomic_path(self.path / "run.json") as beside:
             beside.write_text(json.dumps(self.record, indent=1, default=_plain), "utf-8")
+
+
+def scratch_folder(parent: Path, name: str, key: Any) -> Path:
+    """Make a hidden folder for finished pieces of a result, beside it.
+
+    Parameters
+    ----------
+    parent
+        Held by the caller.
+    name
+        Tells the results of a folder apart.
+    key
+        What the pieces depend on; those of another key are of no use any more and go.
+
+    Returns
+    -------
+    Path
+        With the pieces that an earlier process has finished.
+    """
+    folder = parent / f"{MARK}{name}"
+    mark = folder / "key"
+    if not mark.exists() or mark.read_text("utf-8") != digest(key):
+        remove_folder(folder)
+        folder.mkdir(parents=True)
+        with atomic_path(mark) as beside:
+            beside.write_text(digest(key), "utf-8")
+    return folder
 
 
 def _told(claim: Mapping[str, Any], name: str) -> str:
@@ -189,6 +234,17 @@ def array_digest(array: AnyArray) -> str:
     state = hashlib.blake2b(f"{array.dtype.str}{array.shape}".encode(), digest_size=8)
     for plane in planes(array):
         state.update(np.ascontiguousarray(plane).tobytes())
+    return state.hexdigest()
+
+
+def files_digest(path: Path) -> str:
+    """Digest the names, sizes and times of a file, or of all files in a folder such as a Zarr."""
+    files = sorted(f for f in path.rglob("*") if f.is_file()) if path.is_dir() else [path]
+    state = hashlib.blake2b(digest_size=8)
+    for file in files:
+        found = file.stat()
+        name = file.relative_to(path).as_posix()
+        state.update(f"{name}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
     return state.hexdigest()
 
 

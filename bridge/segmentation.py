@@ -24,7 +24,7 @@ from .stardist3d import segment_3d
 from .stored_arrays import SliceStack
 from .tiling import MAX_PIXELS
 from .view_pieces import engine_ends, engine_of, engine_spec, segment_view
-from .view_segmentation import SlicesFailed, ViewFolder
+from .view_segmentation import SlicesFailed, ViewFolder, view_outputs
 from .volumes import Volume, is_image_stack, on_disk, open_volume, read_volume
 from .voxel_size import Spacing
 from .work_plan import Plan, network_pixels, parse_bytes, planned
@@ -173,6 +173,7 @@ def segment_volume(
     failed: list[str] = []
     failed_slices: dict[View, dict[str, str]] = {}
     run.record.pop("failed_slices", None)
+    run.check_free(view_outputs(run.path, options.views, plan.format))
     for view in options.views:
         network = networks[options.model_of(view)]
         stack = SliceStack(data, view, seen.fill, seen.mask)

@@ -10,6 +10,7 @@ from particlebridge.analysis.void_evidence import WORDS, coded, told
 from particlebridge.exporter import load_stardist3d
 
 from .field_of_view import FieldOfView, fill_outside
+from .label_records import Recorded, label_digest
 from .run_folder import RunFolder
 from .tables import write_table
 from .void_words import say_void
@@ -71,6 +72,7 @@ def segment_3d(
     files = [run.path / name for name in names]
     if run.is_done("segment 3-D", key, files):
         return files[-1]
+    run.check_free({"segment 3-D": files})
     network = load_stardist3d(model)
     with run.stage("segment 3-D", key) as notes:
         grey = fill_outside(volume.data, seen)
@@ -87,8 +89,10 @@ def segment_3d(
         solid, void = find_void(grey, labels, volume.spacing)
         table["Void"] = np.array(WORDS)[void[table["label"]]]
         say_void(told(void[1:]))
-        write_mask(files[0], coded(solid, labels, void), volume.spacing)
+        own = label_digest(labels)
+        note = Recorded(own, files[2].name).note
+        write_mask(files[0], coded(solid, labels, void), volume.spacing, note)
         write_table(table, files[1])
-        write_labels(files[2], labels, volume.spacing)
+        write_labels(files[2], labels, volume.spacing, Recorded(own).note)
         notes["particles"] = len(table)
     return files[-1]

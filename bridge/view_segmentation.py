@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from particlebridge.analysis import Prediction, ViewStack, atomic_path
 from particlebridge.analysis.files import remove_folder
+from particlebridge.analysis.views import View
 
 from .engine import Engine, Failure
 from .item_failures import item_errors, why_failed
@@ -16,6 +17,15 @@ from .voxel_size import Spacing
 from .writing import write_stack
 
 VIEW_FILES = ("prob", "dist", "labels")
+
+
+def view_outputs(run: Path, views: Sequence[View], format: str) -> dict[str, list[Path]]:
+    """Name what segmenting views writes into a run folder: part or stage -> files."""
+    suffix = ".zarr" if format == "zarr" else ".tif"
+    files = {f"views/{v}": [run / "views" / v / f"{n}{suffix}" for n in VIEW_FILES] for v in views}
+    if format == "tiff":
+        files |= {f"rois {v}": [run / "rois" / f"{v}.zip"] for v in views}
+    return files
 
 
 class SlicesFailed(RuntimeError):

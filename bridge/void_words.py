@@ -2,7 +2,13 @@
 
 from collections.abc import Mapping
 
+import fastremap
+import numpy as np
+from particlebridge import analysis
+from particlebridge.analysis.void_evidence import coded, told
+
 from .console import notice
+from .voxel_size import Spacing
 
 _WHY = {
     "thin": "too thin to show the grey of their material",
@@ -26,3 +32,28 @@ def say_void(counts: Mapping[str, int]) -> None:
         text += f"; not known, so that Damage is NaN: {', '.join(reasons)}"
     if sum(counts.values()):
         notice(text)
+
+
+def found_mask(grey: np.ndarray, bodies: np.ndarray, spacing: Spacing) -> np.ndarray:
+    """Find the mask of material of bodies from their grey values, and say what was found.
+
+    Parameters
+    ----------
+    grey
+        (Z, Y, X), finite.
+    bodies
+        Labels of the same shape.
+    spacing
+        Voxel size (z, y, x), um.
+
+    Returns
+    -------
+    ndarray of uint8
+        As `analysis.void_evidence.coded` writes it.
+    """
+    # Levels are tables by label: numbered in a row, their memory follows the number of bodies.
+    whole = fastremap.renumber(bodies.astype(np.int32))[0].astype(np.int32, copy=False)
+    solid, void = analysis.find_void(grey, whole, spacing)
+    present = np.unique(whole)
+    say_void(told(void[present[present > 0]]))
+    return coded(solid, whole, void)

@@ -10,10 +10,15 @@ from particlebridge.analysis import atomic_path
 
 from .voxel_size import Spacing
 
+SOFTWARE = "Particlebridge"
+"""What the TIFF tag of this name says of files of ours, as long as nobody else saves them."""
+
 _CLASSIC_TIFF = 2**32 - 2**25
 
 
-def write_labels(path: str | os.PathLike[str], labels: np.ndarray, spacing: Spacing | None) -> None:
+def write_labels(
+    path: str | os.PathLike[str], labels: np.ndarray, spacing: Spacing | None, note: str = ""
+) -> None:
     """Write labels: uint16 ImageJ TIFF where they fit and the file stays below 4 GB, else OME-TIFF.
 
     Parameters
@@ -25,6 +30,8 @@ def write_labels(path: str | os.PathLike[str], labels: np.ndarray, spacing: Spac
     spacing
         (step, height, width) of a voxel in micrometres, in the order of the stack's axes; None:
         unknown, and the file claims no size.
+    note
+        As `write_stack`.
 
     Raises
     ------
@@ -39,6 +46,7 @@ def write_labels(path: str | os.PathLike[str], labels: np.ndarray, spacing: Spac
         _stack_shape(labels),
         dtype,
         spacing,
+        note,
     )
 
 
@@ -53,14 +61,23 @@ def write_map(path: str | os.PathLike[str], values: np.ndarray, spacing: Spacing
     )
 
 
-def write_mask(path: str | os.PathLike[str], mask: np.ndarray, spacing: Spacing) -> None:
-    """Write a mask as 0 and 255, as ImageJ's binary images are; parameters as `write_labels`.
+def write_mask(
+    path: str | os.PathLike[str], mask: np.ndarray, spacing: Spacing, note: str = ""
+) -> None:
+    """Write a mask as 0 and 255, as ImageJ's binary images are.
 
-    A mask of uint8 holds its values already (`analysis.void_evidence.coded`).
+    Parameters
+    ----------
+    path, spacing
+        As `write_labels`.
+    mask
+        Of uint8 it holds its values already (`analysis.void_evidence.coded`).
+    note
+        As `write_stack`.
     """
     stack = mask if mask.ndim == 3 else mask[None]
     planes = (p if p.dtype == np.uint8 else p.astype(np.uint8) * 255 for p in stack)
-    write_stack(path, planes, _stack_shape(mask), np.uint8, spacing)
+    write_stack(path, planes, _stack_shape(mask), np.uint8, spacing, note)
 
 
 def write_stack(
@@ -69,6 +86,7 @@ def write_stack(
     shape: tuple[int, int, int],
     dtype: Any,
     spacing: Spacing | None,
+    note: str = "",
 ) -> None:
     """Write planes one after the other, never holding the whole stack.
 
@@ -84,6 +102,8 @@ def write_stack(
         Type on disk; whole numbers above 16 bit and files over 4 GB become OME-TIFF.
     spacing
         (step, height, width) in micrometres; None: unknown.
+    note
+        A line that stays with the image: ImageJ's Image > Show Info shows it.
     """
     dtype = np.dtype(dtype)
     size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
@@ -95,6 +115,8 @@ def write_stack(
         for axis, value in zip("ZYX", spacing, strict=True):
             metadata[f"PhysicalSize{axis}"] = value
             metadata[f"PhysicalSize{axis}Unit"] = "µm"
+    if note:
+        metadata["Info" if imagej else "Description"] = note
     converted = (np.ascontiguousarray(plane, dtype) for plane in planes)
     with atomic_path(path) as beside:
         tifffile.imwrite(
@@ -108,6 +130,7 @@ def write_stack(
             byteorder="<",  # so that our own readers map it without swapping
             resolution=None if spacing is None else (1 / spacing[2], 1 / spacing[1]),
             metadata=metadata,
+            software=SOFTWARE,
         )
 
 

@@ -332,7 +332,8 @@ def _held(path: Path) -> Callable[[], None]:
         "lock.acquire(); print('held', flush=True); time.sleep(600)"
     )
     other = subprocess.Popen(
-        [sys.executable, "-c", code, str(path.parent / "out" / ".lock")], stdout=subprocess.PIPE
+        [sys.executable, "-c", code, str(path.parent / "out" / ".particlebridge-lock")],
+        stdout=subprocess.PIPE,
     )
     assert other.stdout is not None
     other.stdout.readline()

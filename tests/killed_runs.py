@@ -22,7 +22,8 @@ _PRELOADED = ["killed_runs_imports"]
 CONTEXT = multiprocessing.get_context("forkserver") if os.name == "posix" else None
 _TICK = 0.004
 _DATE = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d [\w+-]+")
-_UNIQUE = re.compile(r"\.[0-9a-f]{8}(?=\.|$)|\.[0-9a-f]{32}(?=\.partial)|(?<=-)[0-9a-f]{16}")
+_UNIQUE = re.compile(r"(?<=particlebridge-)[0-9a-f]{8}(?=-)|\.[0-9a-f]{32}(?=\.partial)")
+_LOCK = ".particlebridge-lock"
 _SIDE = 16
 START = "start"
 
@@ -125,7 +126,11 @@ def kept(out: Path) -> tuple[int, int]:
     except FileNotFoundError:
         stages = {}
     pieces = 0
-    for pattern in ("views/*/.parts/[0-9]*.npz", ".fusion-*/block-*.npz", ".measure-*/slab-*.npz"):
+    for pattern in (
+        "views/*/.parts/[0-9]*.npz",
+        ".particlebridge-fusion/block-*.zarr",
+        ".particlebridge-measuring/slab-*.npz",
+    ):
         pieces += len(list(out.glob(pattern)))
     return sum(bool(entry["key"]) for entry in stages.values()), pieces
 
@@ -134,7 +139,7 @@ def contents(out: Path) -> dict[str, str]:
     """Digest every file of a run folder, hidden ones too, but not when and how fast it was made."""
     found = {}
     for file in sorted(out.rglob("*")):
-        if file.is_file() and file.name != ".lock":
+        if file.is_file() and file.name != _LOCK:
             data = file.read_bytes()
             if file.name == "run.json":
                 data = json.dumps(lasting(json.loads(data)), sort_keys=True).encode()
@@ -193,7 +198,7 @@ def _watch(out: Path, kill: Change | None) -> list[tuple[str, str]]:
             return
         path, folder = what(arguments)
         name = None if path is None else name_of(path, folder)
-        if name is None or name.endswith(".lock"):
+        if name is None or name.endswith((_LOCK, ".particlebridge-journal")):
             return
         nothing = {"os.mkdir": True, "os.remove": False}.get(event)
         if folder == -1 and nothing is not None and os.path.lexists(path) is nothing:

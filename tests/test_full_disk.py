@@ -1,6 +1,5 @@
 """A disk that fills up, a folder that cannot be written, a volume that vanishes during a run."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 from killed_runs import contents
 from particlebridge.analysis import atomic_path
-from particlebridge.analysis.files import remove_folder, remove_leftovers
+from particlebridge.analysis.files import journal, remove_folder
 from particlebridge.bridge import run
 from particlebridge.bridge.cli import sentence
 from particlebridge.bridge.view_segmentation import ViewFolder
@@ -130,26 +129,6 @@ def test_a_full_disk_under_numpy_names_the_file(disk: tuple[Path, Mount]) -> Non
     assert not list(folder.iterdir())
 
 
-def test_leftovers_of_a_killed_process_go(tmp_path: Path) -> None:
-    inner = tmp_path / "views" / ".parts"
-    inner.mkdir(parents=True)
-    names = []
-    with atomic_path(inner / "00001.npz") as file, atomic_path(tmp_path / "fold") as folder:
-        folder.mkdir()
-        (folder / "x").touch()
-        file.touch()
-        names = [file, folder]
-        (inner / "00002.npz").touch()
-        (inner / f"0.{'0af1' * 8}.partial").touch()  # Zarr's
-        (tmp_path / ".lock").touch()
-        remove_leftovers(tmp_path)
-        assert not any(os.path.lexists(name) for name in names)
-        file.touch()
-        folder.mkdir()
-    assert sorted(file.name for file in inner.iterdir()) == ["00001.npz", "00002.npz"]
-    assert (tmp_path / ".lock").exists()
-
-
 def test_a_folder_goes_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = tmp_path / ".parts"
     (parts / "a").mkdir(parents=True)
@@ -157,12 +136,12 @@ def test_a_folder_goes_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched:
-        patched.setattr("shutil.rmtree", killed)
-        with pytest.raises(KeyboardInterrupt):
-            remove_folder(parts)
-    assert not parts.exists()
-    assert len(list(tmp_path.iterdir())) == 1
-    remove_leftovers(tmp_path)
+    with journal(tmp_path):
+        with monkeypatch.context() as patched:
+            patched.setattr("shutil.rmtree", killed)
+            with pytest.raises(KeyboardInterrupt):
+                remove_folder(parts)
+        assert not parts.exists()
+        assert len(list(tmp_path.iterdir())) == 2  # the journal names the other
     assert not list(tmp_path.iterdir())
     remove_folder(parts)

@@ -50,7 +50,7 @@ def test_files(in_chunks: Path) -> None:
         assert not (in_chunks / "views" / view / ".parts").exists()
     for name in ("labels.zarr", "solid.zarr", "fusion.csv", "features.csv", "report.html"):
         assert (in_chunks / name).exists(), name
-    assert not [p.name for p in in_chunks.iterdir() if p.name.startswith((".fusion", ".measure"))]
+    assert not [p.name for p in in_chunks.iterdir() if p.is_dir() and p.name.startswith(".")]
 
 
 def test_stacks_are_those_of_tiff(in_memory: Path, in_chunks: Path) -> None:
@@ -75,7 +75,11 @@ def test_bodies_and_table_are_those_of_memory(in_memory: Path, in_chunks: Path) 
 
 
 def test_a_second_run_does_nothing_again(volume: Path, in_chunks: Path) -> None:
-    kept = [p for p in in_chunks.rglob("*") if p.is_file() and p.name not in ("run.json", ".lock")]
+    kept = [
+        p
+        for p in in_chunks.rglob("*")
+        if p.is_file() and p.name not in ("run.json", ".particlebridge-lock")
+    ]
     before = {p: p.stat().st_mtime_ns for p in kept}
     run([volume], in_chunks, diameter=22, format="zarr")
     assert {p: p.stat().st_mtime_ns for p in kept} == before

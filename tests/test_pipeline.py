@@ -84,7 +84,11 @@ def test_run_json_tells_how_to_repeat_the_run(finished: Path) -> None:
 
 
 def test_a_second_run_does_nothing_again(finished: Path, volume: Path) -> None:
-    files = [p for p in finished.rglob("*") if p.is_file() and p.name not in ("run.json", ".lock")]
+    files = [
+        p
+        for p in finished.rglob("*")
+        if p.is_file() and p.name not in ("run.json", ".particlebridge-lock")
+    ]
     before = {p: p.stat().st_mtime_ns for p in files}
     run([volume], finished, diameter=22)
     assert {p: p.stat().st_mtime_ns for p in files} == before
