@@ -9,7 +9,7 @@ import pandas as pd
 from particlebridge.analysis import Electrode, atomic_path, electrode, score
 
 from .console import notice
-from .label_records import Recorded, label_digest
+from .label_records import Recorded, is_our_tiff, label_digest
 from .pipeline import run
 from .tables import read_table, write_table
 from .volumes import read_labels
@@ -65,10 +65,10 @@ def demo(out: str | os.PathLike[str], *, train: bool = False) -> Path:
 
 def _generate(folder: Path) -> Path:
     sheet = folder / "volumes.csv"
-    rows = []
+    rows = [{"path": f"cycles{state}.tif", "state": str(state)} for state in STATES]
+    _check_ours(folder, pd.DataFrame(rows))
     for state in STATES:
         name = f"cycles{state}"
-        rows.append({"path": f"{name}.tif", "state": str(state)})
         if sheet.exists():
             continue
         notice(f"generating an electrode after {state} cycles")
@@ -76,6 +76,21 @@ def _generate(folder: Path) -> Path:
     if not sheet.exists():
         write_table(pd.DataFrame(rows), sheet)
     return sheet
+
+
+def _check_ours(folder: Path, rows: pd.DataFrame) -> None:
+    """Refuse volumes of others under the names of the generated ones."""
+    sheet = folder / "volumes.csv"
+    if sheet.exists():
+        ours = rows.to_csv(index=False, lineterminator="\n")
+        strangers = [] if sheet.read_text("utf-8") == ours else [sheet]
+    else:
+        files = [folder / name for name in rows["path"]]
+        strangers = [file for file in files if file.exists() and not is_our_tiff(file)]
+    if strangers:
+        raise ValueError(
+            f"{strangers[0]}: was not written by the demo; move it away or choose another --out"
+        )
 
 
 def _write(made: Electrode, folder: Path, name: str) -> None:

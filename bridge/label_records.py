@@ -17,8 +17,8 @@ from .stored_arrays import AnyArray, planes
 from .volumes import Volume, open_volume
 from .writing import SOFTWARE
 
-ATTRIBUTE = "particlebridge"
-"""Of the Zarr groups that we write."""
+ATTRIBUTE = "particlebridge_labels"
+"""Of the Zarr groups of labels and masks that we write."""
 
 _NOTE = re.compile(r"Particlebridge (?:mask of )?labels ([0-9a-f]{16})(?: in ([^\n<]*))?")
 _COLUMNS = ({"label", "confidence"}, {"source", "target", "area"}, {"label", "Damage"})
@@ -156,14 +156,15 @@ def _is_as_written(file: Path) -> bool:
         if record is None:
             return False
         if record.name:
-            return file.is_dir() or _software(file) == SOFTWARE
+            return file.is_dir() or is_our_tiff(file)
         return record.digest == label_digest(open_volume(file).data)
     except (ValueError, OSError) as error:
         notice(f"{file}: {reason(error)}")
         return False
 
 
-def _software(file: Path) -> str:
+def is_our_tiff(file: Path) -> bool:
+    """Tell whether we wrote a TIFF, and nobody else saved it since."""
     with opened_tiff(file) as tif:
         tag = tif.pages.first.tags.get("Software")
-        return "" if tag is None else str(tag.value)
+        return tag is not None and tag.value == SOFTWARE

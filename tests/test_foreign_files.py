@@ -13,7 +13,7 @@ import pytest
 import tifffile
 from particlebridge.analysis import FEATURES, VIEWS, atomic_path, to_view
 from particlebridge.analysis.files import journal, remove_folder
-from particlebridge.bridge import explain, fuse, measure, run, segment
+from particlebridge.bridge import demo, explain, fuse, measure, run, segment
 from particlebridge.bridge.folder_lock import held
 from particlebridge.bridge.ome_zarr import create_stack
 from particlebridge.bridge.run_folder import scratch_folder
@@ -94,6 +94,20 @@ def test_the_volume_itself_is_not_taken_for_the_copy_of_it(tmp_path: Path) -> No
         run([tmp_path / "volume.zarr"], tmp_path, format="zarr", memory="1500MB", **SETTINGS)
     now = _state(tmp_path)
     assert {name: now.get(name) for name in before} == before
+
+
+@pytest.mark.parametrize("name", ["volumes.csv", "cycles10.tif"])
+def test_the_demo_takes_no_volumes_of_others_for_its_own(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "volumes" / name
+    file.parent.mkdir()
+    if name.endswith("tif"):
+        tifffile.imwrite(file, np.zeros((4, 5, 6), np.uint8), metadata={"axes": "ZYX"})
+    else:
+        file.write_text("path,state\nmine.tif,10\n")
+    before = _state(tmp_path)
+    with pytest.raises(ValueError, match=f"{name}: was not written by the demo"):
+        demo(tmp_path)
+    assert _state(tmp_path) == before
 
 
 def test_images_refuse_too_and_do_not_take_tables_of_others_for_finished(tmp_path: Path) -> None:
