@@ -16,7 +16,9 @@ from particlebridge.analysis.files import journal, remove_folder
 from particlebridge.bridge import demo, explain, fuse, measure, run, segment
 from particlebridge.bridge.folder_lock import held
 from particlebridge.bridge.ome_zarr import create_stack
-from particlebridge.bridge.run_folder import scratch_folder
+from particlebridge.bridge.rechunking import in_cubes
+from particlebridge.bridge.run_folder import RunFolder, scratch_folder
+from particlebridge.bridge.volumes import open_volume
 from particlebridge.bridge.writing import write_labels, write_stack
 
 MODEL = Path(__file__).parent / "data" / "plugin" / "bundle.zip"
@@ -90,8 +92,9 @@ def test_the_volume_itself_is_not_taken_for_the_copy_of_it(tmp_path: Path) -> No
     stack = create_stack(tmp_path / "volume.zarr", volume.shape, np.uint8, (1, 1, 1), (1, 70, 80))
     stack[:] = volume
     before = _state(tmp_path)
+    source = open_volume(tmp_path / "volume.zarr")
     with pytest.raises(ValueError, match=r"volume\.zarr: was not written by a run"):
-        run([tmp_path / "volume.zarr"], tmp_path, format="zarr", memory="1500MB", **SETTINGS)
+        in_cubes(source, RunFolder(tmp_path), ceiling=1)
     now = _state(tmp_path)
     assert {name: now.get(name) for name in before} == before
 
