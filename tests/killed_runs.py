@@ -87,7 +87,8 @@ def attempt(
     noted = out.with_name(f"{out.name}.changes")
     process = CONTEXT.Process(target=_carry, args=(volume, out, kill, noted, options))
     # The fork server looks for its modules nowhere else.
-    with mock.patch.dict(os.environ, PYTHONPATH=str(Path(__file__).parent)):
+    places = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    with mock.patch.dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, places))):
         process.start()
     assert process.pid is not None
     used, began, stage, version = 0.0, {START: 0.0}, START, None
