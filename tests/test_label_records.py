@@ -117,7 +117,7 @@ def test_labels_that_were_changed_get_a_mask_of_their_own(views: Path, made: Ele
     tifffile.imwrite(file, labels.astype(np.uint16), metadata={"axes": "ZYX"})
     table, said = _measured(views, file)
     assert "solid.tif: belongs to labels.tif as it was before it was changed" in said
-    assert table["Damage"].iloc[-1] < 0.99
+    assert not table["Damage"].iloc[-1] > 0.99  # it may be unknown
     with pytest.raises(ValueError, match=r"labels\.tif: was not written .* or was changed since"):
         fuse(views, volume=views / "grey.tif")
 
