@@ -20,7 +20,7 @@ bench: $(UV)
 	$(UV) run --group bench python -m benchmarks
 
 dist: $(UV)
-	$(UV) run python -m particlebridge.bridge.fiji_dist dist/particlebridge-fiji.zip
+	$(UV) run python -m particlebridge.bridge.fiji.dist dist/particlebridge-fiji.zip
 
 $(CURDIR)/.tools/bin/uv:
 	$(PYTHON) -m venv .tools

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .assignment import sparse_assignment
-from .overlaps import Overlaps, overlap_table
+from ._shared.assignment import sparse_assignment
+from ._shared.overlaps import Overlaps, overlap_table
 
 
 @dataclass(frozen=True)

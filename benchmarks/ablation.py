@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from particlebridge.analysis import electrode, training_slices
-from particlebridge.analysis.phantom_texture import Look
-from particlebridge.bridge.engine import Settings
-from particlebridge.bridge.python_engine import PythonEngine
+from particlebridge.analysis.phantom.texture import Look
+from particlebridge.bridge.engines.protocol import Settings
+from particlebridge.bridge.engines.python import PythonEngine
 from particlebridge.exporter import load_model
-from particlebridge.exporter.nmc.recipe import (
+from particlebridge.exporter.training.examples import Example
+from particlebridge.exporter.training.nmc.recipe import (
     TRAINING_DIAMETER,
     NmcRecipe,
     finish,
@@ -29,8 +30,7 @@ from particlebridge.exporter.nmc.recipe import (
     held_out_slices,
     normalized,
 )
-from particlebridge.exporter.threshold_tuning import evaluate
-from particlebridge.exporter.training_data import Example
+from particlebridge.exporter.training.threshold_tuning import evaluate
 
 from .real_slice import judge, otsu_watershed
 

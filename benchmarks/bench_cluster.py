@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 from particlebridge.analysis import electrode
 from particlebridge.bridge import read_labels, read_volume
-from particlebridge.bridge.ome_zarr import create_stack
+from particlebridge.bridge.volumes.ome_zarr import create_stack
 
 SHAPE = (64, 128, 128)
 WAYS: dict[str, list[str]] = {"one": [], "two": ["--scheduler", "local", "--workers", "2"]}
-COMMAND = [sys.executable, "-c", "from particlebridge.bridge.cli import main; main()", "run"]
+COMMAND = [sys.executable, "-c", "from particlebridge.bridge.cli.app import main; main()", "run"]
 
 
 def main() -> None:

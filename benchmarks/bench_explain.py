@@ -11,9 +11,9 @@ import time
 
 import numpy as np
 import sklearn
-from particlebridge.analysis.feature_table import FEATURES
-from particlebridge.analysis.forest_runs import SHAP_ROWS, damage_forest
-from particlebridge.analysis.shap_values import shap_of
+from particlebridge.analysis.explanation.forests import SHAP_ROWS, damage_forest
+from particlebridge.analysis.explanation.shap_values import shap_of
+from particlebridge.analysis.features.columns import FEATURES
 from scipy.stats import kendalltau
 
 

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from particlebridge.exporter.bundle import export
-from particlebridge.exporter.keras_models import SHIPPED
-from particlebridge.exporter.runtime_ops import RUNTIMES
-from particlebridge.exporter.verification import verify
+from particlebridge.exporter.bundles.export import export
+from particlebridge.exporter.bundles.verification import verify
+from particlebridge.exporter.networks.keras_models import SHIPPED
+from particlebridge.exporter.runtimes.runtime_ops import RUNTIMES
 
 TESTS = Path(__file__).parents[1] / "tests"
-sys.path.insert(0, str(TESTS))
+sys.path.insert(0, str(TESTS / "helpers"))
 
 import small_models  # noqa: E402
 

@@ -24,9 +24,9 @@ import numpy as np
 import pandas as pd
 import psutil
 from particlebridge.analysis import Polygons, Prediction, atomic_path, electrode
-from particlebridge.bridge.ome_zarr import CHUNK, create_stack
-from particlebridge.bridge.stored_arrays import SliceStack
-from particlebridge.bridge.volumes import open_volume
+from particlebridge.bridge.volumes.ome_zarr import CHUNK, create_stack
+from particlebridge.bridge.volumes.reading import open_volume
+from particlebridge.bridge.volumes.stored_arrays import SliceStack
 
 TILE = (128, 256, 256)
 
@@ -79,11 +79,11 @@ class Recorded:
 
 def segment(folder: Path, memory: str) -> None:
     """Segment the views, the network's answers read from the truth."""
-    from particlebridge.analysis.views import VIEWS, view_spacing
-    from particlebridge.bridge.console import progress
-    from particlebridge.bridge.run_folder import RunFolder
-    from particlebridge.bridge.view_segmentation import segment_slices
-    from particlebridge.bridge.work_plan import planned
+    from particlebridge.analysis._shared.views import VIEWS, view_spacing
+    from particlebridge.bridge._shared.progress import progress
+    from particlebridge.bridge.runs.run_folder import RunFolder
+    from particlebridge.bridge.runs.view_folder import segment_slices
+    from particlebridge.bridge.runs.work_plan import planned
 
     volume = open_volume(folder / "volume.zarr")
     truth = open_volume(folder / "truth.zarr").data
@@ -106,11 +106,11 @@ def segment(folder: Path, memory: str) -> None:
 
 def fuse(folder: Path, memory: str) -> None:
     """Fuse in blocks."""
-    from particlebridge.analysis.views import VIEWS, view_spacing
-    from particlebridge.bridge.field_of_view import FieldOfView
-    from particlebridge.bridge.large_volume import fuse_large
-    from particlebridge.bridge.run_folder import RunFolder
-    from particlebridge.bridge.work_plan import planned
+    from particlebridge.analysis._shared.views import VIEWS, view_spacing
+    from particlebridge.bridge.fusing.large import fuse_large
+    from particlebridge.bridge.runs.run_folder import RunFolder
+    from particlebridge.bridge.runs.work_plan import planned
+    from particlebridge.bridge.volumes.field_of_view import FieldOfView
 
     volume = open_volume(folder / "volume.zarr")
     run = RunFolder(folder / "run")
@@ -127,10 +127,10 @@ def fuse(folder: Path, memory: str) -> None:
 
 def measure(folder: Path, memory: str) -> None:
     """Measure slab by slab."""
-    from particlebridge.bridge.field_of_view import FieldOfView
-    from particlebridge.bridge.large_volume import measure_large
-    from particlebridge.bridge.run_folder import RunFolder
-    from particlebridge.bridge.work_plan import planned
+    from particlebridge.bridge.fusing.large import measure_large
+    from particlebridge.bridge.runs.run_folder import RunFolder
+    from particlebridge.bridge.runs.work_plan import planned
+    from particlebridge.bridge.volumes.field_of_view import FieldOfView
 
     volume = open_volume(folder / "volume.zarr")
     with planned("zarr", memory=memory) as plan:
@@ -141,8 +141,8 @@ def measure(folder: Path, memory: str) -> None:
 
 def network(folder: Path, memory: str) -> None:
     """One slice through the real network, whole."""
-    from particlebridge.bridge.engine import Settings
-    from particlebridge.bridge.python_engine import PythonEngine
+    from particlebridge.bridge.engines.protocol import Settings
+    from particlebridge.bridge.engines.python import PythonEngine
 
     stack = SliceStack(open_volume(folder / "volume.zarr").data, "xy")
     PythonEngine("nmc", Settings(diameter=30.0)).segment(stack[len(stack) // 2])

@@ -17,8 +17,8 @@ from particlebridge.analysis import (
     to_view,
     typical_diameter,
 )
-from particlebridge.bridge.engine import Settings
-from particlebridge.bridge.python_engine import PythonEngine
+from particlebridge.bridge.engines.protocol import Settings
+from particlebridge.bridge.engines.python import PythonEngine
 from scipy import ndimage
 
 _UNSEEN = {1.0: 7001, 0.5: 7002, 0.35: 7003}

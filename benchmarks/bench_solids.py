@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 from particlebridge.analysis import electrode, find_void
-from particlebridge.analysis.void_evidence import FOUND, NONE
+from particlebridge.analysis.material.void_evidence import FOUND, NONE
 
 SEEDS, CONTRASTS, STATES = (4, 5, 6), (1.0, 0.5, 0.35), (10, 50)
 SHAPE = (128, 192, 192)

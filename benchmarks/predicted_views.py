@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 from particlebridge.analysis import VIEWS, ViewStack, atomic_path, electrode, to_view
-from particlebridge.bridge.diameter import estimate_diameter
-from particlebridge.bridge.engine import Failure, Settings
-from particlebridge.bridge.python_engine import PythonEngine
+from particlebridge.bridge.engines.protocol import Failure, Settings
+from particlebridge.bridge.engines.python import PythonEngine
+from particlebridge.bridge.segmenting.diameter import estimate_diameter
 from particlebridge.exporter import Network, load_model
 
 SHAPE = (96, 160, 160)

@@ -152,8 +152,8 @@ def main() -> None:
     if options.labels:
         labels = imread(options.labels)
     else:
-        from particlebridge.bridge.engine import Settings
-        from particlebridge.bridge.python_engine import PythonEngine
+        from particlebridge.bridge.engines.protocol import Settings
+        from particlebridge.bridge.engines.python import PythonEngine
 
         engine = PythonEngine(options.model, Settings(diameter=options.diameter))
         labels = engine.segment(image).labels

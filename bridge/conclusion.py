@@ -7,16 +7,16 @@ from typing import Any, Literal
 
 import pandas as pd
 from particlebridge import analysis
-from particlebridge.analysis.table_rows import without_repeats
+from particlebridge.analysis.explanation.readable_rows import without_repeats
 
-from .console import notice
-from .folder_fusion import SUFFIXES
-from .label_records import companion
-from .run_folder import RunFolder, lasting
-from .sheet import Item
-from .tables import read_table, write_table
-from .volumes import open_volume
-from .voxel_size import SizeFrom, Spacing
+from ._shared.progress import notice
+from .fusing.folder import SUFFIXES
+from .runs.run_folder import RunFolder, lasting
+from .runs.sheet import Item
+from .volumes.label_records import companion
+from .volumes.reading import open_volume
+from .volumes.tables import read_table, write_table
+from .volumes.voxel_size import SizeFrom, Spacing
 
 Regressors = Literal["drivers", "paper"]
 

@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 from particlebridge.analysis import Electrode, atomic_path, electrode, score
 
-from .console import notice
-from .label_records import Recorded, is_our_tiff, label_digest
+from ._shared.progress import notice
 from .pipeline import run
-from .tables import read_table, write_table
-from .volumes import read_labels
-from .writing import write_labels, write_mask, write_stack
+from .volumes.label_records import Recorded, is_our_tiff, label_digest
+from .volumes.reading import read_labels
+from .volumes.tables import read_table, write_table
+from .volumes.writing import write_labels, write_mask, write_stack
 
 STATES = (10, 50)
 """Cycle states of the two electrodes, as in the paper."""

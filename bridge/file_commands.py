@@ -8,16 +8,19 @@ import numpy as np
 import pandas as pd
 from particlebridge import analysis
 from particlebridge.analysis import Score
-from particlebridge.analysis.bad_files import check_memory
-from particlebridge.analysis.feature_table import Recipe
-from particlebridge.analysis.table_rows import split_states
+from particlebridge.analysis.explanation.readable_rows import split_states
+from particlebridge.analysis.features.columns import Recipe
+from particlebridge.analysis.io.errors import check_memory
 
-from .chunked_source import is_chunked
+from ._shared.progress import notice
 from .conclusion import Regressors, report_outputs
-from .console import notice
-from .field_of_view import AUTO, FieldOfView, fill_outside, find_field_of_view
-from .folder_lock import held
-from .label_records import (
+from .runs.folder_lock import held
+from .runs.measuring import Measuring
+from .runs.run_folder import RunFolder, lasting
+from .runs.void_words import found_mask
+from .volumes.chunked_source import is_chunked
+from .volumes.field_of_view import AUTO, FieldOfView, fill_outside, find_field_of_view
+from .volumes.label_records import (
     check_labels_of,
     check_replaceable,
     companion,
@@ -25,13 +28,10 @@ from .label_records import (
     misfit,
     recorded,
 )
-from .measuring import Measuring
-from .run_folder import RunFolder, lasting
-from .stored_arrays import AnyArray
-from .tables import read_table, write_table
-from .void_words import found_mask
-from .volumes import Volume, open_volume, read_labels
-from .voxel_size import Spacing
+from .volumes.reading import Volume, open_volume, read_labels
+from .volumes.stored_arrays import AnyArray
+from .volumes.tables import read_table, write_table
+from .volumes.voxel_size import Spacing
 
 
 def measure(

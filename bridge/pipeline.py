@@ -7,31 +7,31 @@ from pathlib import Path
 from typing import Any
 
 from particlebridge import analysis
-from particlebridge.analysis.feature_table import Recipe
-from particlebridge.analysis.fusion import Method
-from particlebridge.analysis.views import View
+from particlebridge.analysis._shared.views import View
+from particlebridge.analysis.features.columns import Recipe
+from particlebridge.analysis.fusion.methods import Method
 
+from ._shared.failures import item_errors, why_failed
+from ._shared.progress import notice
 from .conclusion import Analysed, Regressors, conclude, report_outputs
-from .console import notice
-from .engine import Settings
-from .field_of_view import AUTO, FieldOfView, find_field_of_view
-from .folder_fusion import SUFFIXES
-from .fusion_method import fusion_method
-from .item_failures import item_errors, why_failed
-from .label_records import companion
-from .large_volume import fuse_large, measure_large
-from .measuring import Measuring
-from .rechunking import in_cubes
-from .run_folder import RunFolder
+from .engines.protocol import Settings
+from .fusing.folder import SUFFIXES
+from .fusing.fusion_method import fusion_method
+from .fusing.large import fuse_large, measure_large
+from .runs.measuring import Measuring
+from .runs.rechunking import in_cubes
+from .runs.run_folder import RunFolder
+from .runs.sheet import Item, list_items
+from .runs.view_folder import view_outputs
+from .runs.work_plan import Plan, planned
 from .second_round import segment_again
-from .segment_options import ModelSpec, SegmentOptions
-from .segmentation import segment_volume
-from .sheet import Item, list_items
-from .view_segmentation import view_outputs
-from .volumes import Volume, open_volume, read_volume
-from .voxel_size import Spacing
+from .segmenting.options import ModelSpec, SegmentOptions
+from .segmenting.segmentation import segment_volume
+from .volumes.field_of_view import AUTO, FieldOfView, find_field_of_view
+from .volumes.label_records import companion
+from .volumes.reading import Volume, open_volume, read_volume
+from .volumes.voxel_size import Spacing
 from .whole_volume import fuse_whole, measure_whole
-from .work_plan import Plan, planned
 
 
 @dataclass(frozen=True)

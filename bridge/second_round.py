@@ -7,17 +7,17 @@ import numpy as np
 import pandas as pd
 from particlebridge import analysis
 from particlebridge.analysis import Fusion
-from particlebridge.analysis.views import View
+from particlebridge.analysis._shared.views import View
 
-from .field_of_view import FieldOfView
-from .run_folder import RunFolder
-from .segment_options import SegmentOptions
-from .segmentation import segment_volume
-from .stored_arrays import AnyArray
-from .view_segmentation import ViewFolder
-from .volumes import Volume, read_labels, read_volume
-from .work_plan import Plan
-from .writing import write_stack
+from .runs.run_folder import RunFolder
+from .runs.view_folder import ViewFolder
+from .runs.work_plan import Plan
+from .segmenting.options import SegmentOptions
+from .segmenting.segmentation import segment_volume
+from .volumes.field_of_view import FieldOfView
+from .volumes.reading import Volume, read_labels, read_volume
+from .volumes.stored_arrays import AnyArray
+from .volumes.writing import write_stack
 
 # Slices from which the typical grey of the background is taken.
 _SAMPLE = 32

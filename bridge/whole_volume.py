@@ -5,22 +5,23 @@ from pathlib import Path
 from typing import Any
 
 from particlebridge import analysis
-from particlebridge.analysis.views import View
-from particlebridge.analysis.void_evidence import told
+from particlebridge.analysis._shared.views import View
+from particlebridge.analysis.material.void_evidence import told
 
-from .console import notice
-from .field_of_view import FieldOfView, fill_outside
-from .folder_fusion import write_fusion
-from .label_records import Recorded, check_labels_of, companion, label_digest
-from .measuring import measured_by
-from .run_folder import RunFolder, array_digest
-from .run_labels import check_fusion, is_stale, made_by_older_version, was_changed
+from ._shared.progress import notice
+from .fusing.folder import write_fusion
+from .runs.measuring import measured_by
+from .runs.run_folder import RunFolder
+from .runs.run_labels import check_fusion, is_stale, made_by_older_version, was_changed
+from .runs.view_folder import ViewFolder
+from .runs.void_words import found_mask
 from .second_round import what_changed
-from .tables import write_table
-from .view_segmentation import ViewFolder
-from .void_words import found_mask
-from .volumes import Volume, read_labels, read_volume
-from .writing import write_mask
+from .volumes.field_of_view import FieldOfView, fill_outside
+from .volumes.label_records import Recorded, check_labels_of, companion, label_digest
+from .volumes.reading import Volume, read_labels, read_volume
+from .volumes.stored_arrays import array_digest
+from .volumes.tables import write_table
+from .volumes.writing import write_mask
 
 
 def fuse_whole(

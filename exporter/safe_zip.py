@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 
 from particlebridge.analysis import atomic_path
-from particlebridge.analysis.bad_files import check_stand_in, naming, shown
+from particlebridge.analysis.io.errors import check_stand_in, naming, shown
 
 MAX_BYTES = 2 << 30
 """A frozen model cannot be larger: protobuf ends at 2 GiB."""

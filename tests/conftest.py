@@ -20,7 +20,7 @@ def shared_data() -> Path:
 def small_volume(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A TIFF with a dozen particles, made to be run down the whole road in seconds."""
     from particlebridge.analysis import electrode
-    from particlebridge.bridge.writing import write_stack
+    from particlebridge.bridge.volumes.writing import write_stack
 
     made = electrode((16, 40, 44), seed=3, radius=(4.0, 7.0))
     path = tmp_path_factory.mktemp("volumes") / "small.tif"
@@ -32,7 +32,7 @@ def small_volume(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def real_fiji():
     """The folder of $FIJI_HOME with the present commands installed; afterwards it is as before."""
     from particlebridge.bridge import Fiji, find_fiji, install_macros, uninstall_macros
-    from particlebridge.bridge.fiji_install import installed_version
+    from particlebridge.bridge.fiji.install import installed_version
 
     if not os.environ.get("FIJI_HOME"):
         pytest.skip("needs a Fiji with CSBDeep and StarDist: set FIJI_HOME")

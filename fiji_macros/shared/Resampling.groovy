@@ -3,7 +3,7 @@ import groovy.transform.CompileStatic
 /**
  * Grey values at another size: a separable triangle kernel, widened by the factor when shrinking,
  * weights normalised at the edges; rows first, then columns (docs/numerics.md; the same numbers as
- * particlebridge.analysis.resampling in Python).
+ * particlebridge.analysis.starconvex.resampling in Python).
  */
 @CompileStatic
 class Resampling {

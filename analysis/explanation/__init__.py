@@ -1,0 +1,1 @@
+"""From features to a random forest, SHAP values and controls."""

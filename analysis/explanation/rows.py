@@ -1,0 +1,164 @@
+"""Which particles and features of a table the damage model may use, and a sentence for the rest."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from .._shared.wording import listing, plural
+
+MIN_PARTICLES = 50
+
+
+class NoForest(ValueError):
+    """Sound tables, of whose particles no forest can be made: too few, or nothing to explain."""
+
+
+@dataclass(frozen=True)
+class StateRows:
+    """One state's usable particles.
+
+    Attributes
+    ----------
+    state
+        Its name.
+    x, y, label
+        (rows, features) regressors, (rows,) Damage, (rows,) the particles' labels.
+    particles, border
+        Particles in the table, and those left out because the field of view cuts them.
+    """
+
+    state: str
+    x: np.ndarray
+    y: np.ndarray
+    label: np.ndarray
+    particles: int
+    border: int
+
+    @property
+    def incomplete(self) -> int:
+        """Whole particles left out for an unknown value."""
+        return self.particles - self.border - len(self.y)
+
+
+def usable_rows(
+    tables: Mapping[str, pd.DataFrame], wanted: Sequence[str], include_border: bool
+) -> tuple[list[StateRows], list[str], list[str]]:
+    """Choose rows and features for the damage model.
+
+    Parameters
+    ----------
+    tables
+        State -> table of `measure`.
+    wanted
+        The regressors asked for.
+    include_border
+        Keep particles cut by the field of view.
+
+    Returns
+    -------
+    data : list of StateRows
+    names : list of str
+        `wanted` without features that are unknown for most particles of a state.
+    notes : list of str
+        A sentence for each feature or row left out.
+
+    Raises
+    ------
+    NoForest
+        Fewer than 50 usable particles, Damage unknown or constant.
+    ValueError
+        Missing columns, or an impossible Damage.
+    """
+    numbers = {s: _numbers(t, wanted, s) for s, t in tables.items()}
+    whole = {s: t if include_border else t[~t["Border"]] for s, t in numbers.items()}
+    notes: list[str] = []
+    names = []
+    for name in wanted:
+        unknown = [s for s, t in whole.items() if len(t) and t[name].isna().mean() > 0.5]
+        if unknown:
+            notes.append(
+                f"{name} is unknown for most particles{_of(unknown)} and was left out"
+                + (" everywhere." if len(whole) > 1 else ".")
+            )
+        else:
+            names.append(name)
+    if not names:
+        raise NoForest("Every regressor is unknown for most particles: measure with grey values.")
+    data = [_state_rows(s, numbers[s], whole[s], names) for s in whole]
+    for d in data:
+        if d.border:
+            notes.append(
+                f"{d.border} of {d.particles} particles{_of([d.state])} are cut by the field of "
+                "view and were left out."
+            )
+        if d.incomplete:
+            notes.append(
+                f"{d.incomplete} particles{_of([d.state])} have an unknown value and were left out."
+            )
+        constant = [n for n, column in zip(names, d.x.T, strict=True) if np.ptp(column) == 0]
+        if constant:
+            notes.append(
+                f"{', '.join(constant)}: the same for every particle{_of([d.state])}, "
+                "so of no importance there."
+            )
+    return data, names, notes
+
+
+def _numbers(table: pd.DataFrame, wanted: Sequence[str], state: str) -> pd.DataFrame:
+    """Regressors, Damage, label and Border as numbers; what is no number becomes NaN."""
+    missing = [n for n in [*wanted, "Damage"] if n not in table.columns]
+    if missing:
+        more = [plural(len(missing) - 3, "other column")] if len(missing) > 4 else []
+        named = listing([*missing[:3], *more] if more else missing)
+        raise ValueError(
+            f"The table{_of([state])} lacks {named}; give the features.csv that measure writes."
+        )
+    numbers = table[[*wanted, "Damage"]].apply(pd.to_numeric, errors="coerce").astype(float)
+    numbers = numbers.replace([np.inf, -np.inf], np.nan)
+    numbers["label"] = table["label"] if "label" in table.columns else np.arange(1, len(table) + 1)
+    numbers["Border"] = False
+    if "Border" in table.columns:
+        numbers["Border"] = table["Border"].astype(str).str.lower().isin(["true", "1", "1.0"])
+    return numbers
+
+
+def _state_rows(
+    state: str, table: pd.DataFrame, whole: pd.DataFrame, names: Sequence[str]
+) -> StateRows:
+    if len(whole) and whole["Damage"].isna().all():
+        raise NoForest(
+            f"Damage is unknown for every particle{_of([state])}: "
+            "measure it with the grey values or a solid mask."
+        )
+    used = whole.dropna(subset=[*names, "Damage"])
+    if len(used) < MIN_PARTICLES:
+        raise NoForest(
+            f"Only {len(used)} of {len(table)} particles{_of([state])} are usable (whole, nothing "
+            f"unknown), and a forest needs at least {MIN_PARTICLES}: "
+            "measure a larger volume, or pool volumes of one state in one table."
+        )
+    y = used["Damage"].to_numpy()
+    if y.min() < 0 or y.max() > 1:
+        raise ValueError(
+            f"Damage{_of([state])} runs from {y.min():.3g} to {y.max():.3g}, but it is a share of "
+            "the body and lies between 0 and 1: is the column in per cent?"
+        )
+    if np.ptp(y) == 0:
+        raise NoForest(
+            f"Damage is {y[0]:.3g} for every particle{_of([state])}: there is nothing to explain."
+        )
+    return StateRows(
+        state=state,
+        x=used[list(names)].to_numpy(),
+        y=y,
+        label=used["label"].to_numpy(),
+        particles=len(table),
+        border=len(table) - len(whole),
+    )
+
+
+def _of(states: Sequence[str]) -> str:
+    """Name the states in a sentence; nothing when there is only one, unnamed."""
+    return "" if list(states) == ["all"] else f" of state {', '.join(states)}"

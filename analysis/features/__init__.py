@@ -1,0 +1,1 @@
+"""From labels to features.csv and contacts.csv."""

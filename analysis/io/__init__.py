@@ -1,0 +1,1 @@
+"""Single files: atomic writing, one-sentence errors, pixels of images."""

@@ -1,0 +1,1 @@
+"""Linking of particles between slices, and the public method's point linkers."""

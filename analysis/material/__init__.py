@@ -1,0 +1,1 @@
+"""Material and void inside a particle, from grey values."""

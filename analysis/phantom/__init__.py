@@ -1,0 +1,1 @@
+"""Generated electrodes and training slices."""

@@ -1,0 +1,357 @@
+"""Electrodes made by code, with the truth beside them: for the demo, for training, for tests."""
+
+from dataclasses import dataclass, replace
+
+import cc3d
+import numpy as np
+import pandas as pd
+from numba import njit
+
+from .damage import damage_rule
+from .shapes import Particles, crack, pack, paint
+from .texture import Look, render, smooth_noise
+
+
+@dataclass(frozen=True)
+class Electrode:
+    """A generated electrode.
+
+    Attributes
+    ----------
+    volume
+        (Z, Y, X) uint16 grey values.
+    labels
+        (Z, Y, X) int32 bodies, cracks included; 0 is background.
+    solid, void
+        (Z, Y, X) bool: material and void voxels of the bodies; together they are ``labels > 0``.
+    field_of_view
+        (Z, Y, X) bool: what the microscope saw.
+    spacing
+        Voxel size (z, y, x) in um.
+    truth
+        One row per label: ``label``; ``Z``, ``Y``, ``X`` centroid of the body in um; ``Radius`` of
+        the ball of the same volume and ``Volume`` of the whole particle (um, um3); ``Contact``,
+        the share of the body's surroundings that is other particles; ``Damage``, void voxels over
+        body voxels as counted in the volume; ``Target``, what the rule asked for; ``Whole``:
+        neither the volume's edge nor the field of view cuts it.
+    """
+
+    volume: np.ndarray
+    labels: np.ndarray
+    solid: np.ndarray
+    void: np.ndarray
+    field_of_view: np.ndarray
+    spacing: tuple[float, float, float]
+    truth: pd.DataFrame
+
+
+def electrode(
+    shape: tuple[int, int, int] = (160, 256, 256),
+    *,
+    seed: int,
+    contrast: float = 1.0,
+    cycles: float = 50,
+    radius: tuple[float, float] = (6.0, 21.0),
+    packing: float = 0.5,
+    voxel_size: float = 0.25,
+    band: float = 0.06,
+    view: float = 1.12,
+    look: Look | None = None,
+) -> Electrode:
+    """Generate an electrode that looks like a nano-tomography scan of an NMC cathode.
+
+    Damage follows `particlebridge.analysis.phantom.damage.damage_rule`: it falls with depth Z,
+    grows with size (Volume) and with Contact, plus a little chance, all scaled by the cycle state.
+
+    Parameters
+    ----------
+    shape
+        (Z, Y, X) voxels; Z is the depth, 0 the separator side.
+    seed
+        The same seed and parameters give the same electrode.
+    contrast
+        Grey difference of particles and binder relative to the default; the noise stays.
+    cycles
+        10 to 50.
+    radius
+        Smallest and largest particle radius, voxels.
+    packing
+        Share of the electrode layer that particles fill, about 0.3 to 0.55.
+    voxel_size
+        Edge of a voxel, um.
+    band
+        Share of the depth that separator and current collector take, each.
+    view
+        Diameter of the round field of view over the smaller of Y and X; 1.42 shows all.
+    look
+        What the microscope adds; by default from the particle size. Its contrast is replaced.
+
+    Returns
+    -------
+    Electrode
+    """
+    rng = np.random.default_rng(seed)
+    nz, ny, nx = shape
+    edge = round(band * nz)
+    margin = 1.6 * radius[1]
+    particles = pack((nz - 2 * edge, ny + 2 * margin, nx + 2 * margin), radius, packing, rng)
+    corner = (-float(edge), margin, margin)
+    labels = np.zeros(shape, np.int32)
+    paint(particles, corner, labels)
+    centre = (ny / 2 + rng.normal(0, 0.02 * ny), nx / 2 + rng.normal(0, 0.02 * nx))
+    y, x = np.ogrid[:ny, :nx]
+    seen = np.hypot(y - centre[0], x - centre[1]) <= view * min(ny, nx) / 2
+    contact = _contact(particles, corner, labels, 0.7 / voxel_size)
+    size = np.log(particles.radii / radius[0]) / np.log(radius[1] / radius[0])
+    depth = particles.centres[:, 0] / (nz - 2 * edge)
+    target = damage_rule(depth, size, contact, cycles, rng)
+    void = crack(particles, labels, corner, target, rng)
+    look = look or Look(diameter=1.5 * radius[1])
+    look = replace(look, contrast=contrast)
+    layer = _layers(shape, edge, nz - 1 - edge, 0.25 * edge, rng)
+    image = render(labels, void, layer, look, centre, seen, rng)
+    labels *= seen
+    kept = _keep_whole_pieces(labels)
+    void &= labels > 0
+    extra = pd.DataFrame(
+        {"Radius": particles.radii, "Contact": contact, "Target": target}, index=None
+    ).iloc[kept - 1]
+    spacing = (voxel_size,) * 3
+    truth = _truth(labels, void, seen, spacing, extra)
+    return Electrode(
+        volume=image,
+        labels=labels,
+        solid=(labels > 0) & ~void,
+        void=void,
+        field_of_view=np.broadcast_to(seen, shape).copy(),
+        spacing=spacing,
+        truth=truth,
+    )
+
+
+def _layers(
+    shape: tuple[int, ...], top: float, bottom: float, wave: float, rng: np.random.Generator
+) -> np.ndarray:
+    """-1 above z = `top`, 1 below `bottom`, 0 in the electrode; both faces wave slightly."""
+    z = np.arange(shape[0])[:, None, None]
+    scale = 8 * wave + 4
+    layer = np.zeros(shape, np.int8)
+    layer[z < top + wave * smooth_noise((1, *shape[1:]), scale, rng)] = -1
+    layer[z > bottom + wave * smooth_noise((1, *shape[1:]), scale, rng)] = 1
+    return layer
+
+
+def _keep_whole_pieces(labels: np.ndarray) -> np.ndarray:
+    """Keep each body's largest piece and number bodies 1..n in place; gives their old numbers."""
+    pieces = cc3d.connected_components(labels, connectivity=6)
+    counts = np.bincount(pieces.ravel())
+    owner = np.zeros(len(counts), np.int64)
+    owner[pieces.ravel()] = labels.ravel()
+    order = np.lexsort((counts, owner))
+    last = np.r_[owner[order][1:] != owner[order][:-1], True]
+    best = order[last & (owner[order] > 0)]
+    table = np.zeros(len(counts), np.int32)
+    table[best] = np.arange(1, len(best) + 1)
+    labels[...] = table[pieces]
+    return owner[best]
+
+
+def _truth(
+    labels: np.ndarray,
+    void: np.ndarray,
+    seen: np.ndarray,
+    spacing: tuple[float, float, float],
+    extra: pd.DataFrame,
+) -> pd.DataFrame:
+    n = len(extra)
+    body, hollow, cut, place = _count(labels, void, seen, n)
+    table = pd.DataFrame({"label": np.arange(1, n + 1)})
+    for a, name in enumerate("ZYX"):
+        table[name] = place[:, a] / body * spacing[a]
+    table["Radius"] = extra["Radius"].to_numpy() * spacing[0]
+    table["Volume"] = 4 / 3 * np.pi * table["Radius"] ** 3
+    table["Contact"] = extra["Contact"].to_numpy()
+    table["Damage"] = hollow / body
+    table["Target"] = extra["Target"].to_numpy()
+    table["Whole"] = ~cut
+    return table
+
+
+@njit(cache=True)
+def _count(labels, void, seen, n):  # type: ignore[no-untyped-def]
+    """Voxels, void voxels, cut by an edge or the view, and sums of coordinates of each label."""
+    body = np.zeros(n, np.int64)
+    hollow = np.zeros(n, np.int64)
+    cut = np.zeros(n, np.bool_)
+    place = np.zeros((n, 3))
+    nz, ny, nx = labels.shape
+    for z in range(nz):
+        for y in range(ny):
+            for x in range(nx):
+                i = labels[z, y, x] - 1
+                if i < 0:
+                    continue
+                body[i] += 1
+                hollow[i] += void[z, y, x]
+                place[i, 0] += z
+                place[i, 1] += y
+                place[i, 2] += x
+                cut[i] |= z == 0 or y == 0 or x == 0 or z == nz - 1 or y == ny - 1 or x == nx - 1
+                if not cut[i]:
+                    inside = seen[y - 1, x] and seen[y + 1, x] and seen[y, x - 1] and seen[y, x + 1]
+                    cut[i] = not inside
+    return body, hollow, cut, place
+
+
+def _contact(
+    particles: Particles, corner: tuple[float, float, float], labels: np.ndarray, ring: float
+) -> np.ndarray:
+    """Share of the shell of `ring` voxels around each body that other bodies fill."""
+    n = 400
+    k = np.arange(n) + 0.5
+    polar = np.arccos(1 - 2 * k / n)
+    turn = np.pi * (1 + 5**0.5) * k
+    rays = np.stack(
+        [np.cos(polar), np.sin(polar) * np.cos(turn), np.sin(polar) * np.sin(turn)], axis=1
+    )
+    return _shell(particles.centres - corner, particles.radii, rays, labels, ring)
+
+
+@njit(cache=True)
+def _shell(centres, radii, rays, labels, ring):  # type: ignore[no-untyped-def]
+    share = np.zeros(len(radii))
+    for i in range(len(radii)):
+        own = 0.0
+        other = 0.0
+        for r in rays:
+            outside = 0.0
+            step = 0.3 * radii[i]
+            while outside < ring:
+                place = centres[i] + step * r
+                z, y, x = np.rint(place[0]), np.rint(place[1]), np.rint(place[2])
+                if (
+                    z < 0 or y < 0 or x < 0
+                    or z >= labels.shape[0] or y >= labels.shape[1] or x >= labels.shape[2]
+                ):  # fmt: skip
+                    break
+                there = labels[int(z), int(y), int(x)]
+                if there != i + 1:
+                    outside += 0.5
+                    own += step * step
+                    if there:
+                        other += step * step
+                step += 0.5
+        if own > 0:
+            share[i] = other / own
+    return share
+
+
+def training_slices(
+    n: int,
+    shape: tuple[int, int] = (288, 288),
+    *,
+    seed: int,
+    diameter: float = 48.0,
+    scale: tuple[float, float] = (0.7, 1.4),
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Cut slices out of many electrodes that differ in everything a microscope may change.
+
+    Only a slab of five voxels around each slice is made, so a slice costs as much as it holds.
+
+    Parameters
+    ----------
+    n
+        How many slices.
+    shape
+        (H, W) of each.
+    seed
+        The same seed and parameters give the same slices.
+    diameter
+        Typical diameter in pixels, as `typical_diameter` defines it for all slices together; the
+        largest particles are 1.44 to 1.74 times as wide.
+    scale
+        Each electrode's particles are this much larger or smaller, from and to.
+
+    Returns
+    -------
+    list of (image, labels)
+        uint16 and int32, (H, W); labels of one slice start at 1 and are connected. Caps less than
+        0.18 diameters wide, which nobody would annotate, are -1.
+    """
+    rng = np.random.default_rng(seed)
+    slices: list[tuple[np.ndarray, np.ndarray]] = []
+    while len(slices) < n:
+        factor = float(np.exp(rng.uniform(*np.log(scale))))
+        d = diameter * factor
+        spread = rng.uniform(3.0, 4.0)
+        # Slices cut most particles off-centre: measured, this makes the typical section d wide.
+        largest = 0.5 * d * rng.uniform(1.44, 1.74)
+        side = max(shape) + 4.0 * largest
+        size = (rng.uniform(5, 9) * largest, side, side)
+        particles = pack(size, (largest / spread, largest), rng.uniform(0.28, 0.55), rng)
+        for _ in range(min(8, n - len(slices))):
+            look = _random_look(1.5 * largest, rng)
+            slices.append(_slice(particles, size, shape, look, 0.18 * d, rng))
+    return slices
+
+
+def _random_look(diameter: float, rng: np.random.Generator) -> Look:
+    # Every third electrode was scanned with larger voxels and enlarged: all its detail is coarser.
+    coarse = rng.uniform(1.0, 2.4) if rng.random() < 0.33 else 1.0
+    return Look(
+        diameter=diameter,
+        contrast=float(np.exp(rng.uniform(np.log(0.3), np.log(1.5)))),
+        noise=rng.uniform(0.03, 0.13),
+        streaks=rng.uniform(0.0, 0.10),
+        rings=rng.uniform(0.0, 0.05),
+        mottling=rng.uniform(0.05, 0.32),
+        grain=rng.uniform(0.02, 0.10),
+        correlation=rng.uniform(0.5, 1.0) * coarse,
+        blur=rng.uniform(0.5, 1.4) * coarse,
+        edge=rng.uniform(0.0, 0.5),
+        specks=rng.uniform(0.0, 3.0),
+        bands=(rng.uniform(-0.1, 0.5), rng.uniform(-0.1, 0.5)),
+    )
+
+
+def _slice(
+    particles: Particles,
+    size: tuple[float, float, float],
+    shape: tuple[int, int],
+    look: Look,
+    smallest: float,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut one slice along a random axis out of packed particles and image it.
+
+    Sections narrower than `smallest` pixels are labelled -1.
+    """
+    axis = int(rng.integers(0, 3))
+    box = list(shape)
+    box.insert(axis, 5)
+    corner = np.array([rng.uniform(0, max(0.0, s - b)) for s, b in zip(size, box, strict=True)])
+    if axis and rng.random() < 0.7:
+        # across the depth the electrode's faces, and so the bands, come into the picture
+        corner[0] = rng.uniform(-0.35 * box[0], size[0] - 0.65 * box[0])
+    labels = np.zeros(box, np.int32)
+    paint(particles, tuple(corner), labels)
+    worst = rng.uniform(0.02, 0.4)
+    damage = (worst * rng.random(len(particles)) ** 1.5).clip(0.003, 0.36)
+    void = crack(particles, labels, tuple(corner), damage, rng)
+    layer = _layers(tuple(box), -corner[0], size[0] - corner[0], 0.12 * look.diameter, rng)
+    labels, void, layer = (np.moveaxis(a, axis, 0) for a in (labels, void, layer))
+    radius = shape[0] * rng.uniform(0.6, 3.0)
+    away = max(0.0, radius - rng.uniform(0.1, 0.6) * shape[0]) if rng.random() < 0.4 else 0.0
+    turn = rng.uniform(0, 2 * np.pi)
+    centre = (shape[0] / 2 + away * np.sin(turn), shape[1] / 2 + away * np.cos(turn))
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    seen = np.ones(shape, bool)
+    if away:
+        seen = np.hypot(y - centre[0], x - centre[1]) <= radius
+    image = render(labels, void, layer, look, centre, seen, rng)[2]
+    bodies = np.ascontiguousarray(labels[2] * seen)
+    _keep_whole_pieces(bodies)
+    areas = np.bincount(bodies.ravel())
+    tiny = areas < np.pi / 4 * smallest**2
+    bodies[tiny[bodies]] = -1
+    return image, bodies

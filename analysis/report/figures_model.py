@@ -1,0 +1,233 @@
+"""Figures of what Damage depends on: features, clusters of features, and groups."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+
+from .._shared.wording import capital, fixed, in_state, listing, number, percent, state_name
+from ..explanation.result import Explanation
+from .style import (
+    DOUBLE,
+    FAINT,
+    GROUP_COLOURS,
+    INK,
+    MUTED,
+    SINGLE,
+    STATE_COLOURS,
+    Plate,
+    axes_of,
+    records,
+    sheet,
+    styled,
+)
+
+POINTS = "percentage points of Damage"
+# Below this out-of-bag R2 a forest knows nothing, and its importances are noise.
+BLIND = 0.02
+
+
+@styled
+def importance_plate(explanation: Explanation) -> Plate:
+    """Draw each feature's importance, grouped, the states side by side."""
+    table, states = explanation.importance, explanation.states
+    order = _by_group(table)
+    figure = sheet(SINGLE if len(states) == 1 else 108, 16 + 4.6 * len(order))
+    (axes,) = axes_of(figure, 1, 1)
+    height = 0.8 / len(states)
+    for k, state in enumerate(states):
+        own = table[table["state"] == state].set_index("feature").loc[order]
+        at = np.arange(len(order)) + (k - (len(states) - 1) / 2) * height
+        colour = STATE_COLOURS[k % len(STATE_COLOURS)]
+        bars = [GROUP_COLOURS[g] if len(states) == 1 else colour for g in own["group"]]
+        faces = [
+            to_rgba(c, 1.0 if s else 0.25) for c, s in zip(bars, own["above_shadow"], strict=True)
+        ]
+        axes.barh(at, 100 * own["mean"], height, color=faces, edgecolor=bars, lw=0.5)
+        if len(states) > 1:
+            axes.barh(0, 0, color=colour, label=state_name(state))
+        axes.errorbar(
+            100 * own["mean"], at, xerr=100 * own["std"], fmt="none", ecolor=INK, elinewidth=0.7
+        )
+        edge = INK if len(states) == 1 else colour
+        axes.axvline(100 * ceiling(explanation, state), color=edge, lw=0.9, ls=(0, (1, 2)))
+    axes.set_yticks(np.arange(len(order)), order)
+    axes.set_ylim(len(order) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel(f"importance: mean |SHAP| ({POINTS})")
+    _mark_groups(axes, order, table)
+    if len(states) > 1:
+        axes.legend(loc="lower right")
+    says = []
+    for state in states:
+        own = table[table["state"] == state]
+        says.append(
+            f"{in_state(state, states)}{int(own['above_shadow'].sum())} of {len(own)} features "
+            "(full bars) get more than any of the shuffled copies of the features that compete "
+            f"with them, {int(own['above_control'].sum())} more than any feature got in forests on "
+            f"shuffled Damage (dotted, {number(100 * ceiling(explanation, state))} points)."
+        )
+    says.append(
+        "Bars: mean of the seeds, with standard deviation; pale: not told apart from noise."
+    )
+    return Plate("importance", "Importance of each feature", capital(says), table, figure)
+
+
+@styled
+def cluster_plate(explanation: Explanation) -> Plate:
+    """Draw the importance of clusters of correlated features, which share one credit."""
+    table = explanation.sets[explanation.sets["kind"] == "cluster"]
+    says = [
+        "Features correlated at |ρ| ≥ 0.7 carry much the same knowledge and SHAP splits the credit "
+        "among them; here such features are one bar (pale: not told apart from shuffled copies)."
+    ]
+    for state in explanation.states:
+        own = table[table["state"] == state].sort_values("permutation", ascending=False)
+        rest = own[(own["permutation"] > 2 * own["permutation_std"])].head(4)
+        if len(rest):
+            costs = listing(f"{r['set']} {fixed(r['permutation'])}" for r in records(rest))
+            says.append(
+                f"{in_state(state, explanation.states)}shuffling the columns of a bar together "
+                f"costs the forest this much of its out-of-bag R²: {costs}."
+            )
+    figure = _set_figure(explanation, table, shadow=True)
+    return Plate(
+        "importance_clusters", "Correlated features taken as one", capital(says), table, figure
+    )
+
+
+@styled
+def group_plate(explanation: Explanation) -> Plate:
+    """Draw the importance of the paper's groups, by SHAP and by permutation."""
+    table = explanation.sets[explanation.sets["kind"] == "group"]
+    says = []
+    for state in explanation.states:
+        own = table[table["state"] == state].sort_values("permutation", ascending=False)
+        says.append(
+            f"{in_state(state, explanation.states)}shuffling all of {own['set'].iloc[0]} at once "
+            f"costs the forest {fixed(own['permutation'].iloc[0])} of its out-of-bag R²; "
+            + listing(f"{r['set']} {fixed(r['permutation'])}" for r in records(own.iloc[1:]))
+            + "."
+        )
+    figure = _set_figure(explanation, table, shadow=False)
+    return Plate("importance_groups", "Importance of whole groups", capital(says), table, figure)
+
+
+def driver_words(explanation: Explanation) -> list[str]:
+    """Say in a sentence for each state what Damage depends on, as far as the controls allow."""
+    fit = explanation.fit.set_index(["state", "kind"])["oob_r2"]
+    words = []
+    for state in explanation.states:
+        start = in_state(state, explanation.states)
+        r2 = float(fit[state, "seed"])
+        if r2 <= BLIND:
+            words.append(
+                f"{start}the forest predicts unseen particles no better than their mean does "
+                f"(out-of-bag R² = {fixed(r2)}), so nothing can be said of causes."
+            )
+            continue
+        table = explanation.sets
+        own = table[(table["kind"] == "cluster") & (table["state"] == state)]
+        above = own[own["above_shadow"]].sort_values("shap", ascending=False)
+        if above.empty:
+            words.append(f"{start}no feature stands out from noise.")
+            continue
+        named = [_cluster_words(explanation, state, r) for r in records(above)]
+        weaker = listing(above["set"].iloc[4:]) if len(named) > 4 else ""
+        words.append(
+            f"{start}Damage goes with {listing(named[:4])}"
+            + (f", and less with {weaker}" if weaker else "")
+            + f"; the forest explains {percent(r2)} of its variance."
+        )
+    return words
+
+
+def ceiling(explanation: Explanation, state: str) -> float:
+    """Give the most that any feature got in any forest on shuffled Damage."""
+    runs = explanation.runs
+    own = (runs["state"] == state) & (runs["kind"] == "shuffled")
+    return float(runs.loc[own, "importance"].max())
+
+
+def top_features(explanation: Explanation, most: int) -> list[str]:
+    """List the leading features by their mean importance over the states."""
+    mean = explanation.importance.groupby("feature")["mean"].mean()
+    return list(mean.sort_values(ascending=False).index[:most])
+
+
+def _cluster_words(explanation: Explanation, state: str, cluster: dict[str, Any]) -> str:
+    table = explanation.importance
+    own = table[(table["state"] == state) & table["feature"].isin(cluster["set"].split(" + "))]
+    first, *others = records(own.sort_values("rank"))
+    way = "in no one direction"
+    if abs(first["direction"]) > 0.5:
+        way = f"more where {'larger' if first['direction'] > 0 else 'smaller'}"
+    alike = f"; too like {listing(o['feature'] for o in others)} to tell apart" if others else ""
+    return f"{first['feature']} ({way}, {number(100 * cluster['shap'])} pp{alike})"
+
+
+def _set_figure(explanation: Explanation, table: pd.DataFrame, shadow: bool) -> Figure:
+    states = explanation.states
+    names = list(table.groupby("set", sort=False)["shap"].mean().sort_values(ascending=False).index)
+    figure = sheet(DOUBLE, 18 + (4.6 + 2.4 * (len(states) > 1)) * len(names))
+    panels = axes_of(figure, 1, 2, sharey=True)
+    height = 0.8 / len(states)
+    for k, state in enumerate(states):
+        own = table[table["state"] == state].set_index("set").loc[names]
+        at = np.arange(len(names)) + (k - (len(states) - 1) / 2) * height
+        colour = STATE_COLOURS[k % len(STATE_COLOURS)]
+        for axes, column, factor in zip(panels, ("shap", "permutation"), (100, 1), strict=True):
+            values, spread = factor * own[column], factor * own[f"{column}_std"]
+            seen = own["above_shadow"] if shadow else np.ones(len(own), dtype=bool)
+            faces = [to_rgba(colour, 1.0 if s else 0.25) for s in seen]
+            axes.barh(at, values, height, color=faces, edgecolor=colour, lw=0.5)
+            if len(states) > 1:
+                axes.barh(0, 0, color=colour, label=state_name(state))
+            axes.errorbar(values, at, xerr=spread, fmt="none", ecolor=INK, elinewidth=0.7)
+    wrapped = [_wrap(n) for n in names]
+    panels[0].set_yticks(np.arange(len(names)), wrapped)
+    panels[0].set_ylim(len(names) - 0.4, -0.6)
+    panels[0].set_xlabel(f"mean |SHAP of the set| ({POINTS})")
+    panels[1].set_xlabel("fall of out-of-bag R² when shuffled together")
+    panels[1].axvline(0, color=MUTED, lw=0.6)
+    for axes in panels:
+        axes.tick_params(axis="y", length=0)
+    if len(states) > 1:
+        panels[0].legend(loc="lower right")
+    return figure
+
+
+def _wrap(name: str) -> str:
+    """Break a long cluster's name into lines of two members."""
+    members = name.split(" + ")
+    lines = [" + ".join(members[k : k + 2]) for k in range(0, len(members), 2)]
+    return " +\n".join(lines)
+
+
+def _by_group(table: pd.DataFrame) -> list[str]:
+    """List features with the groups together, the largest first within each."""
+    mean = table.groupby(["group", "feature"], sort=False)["mean"].mean().reset_index()
+    known = [g for g in GROUP_COLOURS if g in set(mean["group"])]
+    return [
+        f
+        for g in known
+        for f in mean[mean["group"] == g].sort_values("mean", ascending=False)["feature"]
+    ]
+
+
+def _mark_groups(axes: Axes, order: Sequence[str], table: pd.DataFrame) -> None:
+    group = table.drop_duplicates("feature").set_index("feature")["group"]
+    start = 0
+    for name in dict.fromkeys(group[n] for n in order):
+        size = sum(group[n] == name for n in order)
+        axes.text(
+            1.01, start + (size - 1) / 2, name, rotation=270, va="center", ha="left",
+            transform=axes.get_yaxis_transform(), color=MUTED, fontsize=6.5,
+        )  # fmt: skip
+        if start:
+            axes.axhline(start - 0.5, color=FAINT, lw=0.6)
+        start += size

@@ -1,0 +1,175 @@
+"""report.html: one file, readable offline, on a phone and on paper, with the figures beside it."""
+
+import base64
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+from numpy.typing import ArrayLike
+
+from ..explanation.readable_rows import split_states, without_repeats
+from ..explanation.result import Explanation
+from ..io.atomic import atomic_path
+from . import sections as chapters
+from .style import save
+
+
+def write_report(
+    out: str | os.PathLike[str],
+    *,
+    features: pd.DataFrame | Mapping[str, pd.DataFrame],
+    explanation: Explanation | None = None,
+    reason: str = "",
+    cautions: Sequence[str] = (),
+    volume: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+    solid: ArrayLike | None = None,
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    contacts: pd.DataFrame | Mapping[str, pd.DataFrame] | None = None,
+    fusion: pd.DataFrame | None = None,
+    settings: Mapping[str, Any] | None = None,
+    title: str = "Particles and their damage",
+) -> Path:
+    """Write report.html and the figures of a run.
+
+    Parameters
+    ----------
+    out
+        The run's folder; made if missing. A report in it is replaced, with its figures.
+    features
+        The table of `measure`, parted by its column ``state`` if it has several, or state ->
+        table. Copies of a row are counted once, and a caution says so.
+    explanation
+        What `explain` found, of the same states; None: no forest.
+    reason
+        Why there is no forest, as a sentence.
+    cautions
+        What makes numbers of this report wrong, as sentences; shown on its first page.
+    volume, labels, solid
+        (Z, Y, X) grey values, bodies, and material voxels; any array that slices like numpy's.
+        Only the three middle slices are read. None: no slices in the report.
+    spacing
+        Voxel size (z, y, x), um.
+    contacts
+        source, target (labels) and area, as `contacts` gives them, or state -> table.
+    fusion
+        The table of `fuse`: label and confidence.
+    settings
+        What is needed to repeat the run (run.json).
+    title
+        Heading, e.g. the volume's name.
+
+    Returns
+    -------
+    Path
+        report.html.
+
+    Raises
+    ------
+    ValueError
+        If there is no table, or a table lacks label, X, Y, Z, Volume or Damage.
+    OSError
+        If the folder cannot be written.
+    """
+    tables = split_states(features) if isinstance(features, pd.DataFrame) else _by_state(features)
+    if not tables:
+        raise ValueError("No table of particles to report on: give features.")
+    for state, table in tables.items():
+        missing = {"label", "X", "Y", "Z", "Volume", "Damage"} - set(table.columns)
+        if missing:
+            raise ValueError(
+                f"The table of particles{'' if state == 'all' else f' of state {state}'} lacks "
+                f"{', '.join(sorted(missing))}: give the features.csv that measure writes."
+            )
+    tables, repeats = without_repeats(tables)
+    cautions = [*cautions, *repeats]
+    folder = Path(out)
+    found = [
+        chapters.count_section(tables, volume, labels, solid, spacing),
+        chapters.sure_section(fusion),
+        chapters.damage_section(tables),
+        chapters.place_section(tables, _by_state(contacts, list(tables))),
+        chapters.why_section(tables, explanation, reason),
+    ]
+    if explanation is not None:
+        found.append(chapters.trust_section(explanation))
+    if len(tables) > 1:
+        found.append(chapters.change_section(tables, explanation))
+    pictures = {}
+    for section in found:
+        for plate in section.plates:
+            png = save(plate, folder / "figures")[1]
+            pictures[plate.name] = base64.b64encode(png.read_bytes()).decode()
+    page = _template().render(
+        title=title,
+        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        program=f"Particlebridge {version('particlebridge')}",
+        cautions=cautions,
+        numbers=chapters.headline(tables, fusion, explanation),
+        sections=found,
+        pictures=pictures,
+        glossary=chapters.glossary(tables),
+        settings=_flat(settings or {}),
+        css=Markup(_text("report.css")),
+        js=Markup(_text("network.js")),
+    )
+    report = folder / "report.html"
+    for name in _figures_of(report) - pictures.keys():
+        for suffix in ("pdf", "png", "csv"):
+            (folder / "figures" / f"{name}.{suffix}").unlink(missing_ok=True)
+    with atomic_path(report) as beside:
+        beside.write_text(page, encoding="utf-8")
+    return report
+
+
+def _figures_of(report: Path) -> set[str]:
+    """Name the figures of an earlier report, which are its own: figures/ may hold others."""
+    if not report.is_file():
+        return set()
+    page = report.read_text("utf-8", errors="replace")
+    return set(re.findall(r'href="figures/([\w-]+)\.pdf"', page))
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html")
+
+
+def _text(name: str) -> str:
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
+
+
+def _by_state(
+    tables: pd.DataFrame | Mapping[str, pd.DataFrame] | None, states: list[str] | None = None
+) -> dict[str, pd.DataFrame]:
+    if tables is None:
+        return {}
+    if isinstance(tables, pd.DataFrame):
+        return {states[0] if states else "all": tables}
+    return {str(state): table for state, table in tables.items()}
+
+
+def _flat(settings: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    """List nested settings as (dotted name, text)."""
+    rows = []
+    for name, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            rows += _flat(value, f"{before}{name}.")
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, default=str)
+            rows.append((f"{before}{name}", text))
+    return rows

@@ -1,0 +1,341 @@
+"""The report's chapters: a question, an answer computed from the data, the figures behind it."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from .._shared.wording import (
+    fixed,
+    in_state,
+    listing,
+    number,
+    p_value,
+    percent,
+    plural,
+    state_name,
+)
+from ..explanation.result import Explanation
+from ..explanation.statistics import spearman
+from ..features.columns import COLUMNS, PAPER_SUFFIX
+from . import figures_model, figures_particles, figures_shap, figures_trust
+from .figures_slices import slices_plate
+from .network_figure import darkest, network_plate, scene
+from .style import Plate, records, unit_of
+
+Tables = dict[str, pd.DataFrame]
+# With fewer particles a distribution is a list.
+FEW = 10
+
+
+@dataclass
+class Section:
+    """One chapter of the report.
+
+    Attributes
+    ----------
+    id, question, answers
+        Anchor, heading, and the sentences under it, one for each state where there are several.
+    plates
+        Figures.
+    notes
+        What the reader should know: left-out particles, no forest.
+    networks
+        Name of a plate -> the scene shown in its place on a screen.
+    rows
+        A table to unfold.
+    """
+
+    id: str
+    question: str
+    answers: list[str] = field(default_factory=list)
+    plates: list[Plate] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    networks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    rows: pd.DataFrame | None = None
+
+
+def whole_particles(tables: Tables) -> Tables:
+    """Leave out particles cut by the field of view."""
+    return {s: t[~t["Border"].astype(bool)] if "Border" in t else t for s, t in tables.items()}
+
+
+def count_section(
+    tables: Tables,
+    volume: ArrayLike | None,
+    labels: ArrayLike | None,
+    solid: ArrayLike | None,
+    spacing: tuple[float, float, float],
+) -> Section:
+    """Answer how many particles there are, and of which size."""
+    answers, whole = [], whole_particles(tables)
+    for state, table in tables.items():
+        cut = len(table) - len(whole[state])
+        words = f"{in_state(state, list(tables))}{plural(len(table), 'particle')} found"
+        if cut:
+            words += (
+                f", {cut:,} of them cut by the field of view: measured, drawn in the network, and "
+                "left out of everything else"
+            )
+        answers.append(f"{words}.")
+    section = Section("count", "How many particles?", answers)
+    if volume is not None and labels is not None:
+        section.plates.append(slices_plate(volume, labels, solid, spacing))
+    if _many(whole):
+        section.plates.append(figures_particles.size_plate(whole))
+    return section
+
+
+def sure_section(fusion: pd.DataFrame | None) -> Section:
+    """Answer how far the particles can be trusted."""
+    section = Section("sure", "How sure are we of them?")
+    if fusion is None:
+        section.answers = [
+            "Not known: the particles were given to this run, not found by it in three views that "
+            "could agree or disagree."
+        ]
+        return section
+    if fusion.empty:
+        section.answers = ["This run found no particle, so there is none to be sure of."]
+        return section
+    if "confidence" not in fusion or not fusion["confidence"].notna().any():
+        section.answers = ["Not known: no agreement of the views with the particles was recorded."]
+        return section
+    confidence = fusion["confidence"].dropna()
+    views = sum(name.startswith("agreement_") for name in fusion)
+    said = {
+        1: "Only one view was segmented, so no other can contradict it. Its agreement with",
+        2: "The two views were segmented apart. Their agreement on",
+    }.get(views, "The three views were segmented apart. Their agreement on")
+    section.answers = [
+        f"{said} a particle has a median of "
+        f"{fixed(confidence.median())} (1: the same voxels), and reaches 0.5 for "
+        f"{percent(float((confidence >= 0.5).mean()))} of the particles."
+    ]
+    section.plates.append(figures_particles.confidence_plate(fusion))
+    return section
+
+
+def damage_section(tables: Tables) -> Section:
+    """Answer how damaged the particles are."""
+    known = {s: t.dropna(subset=["Damage"]) for s, t in whole_particles(tables).items()}
+    section = Section("damage", "How damaged are they?")
+    if not _many(known):
+        section.answers = ["Too few particles with a known Damage to say."]
+        return section
+    answers = []
+    for state, table in known.items():
+        damage = table["Damage"]
+        answers.append(
+            f"{in_state(state, list(tables))}on average {percent(damage.mean())} of a particle's "
+            f"body is void; {percent(float((damage < 0.02).mean()))} of the particles are all but "
+            f"intact (below 2\u202f%), and {percent(float((damage > 0.2).mean()))} have lost more "
+            "than a fifth."
+        )
+        answers += _published_words(state, table, list(tables))
+    section.answers = answers
+    section.plates.append(figures_particles.damage_plate(known))
+    return section
+
+
+def _published_words(state: str, table: pd.DataFrame, states: list[str]) -> list[str]:
+    """Put Damage as published beside ours, and how far each follows the particles' size."""
+    name = f"Damage{PAPER_SUFFIX}"
+    both = table.dropna(subset=[name, "Volume"]) if name in table else table[:0]
+    if len(both) < FEW:
+        return []
+    ours, published = (spearman(both["Volume"], both[column])[0] for column in ("Damage", name))
+    return [
+        f"{in_state(state, states)}as published, each particle closed inside its own bounding box "
+        f"with a ball of 10 voxels, Damage is {percent(both[name].mean())} on average. It follows "
+        f"the particles' Volume with ρ = {fixed(published)}, Damage as measured here with "
+        f"ρ = {fixed(ours)}."
+    ]
+
+
+def place_section(tables: Tables, contacts: Tables) -> Section:
+    """Answer where the damage is: along depth, and in the network."""
+    whole = whole_particles(tables)
+    known = {s: t.dropna(subset=["Damage", "Z"]) for s, t in whole.items()}
+    section = Section("place", "Where is the damage?")
+    if _many(known):
+        section.answers = [_trend_words(s, t, list(tables)) for s, t in known.items()]
+        section.plates.append(figures_particles.depth_plate(known))
+    else:
+        section.answers = ["Too few particles with a known Damage to say."]
+    top = max(darkest(t) for t in tables.values())
+    for state, table in tables.items():
+        shown, touching = _first_volume(table, contacts.get(state))
+        if shown[["X", "Y", "Z", "Volume"]].dropna().empty:
+            continue
+        plate = network_plate(shown, touching, top)
+        if len(tables) > 1:
+            plate = replace(
+                plate,
+                name=f"{plate.name}_{list(tables).index(state) + 1}",
+                title=f"{plate.title}, {state_name(state)}",
+            )
+        if len(shown) < len(table):
+            drawn = (
+                f"Drawn is {shown['volume'].iloc[0]}, one of {table['volume'].nunique()} volumes"
+            )
+            plate = replace(plate, says=f"{drawn}: {plate.says}")
+        section.plates.append(plate)
+        section.networks[plate.name] = scene(shown, touching, top)
+    angles = {"Yaw", "Pitch", "Elongation"}
+    if _many(whole) and all(angles <= set(t.columns) for t in whole.values()):
+        section.plates.append(figures_particles.orientation_plate(whole))
+    return section
+
+
+def why_section(tables: Tables, explanation: Explanation | None, reason: str) -> Section:
+    """Answer what Damage depends on."""
+    section, whole = Section("why", "Why?"), whole_particles(tables)
+    if explanation is None:
+        section.answers = [f"No forest was fitted. {reason}".strip()]
+    else:
+        section.answers = figures_model.driver_words(explanation)
+        section.plates += [
+            figures_model.importance_plate(explanation),
+            figures_model.cluster_plate(explanation),
+            figures_shap.beeswarm_plate(explanation),
+            figures_shap.dependence_plate(explanation),
+        ]
+        if "Z" in explanation.features and len(explanation.features) > 1:
+            section.plates.append(figures_shap.depth_importance_plate(explanation))
+        section.plates += [
+            figures_model.group_plate(explanation),
+            figures_trust.correlation_plate(whole, explanation.features),
+            figures_trust.interaction_plate(explanation),
+        ]
+        section.rows = _importance_rows(explanation)
+    if _many(whole) and not figures_trust.consequences(whole).empty:
+        section.plates.append(figures_trust.consequence_plate(whole))
+    return section
+
+
+def trust_section(explanation: Explanation) -> Section:
+    """Answer whether the explanation holds up."""
+    answers = []
+    fit = {(r["state"], r["kind"]): r for r in records(explanation.fit)}
+    for state in explanation.states:
+        real, control = fit[state, "seed"], fit[state, "shuffled"]
+        spread = max(real["oob_r2_std"], control["oob_r2_std"])
+        verdict = "the forest predicts nothing: do not read its importances"
+        if real["oob_r2"] > 3 * spread:
+            verdict = "the forest predicts weakly: most of Damage has causes not measured here"
+        if real["oob_r2"] >= 0.3:
+            verdict = "the forest predicts particles it has not seen"
+        answers.append(
+            f"{in_state(state, explanation.states)}{verdict} (out-of-bag R² = "
+            f"{fixed(real['oob_r2'])} ± {fixed(real['oob_r2_std'])})."
+        )
+    worst = explanation.fit["additivity_error"].max()
+    answers.append(
+        "In every forest the SHAP values of each particle add up to its prediction (largest gap "
+        f"{worst:.0e})."
+    )
+    section = Section("trust", "Does it hold up?", answers, notes=list(explanation.notes))
+    section.plates += [
+        figures_trust.fit_plate(explanation),
+        figures_trust.stability_plate(explanation),
+    ]
+    return section
+
+
+def change_section(tables: Tables, explanation: Explanation | None) -> Section:
+    """Answer what changed between the states."""
+    damage = {s: t["Damage"].mean() for s, t in whole_particles(tables).items()}
+    means = listing(f"{percent(d)} in {state_name(s)}" for s, d in damage.items())
+    answers = [f"mean Damage is {means}."]
+    section = Section("change", "What changed between the states?")
+    if explanation is not None and len(explanation.states) > 1:
+        answers += figures_trust.change_words(explanation)
+        section.plates.append(figures_trust.difference_plate(explanation))
+    section.answers = answers
+    return section
+
+
+def glossary(tables: Tables) -> pd.DataFrame:
+    """List what each column of the tables means."""
+    table = next(iter(tables.values()))
+    return pd.DataFrame(
+        [
+            {"column": n, "group": c.group, "unit": unit_of(n, table), "definition": c.formula}
+            for n, c in COLUMNS.items()
+            if n in table and c.group != "key"
+        ]
+    )
+
+
+def headline(
+    tables: Tables, fusion: pd.DataFrame | None, explanation: Explanation | None
+) -> list[tuple[str, str]]:
+    """Give the headline figures: (value, what it is)."""
+    whole, found = whole_particles(tables), []
+    of = {s: f", {state_name(s)}" if len(tables) > 1 else "" for s in tables}
+    for state, table in tables.items():
+        found.append((f"{len(table):,}", f"particles{of[state]}, {len(whole[state]):,} whole"))
+    for state, table in whole.items():
+        if len(tables) == 1 and len(table):
+            unit = unit_of("DistNearest", table)
+            middle = float(np.cbrt(6 * table["Volume"].median() / np.pi))
+            found.append((f"{number(middle)}\u202f{unit}", "median diameter"))
+        if table["Damage"].notna().any():
+            found.append((percent(table["Damage"].mean()), f"mean Damage{of[state]}"))
+    if fusion is not None and "confidence" in fusion and fusion["confidence"].notna().any():
+        found.append((fixed(fusion["confidence"].median()), "median agreement of the views"))
+    if explanation is not None:
+        fit = explanation.fit[explanation.fit["kind"] == "seed"].set_index("state")["oob_r2"]
+        found += [(fixed(fit[s]), f"out-of-bag R²{of.get(s, '')}") for s in explanation.states]
+    return found
+
+
+def _trend_words(state: str, table: pd.DataFrame, states: list[str]) -> str:
+    rho, p = spearman(table["Z"], table["Damage"])
+    tail = f"(ρ = {fixed(rho)}, {p_value(p)})"
+    if p >= 0.01 or abs(rho) < 0.1:
+        return f"{in_state(state, states)}Damage has no clear trend with depth Z {tail}."
+    word = "grows" if rho > 0 else "falls"
+    strength = "strongly" if abs(rho) > 0.5 else "clearly" if abs(rho) > 0.25 else "weakly"
+    return f"{in_state(state, states)}Damage {word} {strength} with depth Z {tail}."
+
+
+def _first_volume(
+    table: pd.DataFrame, contacts: pd.DataFrame | None
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Pick one volume of a pooled table: the coordinates of several would overlap."""
+    if "volume" not in table or not len(table):
+        return table, contacts
+    return table[table["volume"] == table["volume"].iloc[0]], contacts
+
+
+def _importance_rows(explanation: Explanation) -> pd.DataFrame:
+    table = explanation.importance
+    rows = pd.DataFrame(
+        {
+            "state": [state_name(s) for s in table["state"]],
+            "feature": table["feature"],
+            "group": table["group"],
+            "rank": table["rank"],
+            "ranks over seeds": [
+                f"{a}–{b}" for a, b in zip(table["rank_low"], table["rank_high"], strict=True)
+            ],
+            "importance (points)": [
+                f"{100 * m:.3f} ± {100 * s:.3f}"
+                for m, s in zip(table["mean"], table["std"], strict=True)
+            ],
+            "share": [percent(v) for v in table["share"]],
+            "direction": [fixed(v) for v in table["direction"]],
+            "shuffled Damage (points)": [f"{100 * v:.3f}" for v in table["control"]],
+            "above noise": ["yes" if v else "no" for v in table["above_shadow"]],
+            "fall of R²": [fixed(v, 3) for v in table["permutation"]],
+        }
+    )
+    return rows if len(explanation.states) > 1 else rows.drop(columns="state")
+
+
+def _many(tables: Tables) -> bool:
+    return bool(tables) and all(len(t) >= FEW for t in tables.values())

@@ -1,0 +1,1 @@
+"""The Fiji plugin's numerics: grey values, candidates, non-maximum suppression, labels."""

@@ -1,0 +1,45 @@
+"""Commands on a Fiji installation: doctor, install-macros, uninstall-macros."""
+
+from typing import Annotated
+
+import typer
+
+from .options import Fiji
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def doctor(
+    fiji: Fiji = None,
+    no_run: Annotated[
+        bool, typer.Option("--no-run", help="Look only; do not segment the test image.")
+    ] = False,
+) -> None:
+    """Look for what keeps Fiji from running the models, and tell the mend."""
+    from .. import doctor as function
+    from .console import show_checks
+
+    checks = function(fiji, run=not no_run)
+    show_checks(checks)
+    problems = [check for check in checks if check.status == "problem"]
+    if problems:
+        raise RuntimeError(f"{len(problems)} problem(s); the first: {problems[0].mend}")
+
+
+@app.command()
+def install_macros(fiji: Fiji = None) -> None:
+    """Put the commands into Fiji's menu Plugins > Particlebridge."""
+    from .. import install_macros as function
+    from .._shared.progress import notice
+
+    notice(str(function(fiji)))
+
+
+@app.command()
+def uninstall_macros(fiji: Fiji = None) -> None:
+    """Take the commands out of Fiji again."""
+    from .. import uninstall_macros as function
+    from .._shared.progress import notice
+
+    notice(str(function(fiji)))

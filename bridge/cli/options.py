@@ -1,0 +1,247 @@
+"""Options that several commands share, and how their texts are read."""
+
+import inspect
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..volumes.voxel_size import parse_voxel_size
+
+
+class EngineName(StrEnum):
+    """Where the network runs."""
+
+    python = "python"
+    fiji = "fiji"
+
+
+class Numerics(StrEnum):
+    """Whose rules turn the network's output into labels."""
+
+    plugin = "plugin"
+    stardist = "stardist"
+
+
+class Method(StrEnum):
+    """How the views become one volume."""
+
+    consensus = "consensus"
+    flow = "flow"
+    paper = "paper"
+
+
+class Recipe(StrEnum):
+    """How features are counted."""
+
+    physical = "physical"
+    paper = "paper"
+    both = "both"
+
+
+class Regressors(StrEnum):
+    """Which features explain damage."""
+
+    drivers = "drivers"
+    paper = "paper"
+
+
+class LabelsAre(StrEnum):
+    """What a label file without a solid mask holds."""
+
+    body = "body"
+    solid = "solid"
+
+
+class Format(StrEnum):
+    """What stacks and label volumes are written as."""
+
+    tiff = "tiff"
+    zarr = "zarr"
+
+
+def _spacing(text: str) -> tuple[float, float, float]:
+    try:
+        return parse_voxel_size(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _percentiles(text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is not LO,HI, such as 1,99.8") from None
+    if not 0 <= low < high <= 100:
+        raise typer.BadParameter(f"percentiles must rise within 0 to 100, not {text}")
+    return low, high
+
+
+def _views(text: str) -> tuple[str, ...]:
+    views = tuple(part.strip() for part in text.split(","))
+    if not views or set(views) - {"xy", "xz", "yz"} or len(set(views)) < len(views):
+        raise typer.BadParameter(f"'{text}' is not a list of views out of xy,xz,yz")
+    return views
+
+
+def _model(text: str) -> str | dict[str, str]:
+    if not text.startswith(("xy=", "xz=", "yz=")):
+        return text
+    models = dict(part.split("=", 1) for part in text.split(",") if "=" in part)
+    if set(models) - {"xy", "xz", "yz"}:
+        raise typer.BadParameter(f"'{text}' is not xy=M1,xz=M2,yz=M3")
+    return models
+
+
+Out = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
+VoxelSize = Annotated[
+    Any, typer.Option("--voxel-size", parser=_spacing, metavar="Z,Y,Xum",
+                      help="Micrometres, or one number for cubes; wins over the file's.")
+]  # fmt: skip
+Model = Annotated[
+    Any, typer.Option("--model", parser=_model, metavar="M | xy=M1,xz=M2,yz=M3",
+                      help="Shipped model, StarDist folder or bundle.zip.")
+]  # fmt: skip
+Views = Annotated[
+    Any, typer.Option("--views", parser=_views, metavar="xy,xz,yz", help="Which views to run.")
+]
+EngineOption = Annotated[EngineName, typer.Option("--engine", help="Where the network runs.")]
+Fiji = Annotated[
+    str | None, typer.Option("--fiji", help="Fiji's folder; else $FIJI_HOME, then usual places.")
+]
+FijiWorkers = Annotated[
+    int, typer.Option("--fiji-workers", min=1, help="How many Fijis work at once.")
+]
+Diameter = Annotated[
+    float | None,
+    typer.Option("--diameter", min=1, metavar="PX", help="Typical particle; else estimated once."),
+]
+ProbThresh = Annotated[
+    float | None, typer.Option("--prob-thresh", min=0, max=1, help="Else the model's.")
+]
+NmsThresh = Annotated[
+    float | None, typer.Option("--nms-thresh", min=0, max=1, help="Else the model's.")
+]
+Percentiles = Annotated[
+    Any, typer.Option("--percentiles", parser=_percentiles, metavar="LO,HI",
+                      help="For normalisation; else the model's.")
+]  # fmt: skip
+NumericsOption = Annotated[
+    Numerics, typer.Option("--numerics", help="The Fiji plugin's rules, or StarDist's own.")
+]
+MethodOption = Annotated[Method, typer.Option("--method", help="How the views are fused.")]
+Downscale = Annotated[
+    float | None,
+    typer.Option("--downscale", help="Method paper works at this scale; published: 0.25."),
+]
+MinVoxels = Annotated[
+    int | None,
+    typer.Option(
+        "--min-voxels", help="Its smallest body at that scale (default: 2001, as published)."
+    ),
+]
+FormatOption = Annotated[
+    Format, typer.Option("--format", help="zarr: in chunks, for volumes larger than memory.")
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", metavar="local|HOST:PORT|slurm", help="Dask workers do the work."),
+]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Processes that local or slurm starts.")
+]
+Memory = Annotated[
+    str | None, typer.Option("--memory", metavar="8GB", help="Ceiling for each process.")
+]
+FieldOfView = Annotated[
+    str, typer.Option("--field-of-view", metavar="auto|none|FILE",
+                      help="What was seen; FILE: a mask, not 0 inside (default: auto).")
+]  # fmt: skip
+RecipeOption = Annotated[
+    Recipe,
+    typer.Option("--recipe", help="How features are counted; paper: exactly as published."),
+]
+Ball = Annotated[
+    float | None,
+    typer.Option(
+        "--ball",
+        metavar="UM",
+        help="Radius that closes solids and spans Contact's ring (default: 0.7).",
+    ),
+]
+DensityReach = Annotated[
+    float | None,
+    typer.Option(
+        "--density-reach",
+        metavar="UM",
+        help="How far around a particle PDensity looks (default: 10).",
+    ),
+]
+FeaturesOption = Annotated[
+    Regressors, typer.Option("--features", help="Which features explain damage.")
+]
+
+
+def segmenting(
+    voxel_size: VoxelSize = None,
+    model: Model = "nmc",
+    views: Views = "xy,xz,yz",
+    engine: EngineOption = EngineName.python,
+    fiji: Fiji = None,
+    fiji_workers: FijiWorkers = 1,
+    diameter: Diameter = None,
+    prob_thresh: ProbThresh = None,
+    nms_thresh: NmsThresh = None,
+    percentiles: Percentiles = None,
+    numerics: NumericsOption = Numerics.plugin,
+    field_of_view: FieldOfView = "auto",
+    format: FormatOption = Format.tiff,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
+    memory: Memory = None,
+) -> None:
+    """Name the options of whatever segments; `takes` gives them to a command."""
+
+
+def takes(shared: Callable[..., Any], **defaults: Any) -> Callable[..., Any]:
+    """Let a command's ``**options`` be the parameters of another function.
+
+    Parameters
+    ----------
+    shared
+        Its parameters become options of the command; they arrive in ``**options``, words of a
+        choice as plain texts.
+    defaults
+        Where the command's own defaults differ.
+    """
+    added = [
+        p.replace(default=defaults.get(p.name, p.default), kind=p.KEYWORD_ONLY)
+        for p in inspect.signature(shared, eval_str=True).parameters.values()
+    ]
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def called(**given: Any) -> Any:
+            for name in {p.name for p in added if isinstance(given[p.name], StrEnum)}:
+                given[name] = given[name].value
+            return command(**given)
+
+        own = [
+            p.replace(kind=p.KEYWORD_ONLY)
+            for p in inspect.signature(command, eval_str=True).parameters.values()
+            if p.kind is not p.VAR_KEYWORD
+        ]
+        parameters = [*own, *added]
+        called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        called.__annotations__ = {p.name: p.annotation for p in parameters}
+        return called
+
+    return decorate
+
+
+def runtimes_of(text: str) -> tuple[str, ...]:
+    """Read "1.15.0,1.12.0"."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -1,0 +1,225 @@
+"""Commands on volumes, labels and tables."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .options import (
+    Ball,
+    DensityReach,
+    Downscale,
+    FeaturesOption,
+    FieldOfView,
+    Format,
+    LabelsAre,
+    Memory,
+    Method,
+    MethodOption,
+    MinVoxels,
+    Out,
+    Recipe,
+    RecipeOption,
+    Regressors,
+    Scheduler,
+    VoxelSize,
+    Workers,
+    segmenting,
+    takes,
+)
+
+app = typer.Typer()
+
+
+@app.command()
+def demo(
+    out: Out = Path("demo"),
+    train: Annotated[bool, typer.Option("--train", help="Train the model anew first.")] = False,
+) -> None:
+    """Run the whole road on generated electrodes; ends in OUT/report.html."""
+    from .. import demo as function
+
+    print(function(out, train=train))
+
+
+@app.command()
+@takes(segmenting)
+def run(
+    volumes: Annotated[list[Path], typer.Argument(help="Volumes, or one SHEET.csv.")],
+    out: Out,
+    method: MethodOption = Method.consensus,
+    downscale: Downscale = None,
+    min_voxels: MinVoxels = None,
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=1, max=2, help="2: segment the fused result once more.")
+    ] = 1,
+    recipe: RecipeOption = Recipe.physical,
+    ball: Ball = None,
+    density_reach: DensityReach = None,
+    features: FeaturesOption = Regressors.drivers,
+    **options: Any,
+) -> None:
+    """Run the whole road on volumes: segment, fuse, measure, explain, report.
+
+    Running the same command again resumes it.
+    """
+    from .. import run as function
+
+    report = function(
+        volumes,
+        out,
+        method=method.value,
+        downscale=downscale,
+        min_voxels=min_voxels,
+        rounds=rounds,
+        recipe=recipe.value,
+        ball=ball,
+        density_reach=density_reach,
+        features=features.value,
+        **options,
+    )
+    print(report)
+
+
+@app.command()
+@takes(segmenting, views=None)
+def segment(
+    source: Annotated[Path, typer.Argument(help="An image, a folder of images, or a volume.")],
+    out: Out,
+    dims: Annotated[
+        int, typer.Option("--dims", min=2, max=3, help="3: a StarDist 3D model, no views.")
+    ] = 2,
+    **options: Any,
+) -> None:
+    """Find the particles of images, or of a volume's views.
+
+    A folder is taken as single images unless --views is given; then its images are the slices
+    of one volume.
+    """
+    from .. import segment as function
+
+    function(source, out, dims=dims, **options)
+    print(out)
+
+
+@app.command()
+def fuse(
+    folder: Annotated[Path, typer.Argument(help="A run folder with views/*/labels.tif.")],
+    volume: Annotated[
+        Path | None, typer.Option("--volume", help="Grey values: refine outlines, find voids.")
+    ] = None,
+    method: MethodOption = Method.consensus,
+    downscale: Downscale = None,
+    min_voxels: MinVoxels = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Else FOLDER/labels.tif.", show_default=False)
+    ] = None,
+    field_of_view: FieldOfView = "auto",
+    format: Annotated[
+        Format | None, typer.Option("--format", help="Else that of the views; zarr: in blocks.")
+    ] = None,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
+    memory: Memory = None,
+) -> None:
+    """Fuse the views of a run folder into labels of the volume."""
+    from .. import fuse as function
+
+    target = function(
+        folder,
+        volume=volume,
+        method=method.value,
+        downscale=downscale,
+        min_voxels=min_voxels,
+        out=out,
+        field_of_view=field_of_view,
+        format=format.value if format else None,
+        scheduler=scheduler,
+        workers=workers,
+        memory=memory,
+    )
+    print(target)
+
+
+@app.command()
+def measure(
+    volume: Annotated[Path, typer.Argument(help="Grey values.")],
+    labels: Annotated[Path, typer.Argument(help="Labels of the same shape, 0 the background.")],
+    out: Annotated[Path, typer.Option("--out", help="Table to write, such as features.csv.")],
+    solid: Annotated[
+        Path | None, typer.Option("--solid", help="Mask of material; else solid beside LABELS.")
+    ] = None,
+    labels_are: Annotated[
+        LabelsAre | None, typer.Option("--labels-are", help="Where there is no solid mask.")
+    ] = None,
+    voxel_size: VoxelSize = None,
+    recipe: RecipeOption = Recipe.physical,
+    ball: Ball = None,
+    density_reach: DensityReach = None,
+    field_of_view: FieldOfView = "auto",
+) -> None:
+    """Measure every particle: features.csv, and contacts.csv beside it."""
+    from .. import measure as function
+
+    if solid is not None and labels_are is not None:
+        raise typer.BadParameter("--solid and --labels-are exclude each other")
+    if solid is None and labels_are is None:
+        from ..volumes.label_records import companion
+
+        beside = companion(labels, "solid")
+        if not beside.exists():
+            raise typer.BadParameter(
+                f"there is no {beside}: name the mask with --solid, or say with --labels-are "
+                "whether LABELS holds whole bodies or only their solid material"
+            )
+    function(
+        volume,
+        labels,
+        out,
+        solid=solid,
+        labels_are=labels_are.value if labels_are else None,
+        voxel_size=voxel_size,
+        recipe=recipe.value,
+        ball=ball,
+        density_reach=density_reach,
+        field_of_view=field_of_view,
+    )
+    print(out)
+
+
+@app.command()
+def explain(
+    tables: Annotated[list[Path], typer.Argument(help="features.csv of one or several states.")],
+    out: Out,
+    features: FeaturesOption = Regressors.drivers,
+) -> None:
+    """Explain damage by a random forest and SHAP; several tables are compared as states."""
+    from .. import explain as function
+
+    print(function(tables, out, features=features.value))
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(help="Labels taken as the truth.")],
+    b: Annotated[Path, typer.Argument(help="Labels compared with them.")],
+) -> None:
+    """Score one label file against another: F1, splits, merges, and which objects changed."""
+    from .. import compare as function
+    from .console import show_pairs
+
+    found = function(a, b)
+    show_pairs((name, f"{value:.4g}") for name, value in found.as_row().items())
+    first, second = a.name, b.name
+    if first == second:  # as the labels.tif of two runs; a whole path would be cut off
+        first, second = (f"{file.resolve().parent.name}/{file.name}" for file in (a, b))
+    show_pairs(
+        (f"without a partner in {other}", _few(numbers.tolist()))
+        for other, numbers in ((second, found.lost), (first, found.new))
+    )
+
+
+def _few(numbers: list[int], most: int = 20) -> str:
+    """List the first numbers and count the rest."""
+    more = f" and {len(numbers) - most} more" if len(numbers) > most else ""
+    return (", ".join(map(str, numbers[:most])) or "none") + more

@@ -1,0 +1,1 @@
+"""The Engine protocol, its settings, and the Python engine."""

@@ -1,0 +1,138 @@
+"""What every engine is: slices in, predictions out, one failure never ends a run."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from particlebridge.analysis import Prediction, in_reach
+
+from .._shared.progress import notice
+
+NUMERICS = ("plugin", "stardist")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A slice that could not be segmented.
+
+    Attributes
+    ----------
+    index
+        The slice.
+    reason
+        One sentence: what is wrong and how to mend it.
+    """
+
+    index: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How slices become labels; None means what the model says.
+
+    Attributes
+    ----------
+    prob_thresh
+        A pixel proposes an object above this probability, 0 to 1.
+    nms_thresh
+        Overlap (of the smaller area) above which the less probable object goes, 0 to 1.
+    percentiles
+        Lower and upper percentile of the normalisation.
+    diameter
+        Typical particle diameter, in pixels of size 1. Images are rescaled so that it becomes
+        the model's training diameter; a model that records none ignores it. None: own scale.
+    pixel_size
+        (y, x) size of a slice's pixels in the unit of `diameter`; rectangular ones are resampled
+        to squares for the network. For a view of a volume: its spacing over the finest spacing.
+    numerics
+        "plugin", the definition (docs/numerics.md), or "stardist", what StarDist2D's own
+        predict_instances gives.
+
+    Raises
+    ------
+    ValueError
+        If a value is outside its range.
+    """
+
+    prob_thresh: float | None = None
+    nms_thresh: float | None = None
+    percentiles: tuple[float, float] | None = None
+    diameter: float | None = None
+    pixel_size: tuple[float, float] = (1.0, 1.0)
+    numerics: str = "plugin"
+
+    def __post_init__(self) -> None:
+        for name in ("prob_thresh", "nms_thresh"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"{name} must lie within 0 to 1, not {value:g}")
+        if self.percentiles is not None:
+            low, high = self.percentiles
+            if not 0 <= low < high <= 100:
+                raise ValueError(f"percentiles must rise within 0 to 100, not {low:g}, {high:g}")
+        if self.diameter is not None and not 1 <= self.diameter < 1e5:
+            raise ValueError(f"the diameter must be at least 1 pixel, not {self.diameter:g}")
+        if not all(0 < size < 1e5 for size in self.pixel_size):
+            raise ValueError(f"pixel sizes must be positive, not {self.pixel_size}")
+        if self.numerics not in NUMERICS:
+            raise ValueError(f"numerics must be one of {NUMERICS}, not {self.numerics!r}")
+
+
+class GreyReach:
+    """Brings slices into reach of float32 before an engine takes them, and says so once."""
+
+    def __init__(self) -> None:
+        self._used = False
+
+    def __call__(self, image: NDArray[Any], percentiles: tuple[float, float]) -> NDArray[Any]:
+        """Give the image, or what `particlebridge.analysis.in_reach` makes of it."""
+        values = in_reach(image, percentiles)
+        if values is not image and not self._used:
+            self._used = True
+            low, high = np.percentile(image, percentiles)
+            notice(
+                f"grey values lie between {low:.3g} and {high:.3g}, where the plugin's float32 "
+                "arithmetic takes an image for constant or overflows: shifted and multiplied for "
+                "the network, which changes nothing else"
+            )
+        return values
+
+    def facts(self) -> dict[str, Any]:
+        """Return what run.json says about it."""
+        return {"grey_values": "shifted and multiplied into float32's reach"} if self._used else {}
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Segments slices; the Fiji and the Python engine are one method in two places."""
+
+    def predict(
+        self, slices: Sequence[np.ndarray] | np.ndarray, indices: Iterable[int]
+    ) -> Iterator[tuple[int, Prediction | Failure]]:
+        """Segment slices one by one.
+
+        Parameters
+        ----------
+        slices
+            Something that gives a (H, W) or (H, W, C) image for each index.
+        indices
+            Which slices, in which order.
+
+        Yields
+        ------
+        index : int
+        result : Prediction or Failure
+            A slice that cannot be segmented is a Failure, and the next one follows.
+        """
+        ...
+
+    def versions(self) -> Mapping[str, Any]:
+        """Return what run.json says about this engine: its name, model and library versions."""
+        ...
+
+    def close(self) -> None:
+        """End what the engine has started; it is not used afterwards."""
+        ...

@@ -1,0 +1,1 @@
+"""A real Fiji: find, install, start, run and diagnose it."""

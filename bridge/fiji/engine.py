@@ -1,0 +1,290 @@
+"""The engine that lets Fiji's StarDist plugin segment: whole views per call, crashes survived."""
+
+import importlib.metadata
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import tifffile
+from particlebridge.analysis import Prediction
+from particlebridge.exporter import Network, export
+from particlebridge.exporter.networks.record import RECORD_NAME, ModelRecord, read_record
+from particlebridge.exporter.safe_zip import extract
+from particlebridge.fiji_macros.compose import compose, version
+
+from .._shared.failures import item_errors, why_failed
+from .._shared.progress import notice
+from ..engines.protocol import Failure, GreyReach, Settings
+from .home import Endpoint, Fiji
+from .install import MACRO_FOLDER, installed_version
+from .session import FijiSession
+from .share import Share, checked_slice
+
+_CALL_BYTES = 512 << 20
+"""Slices handed to Fiji in one call: they lie on the disk meanwhile."""
+
+
+class FijiEngine:
+    """Segment slices with the StarDist plugin of a Fiji.
+
+    Fiji starts at the first slice and stays until `close` or the end of the program. The slices of
+    a call go to it together (up to 512 MB); results are handed on while it works. If its Java
+    dies it is started again and goes on; a slice at which it dies twice is a `Failure`.
+
+    Parameters
+    ----------
+    model
+        A bundle (.zip), a StarDist folder or name, or a `Network` made of one of the latter two.
+    settings
+        Thresholds, percentiles and scale; by default the model's own.
+    fiji
+        As for `find_fiji`.
+    workers
+        How many Fijis work at once; each needs its own memory.
+    heap
+        Java's heap of each, such as ``"8g"``; by default they share half of the memory.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such Fiji or model.
+    ValueError
+        If the model is a `Network` that was loaded from a bundle (give the bundle itself), takes
+        colour images, or other numerics than the plugin's are asked for.
+    RuntimeError
+        If no Java is found.
+    """
+
+    def __init__(
+        self,
+        model: Network | str | os.PathLike[str],
+        settings: Settings | None = None,
+        *,
+        fiji: str | os.PathLike[str] | Fiji | Endpoint | None = None,
+        workers: int = 1,
+        heap: str | None = None,
+    ) -> None:
+        self.settings = settings or Settings()
+        if self.settings.numerics != "plugin":
+            raise ValueError("Fiji's plugin has its own numerics; leave numerics at plugin")
+        if workers < 1:
+            raise ValueError(f"at least one Fiji must work, not {workers}")
+        self._sessions: list[tuple[FijiSession, list[str]]] = []
+        for _ in range(workers):
+            said: list[str] = []
+            session = FijiSession(fiji, heap=heap, share=workers, log=said.append)
+            self._sessions.append((session, said))
+        self._scratch = tempfile.TemporaryDirectory(prefix="particlebridge-fiji-")
+        self._root = Path(self._scratch.name)
+        self.bundle = self._root / "model.zip"
+        self.name, self.record = _bring_bundle(model, self.bundle)
+        self._calls = 0
+        self._reach = GreyReach()
+        self._told: set[str] = set()
+
+    def __enter__(self) -> "FijiEngine":
+        """Return the engine; Fiji starts with the first slice."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the Fijis and drop what was unfinished."""
+        for session, _ in self._sessions:
+            session.close()
+        self._scratch.cleanup()
+
+    @property
+    def prob_thresh(self) -> float:
+        """The probability threshold in use."""
+        given = self.settings.prob_thresh
+        return self.record.thresholds.prob if given is None else given
+
+    @property
+    def nms_thresh(self) -> float:
+        """The overlap threshold in use."""
+        given = self.settings.nms_thresh
+        return self.record.thresholds.nms if given is None else given
+
+    @property
+    def percentiles(self) -> tuple[float, float]:
+        """The percentiles in use."""
+        return self.settings.percentiles or self.record.percentiles
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Network pixels per pixel of a slice, (y, x), before the result's size is rounded."""
+        zoom = 1.0
+        if self.record.diameter is not None and self.settings.diameter is not None:
+            zoom = self.record.diameter / self.settings.diameter
+        y, x = self.settings.pixel_size
+        return zoom * y, zoom * x
+
+    def versions(self) -> dict[str, Any]:
+        """Return what run.json says about this engine; starts Fiji if it does not run."""
+        session, _ = self._sessions[0]
+        facts = session.start()
+        fiji = session.fiji
+        return {
+            "engine": "fiji",
+            "numerics": "plugin",
+            "model": self.name,
+            "model_digest": self.record.digest,
+            "fiji": fiji.coordinates if isinstance(fiji, Endpoint) else fiji.version,
+            "java": facts["java"],
+            "route": self.route,
+            **{name: facts[name] for name in ("imagej", "stardist", "csbdeep")},
+            **self._reach.facts(),
+            "pyimagej": importlib.metadata.version("pyimagej"),
+        }
+
+    def predict(
+        self, slices: Sequence[np.ndarray] | np.ndarray, indices: Iterable[int]
+    ) -> Iterator[tuple[int, Prediction | Failure]]:
+        """Segment slices; see `Engine.predict`.
+
+        Raises
+        ------
+        RuntimeError
+            If Fiji does not start, or dies again and again without finishing a slice.
+        """
+        for piece in self._pieces(slices, indices):
+            if isinstance(piece, Failure):
+                yield piece.index, piece
+            else:
+                yield from self._segment(*piece)
+
+    def _pieces(
+        self, slices: Sequence[np.ndarray] | np.ndarray, indices: Iterable[int]
+    ) -> Iterator[Failure | tuple[Path, list[int]]]:
+        """Write slices to the disk: folders of one shape and bounded size, and what is unfit."""
+        folder, held, shape, room = self._root, list[int](), (0, 0), 0
+        for index in map(int, indices):
+            try:
+                image = self._reach(checked_slice(np.asarray(slices[index])), self.percentiles)
+            except item_errors() as error:
+                if held:
+                    yield folder, held
+                    held = []
+                yield Failure(index, why_failed(error))
+                continue
+            if held and (image.shape != shape or image.nbytes > room):
+                yield folder, held
+                held = []
+            if not held:
+                self._calls += 1
+                folder = self._root / f"call{self._calls}"
+                (folder / "slices").mkdir(parents=True)
+                shape, room = image.shape, _CALL_BYTES
+            exact = image.dtype in (np.uint8, np.uint16, np.float32)  # ImageJ opens these
+            values = np.ascontiguousarray(image if exact else image.astype(np.float32))
+            tifffile.imwrite(folder / "slices" / f"{len(held):05d}.tif", values)
+            held.append(index)
+            room -= image.nbytes
+        if held:
+            yield folder, held
+
+    def _segment(
+        self, folder: Path, indices: Sequence[int]
+    ) -> Iterator[tuple[int, Prediction | Failure]]:
+        """Segment the slices of a folder, shared out among the Fijis, in order."""
+        count = min(len(self._sessions), len(indices))
+        shares = [
+            Share(
+                session,
+                said,
+                partial(self._call, session, folder, folder / f"worker{k}"),
+                folder / f"worker{k}",
+                range(k, len(indices), count),
+            )
+            for k, (session, said) in enumerate(self._sessions[:count])
+        ]
+        for share in shares:
+            share.start()
+        try:
+            for position, index in enumerate(indices):
+                result = shares[position % count].wait_for(position)
+                yield index, Failure(index, result) if isinstance(result, str) else result
+        finally:
+            for share in shares:
+                share.stop()
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @property
+    def route(self) -> Literal["macro", "text"]:
+        """How Fiji is asked: by the installed Segment_View.ijm, or with the Groovy text."""
+        session, _ = self._sessions[0]
+        fiji = session.fiji
+        installed = isinstance(fiji, Fiji) and installed_version(fiji.home) == (version(), [])
+        return "macro" if installed and session.facts.get("menu") else "text"
+
+    def _call(
+        self, session: FijiSession, folder: Path, out: Path, positions: Sequence[int]
+    ) -> None:
+        """Let one Fiji segment some slices of a folder; returns when it says that it is done."""
+        # Every setting is given: Fiji would fill in what its user chose last.
+        arguments = {
+            "image": str(folder / "slices"),
+            "model": str(self.bundle),
+            "out": str(out),
+            "prob": repr(float(self.prob_thresh)),
+            "nms": repr(float(self.nms_thresh)),
+            "percentiles": ",".join(repr(float(q)) for q in self.percentiles),
+            "diameter": "",
+            "pixel": "",
+            "slices": ",".join(map(str, positions)),
+            "scale": ",".join(repr(float(s)) for s in self.scale),
+        }
+        fiji = session.fiji
+        where = fiji.coordinates if isinstance(fiji, Endpoint) else str(fiji.home)
+        if self.route == "macro":
+            assert isinstance(fiji, Fiji)
+            path = fiji.home / MACRO_FOLDER / "Segment_View.ijm"
+            self._tell(f"{where}: segments by its Particlebridge commands ({version()})")
+            options = " ".join(f"{key}=[{value}]" for key, value in arguments.items() if value)
+            session.run_macro(f"runMacro({_quoted(str(path))}, {_quoted(options)});")
+            return
+        self._tell(
+            f"{where}: our commands of this version are not installed; they are sent as text"
+        )
+        session.run_groovy(compose("Segment_View"), arguments)
+
+    def _tell(self, line: str) -> None:
+        """Say a line once."""
+        if line not in self._told:
+            self._told.add(line)
+            notice(line)
+
+
+def _bring_bundle(model: Network | str | os.PathLike[str], target: Path) -> tuple[str, ModelRecord]:
+    """Put the model as a bundle at `target`; tell its name and record."""
+    if isinstance(model, Network):
+        if model.stardist is None:
+            raise ValueError(
+                f"model {model.name} was loaded from a bundle; give Fiji the bundle (.zip) itself"
+            )
+        export(model.stardist, target, verify=False)
+        return model.name, model.record
+    if Path(model).is_file() and zipfile.is_zipfile(model):
+        shutil.copyfile(model, target)
+        name = Path(model).stem
+    else:
+        from particlebridge.exporter import load_model
+
+        network = load_model(model)
+        return _bring_bundle(network, target)
+    with tempfile.TemporaryDirectory(prefix="particlebridge-") as scratch:
+        record = extract(target, Path(scratch) / "bundle") / RECORD_NAME
+        return name, read_record(record) if record.is_file() else ModelRecord()
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

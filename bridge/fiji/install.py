@@ -1,0 +1,210 @@
+"""Our commands and macros in a user's Fiji: put there, brought up to date, taken away."""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from particlebridge.analysis import atomic_path
+from particlebridge.fiji_macros.compose import COMMANDS, MACROS, compose, macro, version
+
+from .home import Endpoint, Fiji, find_fiji
+
+SCRIPTS = PurePosixPath("scripts/Plugins/Particlebridge")
+MACRO_FOLDER = PurePosixPath("macros/Particlebridge")
+"""Beside the commands a macro of the same name would be a second menu entry of that name."""
+MANIFEST = SCRIPTS / "particlebridge.json"
+
+
+@dataclass
+class Installation:
+    """What was done to a Fiji.
+
+    Attributes
+    ----------
+    home
+        The Fiji.
+    version
+        Of the commands.
+    written
+        Files that were put there.
+    removed
+        Files of ours that were taken away.
+    kept
+        Files that the user had edited: set aside under the name ``*.edited``, not lost.
+    """
+
+    home: Path
+    version: str
+    written: list[Path] = field(default_factory=list)
+    removed: list[Path] = field(default_factory=list)
+    kept: list[Path] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """Say in lines what was done, for the command line."""
+        lines = [f"{self.home}: {len(self.written)} files written, {len(self.removed)} removed"]
+        lines += [f"edited by hand, set aside: {path}" for path in self.kept]
+        return "\n".join(lines)
+
+
+def install_macros(fiji: str | os.PathLike[str] | None = None) -> Installation:
+    """Put the commands into a Fiji's menu Plugins > Particlebridge, and the macros beside.
+
+    Only files of ours are touched: those of an older version are replaced or taken away, those
+    that were edited by hand are set aside.
+
+    Parameters
+    ----------
+    fiji
+        As for `find_fiji`.
+
+    Returns
+    -------
+    Installation
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such Fiji.
+    ValueError
+        If it is a Maven endpoint, which has no folder.
+    OSError
+        If the folder cannot be written.
+    """
+    home = _folder_of(fiji)
+    done = Installation(home, version())
+    files = installed_files()
+    try:
+        _clear(home, done, keep=files)
+        for name, text in files.items():
+            target = home / name
+            if not target.exists() or _digest(target.read_bytes()) != _digest(text.encode()):
+                with atomic_path(target) as beside:
+                    beside.write_text(text, encoding="utf-8", newline="\n")
+                done.written.append(target)
+        with atomic_path(home / MANIFEST) as beside:
+            beside.write_text(manifest(), encoding="utf-8")
+    except PermissionError as error:
+        raise PermissionError(
+            f"{home}: cannot be written to ({error.strerror}); run as the user who owns this Fiji, "
+            "or use a Fiji in your own folder"
+        ) from error
+    return done
+
+
+def uninstall_macros(fiji: str | os.PathLike[str] | None = None) -> Installation:
+    """Take our commands and macros out of a Fiji again; edited ones stay as ``*.edited``.
+
+    Parameters
+    ----------
+    fiji
+        As for `find_fiji`.
+
+    Returns
+    -------
+    Installation
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, OSError
+        As `install_macros`.
+    """
+    home = _folder_of(fiji)
+    done = Installation(home, version())
+    _clear(home, done, keep={})
+    (home / MANIFEST).unlink(missing_ok=True)
+    for folder in (home / SCRIPTS, home / MACRO_FOLDER):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+    return done
+
+
+def installed_files() -> dict[str, str]:
+    """Map each file, relative to Fiji's folder, to the text that this version installs."""
+    scripts = {str(SCRIPTS / f"{name}.groovy"): compose(name) for name in COMMANDS}
+    return scripts | {str(MACRO_FOLDER / f"{name}.ijm"): macro(name) for name in MACROS}
+
+
+def manifest() -> str:
+    """Return the text of the file by which later versions know the files of this one."""
+    files = {name: _digest(text.encode()) for name, text in installed_files().items()}
+    return json.dumps({"version": version(), "files": files}, indent=1)
+
+
+def installed_version(home: Path) -> tuple[str, list[str]]:
+    """Tell which version a Fiji has, and which of its files differ from what was installed.
+
+    Where the version is this one, they are compared with what this program would install.
+
+    Parameters
+    ----------
+    home
+        Fiji's folder.
+
+    Returns
+    -------
+    version : str
+        Empty if nothing is installed.
+    changed : list of str
+        Relative names.
+    """
+    held = _read_manifest(home)
+    changed = []
+    expected = held.get("files", {})
+    if held.get("version") == version():
+        expected = {name: _digest(text.encode()) for name, text in installed_files().items()}
+    for name, digest in expected.items():
+        path = home / name
+        if not path.is_file() or _digest(path.read_bytes()) != digest:
+            changed.append(name)
+    return str(held.get("version", "")), changed
+
+
+def _folder_of(fiji: str | os.PathLike[str] | None) -> Path:
+    found = find_fiji(fiji)
+    if isinstance(found, Endpoint):
+        raise ValueError(
+            f"{found.coordinates}: a Fiji from Maven has no folder to install into, and needs "
+            "none; commands run there as text"
+        )
+    assert isinstance(found, Fiji)
+    return found.home
+
+
+def _clear(home: Path, done: Installation, keep: dict[str, str]) -> None:
+    """Remove or set aside what an earlier version put there, unless it is already as in `keep`."""
+    for name, digest in _read_manifest(home).get("files", {}).items():
+        path = home / name
+        if not _is_ours(name) or not path.is_file():
+            continue
+        now = _digest(path.read_bytes())
+        if name in keep and now == _digest(keep[name].encode()):
+            continue
+        if now != digest:
+            aside = path.with_name(path.name + ".edited")
+            path.replace(aside)
+            done.kept.append(aside)
+        elif name not in keep:
+            path.unlink()
+            done.removed.append(path)
+
+
+def _is_ours(name: str) -> bool:
+    # A manifest may be damaged or forged: never leave our two folders.
+    path = PurePosixPath(name)
+    return path.parent in (SCRIPTS, MACRO_FOLDER) and ".." not in path.parts
+
+
+def _read_manifest(home: Path) -> dict[str, Any]:
+    try:
+        held = json.loads((home / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    files = held.get("files") if isinstance(held, dict) else None
+    return held if isinstance(files, dict) else {}
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,1 @@
+"""From view stacks to labels, in memory and in blocks."""

@@ -1,0 +1,317 @@
+"""Fusing the views of a volume larger than memory: block by block, then numbered through."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import fastremap
+import numpy as np
+import pandas as pd
+from particlebridge import analysis
+from particlebridge.analysis import ViewStack, atomic_path
+from particlebridge.analysis._shared.views import View, view_axes, view_spacing
+from particlebridge.analysis.fusion.block_labels import JoinedLabels, join_labels, match_labels
+from particlebridge.analysis.fusion.methods import Method
+from particlebridge.analysis.io.atomic import remove_folder
+from particlebridge.analysis.material.void_evidence import NONE, WORDS, coded, told
+
+from .._shared.progress import notice, progress
+from ..engines import memory_estimate
+from ..runs.blocks import Block, Layout, neighbours, shared
+from ..runs.scheduling import LostPiece, Runner, report_progress
+from ..runs.void_words import say_void
+from ..volumes.label_records import Recorded, companion, label_digest, record_in_stack
+from ..volumes.ome_zarr import create_stack, open_stack, place_stack
+from ..volumes.reading import open_volume
+from ..volumes.stored_arrays import AnyArray, filled
+from ..volumes.tables import write_table
+from ..volumes.voxel_size import Spacing
+
+STACKS = ("solid", "labels")
+_CRUMBS = 12
+"""In a block, bodies below this share of the typical diameter go; the rest when all are known."""
+
+
+@dataclass(frozen=True)
+class BlockFusion:
+    """What the fusion of each block needs, from disk or from memory.
+
+    Attributes
+    ----------
+    views
+        View name -> its stacks by name: ``labels``, and what else the method uses.
+    grey
+        Grey values; None if there are none.
+    fill
+        Grey value in place of what was not seen; None if there is nothing to fill.
+    mask
+        What was seen; None where only NaN was not.
+    spacing
+        Voxel size (z, y, x), um.
+    fusing
+        The method and its settings, as `fusion_method` gives them.
+    layout
+        The blocks.
+    diameter
+        Of a typical particle, um.
+    folder
+        Where the blocks' results go.
+    """
+
+    views: Mapping[View, Mapping[str, AnyArray]]
+    grey: AnyArray | None
+    fill: float | None
+    mask: AnyArray | None
+    spacing: Spacing
+    fusing: Mapping[str, Any]
+    layout: Layout
+    diameter: float
+    folder: Path
+
+
+def stacks_for(method: Method) -> tuple[str, ...]:
+    """Name the stacks of a view that a method uses."""
+    more: dict[str, tuple[str, ...]] = {"consensus": ("prob",), "paper": ("dist",)}
+    return ("labels", *more.get(method, ()))
+
+
+def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str, Any]:
+    """Fuse block by block into labels.zarr, solid.zarr and fusion.csv.
+
+    Blocks overlap; two labels are one body if they agree, by an IoU above one half, on what both
+    blocks see. A volume of one block gives what `fuse` gives in memory.
+
+    Parameters
+    ----------
+    work
+        What to fuse. In its folder the results of finished blocks are kept, so that a run
+        that was killed goes on.
+    target
+        labels.zarr; its `companion`s go beside it. They appear when all are whole, labels last;
+        what is there is replaced.
+    runner
+        Who does the blocks.
+
+    Returns
+    -------
+    dict
+        ``particles``, the digest of their ``labels``, ``blocks`` and ``resumed_blocks``; with grey
+        values ``void``, as `analysis.void_evidence.told` counts it.
+
+    Raises
+    ------
+    ValueError
+        If the method needs the volume in one piece.
+    RuntimeError
+        If blocks failed; the others are kept.
+    """
+    blocks = work.layout.blocks()
+    if work.fusing["method"] == "paper" and len(blocks) > 1:
+        # The darkest cluster of a block without particles is not background, but half of it.
+        raise ValueError(
+            f"{target}: method paper clusters the whole volume at once, and it would be cut into "
+            f"{len(blocks)} blocks; fuse in memory (--format tiff), with more --memory, or by "
+            "another method"
+        )
+    work.folder.mkdir(parents=True, exist_ok=True)
+    todo = {f"fusion block {b.number}": b for b in blocks if not _result(work, b).exists()}
+    resumed = len(blocks) - len(todo)
+    side = " x ".join(str(n) for n in work.layout.side)
+    size = (memory_estimate.BASE + memory_estimate.FUSE * work.layout.most_voxels()) / 1e9
+    notice(f"fusing the views in {len(blocks)} block(s) of {side} voxels, {size:.1f} GB for each")
+    with progress("fused blocks", len(blocks), resumed) as advance:
+        lost = [
+            done
+            for _, done in runner.run(partial(_fuse_block, work), todo, advance)
+            if isinstance(done, LostPiece)
+        ]
+    _check_lost(lost, len(blocks), work.folder)
+    joined, table = _join(work, blocks)
+    for name in STACKS[0 if work.grey is not None else 1 :]:
+        dtype = np.int32 if name == "labels" else np.uint8
+        create_stack(work.folder / f"{name}.zarr", work.layout.shape, dtype, work.spacing)
+    void = _void(table)
+    pieces = {f"numbering block {b.number}": (b, joined.names[b.number]) for b in blocks}
+    lost = [
+        done
+        for _, done in runner.run(partial(_write_block, work, void), pieces)
+        if isinstance(done, LostPiece)
+    ]
+    _check_lost(lost, len(blocks), work.folder)
+    solid, labels = (work.folder / f"{name}.zarr" for name in STACKS)
+    own = label_digest(open_volume(labels).data)
+    record_in_stack(labels, Recorded(own))
+    if solid.exists():
+        record_in_stack(solid, Recorded(own, target.name))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_table(table, companion(target, "fusion"))
+    place_stack(solid, companion(target, "solid"))
+    place_stack(labels, target)
+    remove_folder(work.folder)
+    told_of = {"particles": len(table), "labels": own, "blocks": len(blocks),
+               "resumed_blocks": resumed}  # fmt: skip
+    if void is None:
+        return told_of
+    say_void(told(void[1:]))
+    return {**told_of, "void": told(void[1:])}
+
+
+def find_solid_in_blocks(work: BlockFusion, labels: Path, runner: Runner, own: str) -> None:
+    """Find the material of labels that are there already, into the mask beside them.
+
+    Parameters
+    ----------
+    work
+        View xy holds the labels; its folder is for this alone.
+    labels
+        Their Zarr folder.
+    runner
+        Who does the blocks.
+    own
+        Digest of the labels.
+
+    Raises
+    ------
+    RuntimeError
+        If blocks failed.
+    """
+    stack = work.folder / "solid.zarr"
+    create_stack(stack, work.layout.shape, np.uint8, work.spacing)
+    blocks = work.layout.blocks()
+    pieces = {f"material of block {b.number}": b for b in blocks}
+    done = runner.run(partial(_find_block, work), pieces)
+    _check_lost([end for _, end in done if isinstance(end, LostPiece)], len(blocks), work.folder)
+    record_in_stack(stack, Recorded(own, labels.name))
+    place_stack(stack, companion(labels, "solid"))
+    remove_folder(work.folder)
+
+
+def typical_section(stacks: Mapping[View, Mapping[str, AnyArray]], spacing: Spacing) -> float:
+    """Estimate the typical diameter of particles, um, from slices of one view's labels."""
+    view, held = next(iter(stacks.items()))
+    stack = held["labels"]
+    _, height, width = view_spacing(spacing, view)
+    areas: list[np.ndarray] = [np.zeros(0)]
+    for index in np.unique(np.linspace(0, len(stack) - 1, 18)[1:-1].astype(int)):
+        areas.append(np.bincount(np.asarray(stack[int(index)]).ravel())[1:] * height * width)
+    every = np.concatenate(areas)
+    return analysis.typical_diameter(every) if every.any() else 10 * max(spacing)
+
+
+def _result(work: BlockFusion, block: Block) -> Path:
+    return work.folder / f"block-{block.number:04d}.zarr"
+
+
+def _fuse_block(work: BlockFusion, block: Block) -> None:
+    import zarr
+
+    views = {
+        str(view): ViewStack(**{name: _box_of(stack, view, block)
+                                for name, stack in stacks.items()})
+        for view, stacks in work.views.items()
+    }  # fmt: skip
+    grey = None
+    if work.grey is not None:
+        seen = None if work.mask is None else work.mask[block.reach]
+        grey = filled(np.asarray(work.grey[block.reach]), work.fill, seen)
+    single = block.core == block.reach and work.layout.shape == tuple(s.stop for s in block.core)
+    fusion = analysis.fuse(
+        views,
+        grey,
+        work.spacing,
+        min_diameter=None if single else work.diameter / _CRUMBS,
+        **work.fusing,
+    )
+    with atomic_path(_result(work, block)) as beside:
+        group = zarr.open_group(beside, mode="w")
+        group.create_array("labels", data=fusion.labels, chunks=_chunks(fusion.labels))
+        if fusion.solid is not None:
+            solid = np.ascontiguousarray(fusion.solid[block.inner])
+            group.create_array("solid", data=solid, chunks=_chunks(solid))
+        own = np.bincount(
+            fusion.labels[block.inner].ravel(), minlength=int(fusion.labels.max()) + 1
+        )
+        group.create_array("own", data=own)
+        fusion.table.to_csv(beside / "bodies.csv", index=False)
+    report_progress(1)
+
+
+def _join(work: BlockFusion, blocks: list[Block]) -> tuple[JoinedLabels, pd.DataFrame]:
+    """Give the bodies one numbering and collect what is known of each."""
+    import zarr
+
+    held: list[Any] = [zarr.open_group(_result(work, block), mode="r") for block in blocks]
+    matches = {}
+    for a, b in neighbours(blocks):
+        in_a, in_b = shared(a, b)
+        matches[a.number, b.number] = match_labels(
+            np.asarray(held[a.number]["labels"][in_a]), np.asarray(held[b.number]["labels"][in_b])
+        )
+    own = [np.asarray(group["own"][:]) for group in held]
+    # A single block has dropped what is too small by itself.
+    joined = join_labels(own, matches, work.spacing, 0.0 if len(blocks) == 1 else None)
+    tables = []
+    for block, names in zip(blocks, joined.names, strict=True):
+        table = pd.read_csv(_result(work, block) / "bodies.csv", float_precision="round_trip")
+        tables.append(table.assign(label=names[table["label"]]))
+    # The block that sees most of a body says how far the views agree on it.
+    every = pd.concat(tables).sort_values(["label", "Volume"], kind="stable")
+    table = every[every["label"] > 0].drop_duplicates("label", keep="last").reset_index(drop=True)
+    table["Volume"] = joined.sizes[table["label"]] * float(np.prod(work.spacing))
+    return joined, table
+
+
+def _void(table: pd.DataFrame) -> np.ndarray | None:
+    """Give what is known of each body's void, as the block that sees most of it does."""
+    if "Void" not in table:
+        return None
+    void = np.full(int(table["label"].max() if len(table) else 0) + 1, NONE, np.uint8)
+    void[table["label"]] = [WORDS.index(word) for word in table["Void"]]
+    return void
+
+
+def _write_block(
+    work: BlockFusion, void: np.ndarray | None, piece: tuple[Block, np.ndarray]
+) -> None:
+    import zarr
+
+    block, names = piece
+    held: Any = zarr.open_group(_result(work, block), mode="r")
+    labels = names[np.asarray(held["labels"][block.inner])]
+    open_stack(work.folder / "labels.zarr")[block.core] = labels
+    if "solid" in held:
+        solid = np.asarray(held["solid"][:]) & (labels > 0)
+        mask = solid.astype(np.uint8) * 255 if void is None else coded(solid, labels, void)
+        open_stack(work.folder / "solid.zarr")[block.core] = mask
+
+
+def _find_block(work: BlockFusion, block: Block) -> None:
+    assert work.grey is not None
+    labels, _ = fastremap.renumber(_box_of(work.views["xy"]["labels"], "xy", block))
+    seen = None if work.mask is None else work.mask[block.reach]
+    grey = filled(np.asarray(work.grey[block.reach]), work.fill, seen)
+    labels = labels.astype(np.int32)
+    solid, void = analysis.find_void(grey, labels, work.spacing)
+    mask = coded(solid, labels, void)[block.inner]
+    open_stack(work.folder / "solid.zarr")[block.core] = mask
+
+
+def _box_of(stack: AnyArray, view: View, block: Block) -> np.ndarray:
+    """Cut a block out of a view's stack."""
+    box = tuple(block.reach[axis] for axis in view_axes(view))
+    return np.ascontiguousarray(stack[box])
+
+
+def _chunks(array: np.ndarray) -> tuple[int, ...]:
+    return tuple(min(64, max(1, n)) for n in array.shape)
+
+
+def _check_lost(lost: list[LostPiece], total: int, folder: Path) -> None:
+    if lost:
+        named = "; ".join(f"{piece.name}: {piece.reason}" for piece in lost[:5])
+        raise RuntimeError(
+            f"{folder.parent}: {len(lost)} of {total} blocks failed ({named}). The others are "
+            "kept: mend it and run the same command again"
+        )

@@ -1,0 +1,1 @@
+"""The run folder, views on disk, finished pieces, blocks, memory plan and Dask."""

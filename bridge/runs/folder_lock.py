@@ -1,0 +1,42 @@
+"""One process at a time writes to a folder of results."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from particlebridge.analysis.io.atomic import MARK, journal, remove_folder
+
+_LOCK = f"{MARK}lock"
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a folder against other processes; what one that was killed left there is cleared up.
+
+    Parameters
+    ----------
+    folder
+        Where results go; made if missing, and removed again if nothing comes into it.
+
+    Raises
+    ------
+    RuntimeError
+        If another process holds it.
+    """
+    new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / _LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise RuntimeError(
+            f"{folder}: another run is at work in this folder; wait for it or choose another --out"
+        ) from None
+    try:
+        with journal(folder):
+            yield
+    finally:
+        lock.release()
+        if new and [file.name for file in folder.iterdir()] == [_LOCK]:
+            remove_folder(folder)

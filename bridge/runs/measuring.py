@@ -1,0 +1,78 @@
+"""How a run or `measure` measures particles, checked against the voxel size before any work."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from particlebridge.analysis._shared.parallel import thread_count
+from particlebridge.analysis.features.columns import Recipe
+from particlebridge.analysis.features.particle_rows import Setting
+from particlebridge.analysis.features.reach import (
+    BALL,
+    DENSITY_REACH,
+    ball_doubts,
+    check_reach,
+    crop_bytes,
+    seen_voxels,
+)
+
+from ..volumes.voxel_size import Spacing
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """What `analysis.measure` is told.
+
+    Attributes
+    ----------
+    recipe
+        ``physical``, ``paper`` or ``both``.
+    ball
+        Radius of the ball that closes solids and spans the ring for Contact, um; None: 0.7.
+    density_reach
+        How far PDensity looks beyond a bounding box, um; None: 10.
+    """
+
+    recipe: Recipe = "physical"
+    ball: float | None = None
+    density_reach: float | None = None
+
+    def given(self) -> dict[str, Any]:
+        """Name the recipe, and what else is not left to the default."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+    def as_settings(self) -> dict[str, Any]:
+        """As run.json records it: all that was measured with."""
+        if self.recipe == "paper":
+            return {"recipe": self.recipe, "ball": "10 voxels", "density_reach": DENSITY_REACH}
+        defaults = {"ball": BALL, "density_reach": DENSITY_REACH}
+        return {"recipe": self.recipe, **defaults, **self.given()}
+
+    def check(self, path: str | os.PathLike[str], spacing: Spacing) -> None:
+        """Refuse a voxel size that cannot be measured with; the sentence names the file."""
+        try:
+            check_reach(spacing, self.ball, self.density_reach, self.recipe)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+    def doubts(self, path: str | os.PathLike[str], spacing: Spacing, closing: bool) -> list[str]:
+        """Say what this voxel size does to the results."""
+        if self.recipe == "paper":
+            if np.ptp(spacing) > 1e-6 * max(spacing):
+                size = " x ".join(f"{s:g}" for s in spacing)
+                return [f"{path}: the paper recipe takes voxels of {size} um for cubes"]
+            return []
+        return [f"{path}: {doubt}" for doubt in ball_doubts(spacing, self.ball, closing)]
+
+    def bytes(self, spacing: Spacing) -> float:
+        """Estimate the memory of particles under way, of which no more is known than the ball."""
+        setting = Setting(spacing, self.ball or BALL, self.recipe == "paper", False)
+        margin = setting.margin.astype(float)
+        return crop_bytes(seen_voxels(2 * margin, margin), thread_count())
+
+
+def measured_by(key: Mapping[str, Any]) -> dict[str, Any]:
+    """Pick from a stage's key what `Measuring.given` put there."""
+    return {field.name: key[field.name] for field in fields(Measuring) if field.name in key}

@@ -1,0 +1,193 @@
+"""One view of a volume: each slice segmented once, kept as a part, joined when all are there."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from particlebridge.analysis import Prediction, ViewStack, atomic_path
+from particlebridge.analysis._shared.views import View
+from particlebridge.analysis.io.atomic import remove_folder
+
+from .._shared.failures import item_errors, why_failed
+from ..engines.protocol import Engine, Failure
+from ..volumes.reading import open_volume, read_volume
+from ..volumes.stored_arrays import AnyArray, SliceStack
+from ..volumes.voxel_size import Spacing
+from ..volumes.writing import write_stack
+
+VIEW_FILES = ("prob", "dist", "labels")
+
+
+def view_outputs(run: Path, views: Sequence[View], format: str) -> dict[str, list[Path]]:
+    """Name what segmenting views writes into a run folder: part or stage -> files."""
+    suffix = ".zarr" if format == "zarr" else ".tif"
+    files = {f"views/{v}": [run / "views" / v / f"{n}{suffix}" for n in VIEW_FILES] for v in views}
+    if format == "tiff":
+        files |= {f"rois {v}": [run / "rois" / f"{v}.zip"] for v in views}
+    return files
+
+
+class SlicesFailed(RuntimeError):
+    """Some slices of a view could not be segmented; the others are kept.
+
+    Attributes
+    ----------
+    failures
+        All of them.
+    """
+
+    def __init__(self, text: str, failures: Sequence[Failure]) -> None:
+        super().__init__(text)
+        self.failures = failures
+
+
+class ViewFolder:
+    """A view's folder: finished slices in ``.parts/``, then three stacks.
+
+    Parameters
+    ----------
+    path
+        Such as ``run/views/xy``.
+    shape
+        (N, H, W) of the view's stack.
+    spacing
+        (step, height, width) in micrometres, in the order of the stack's axes.
+    """
+
+    suffix = ".tif"
+
+    def __init__(
+        self, path: str | os.PathLike[str], shape: tuple[int, int, int], spacing: Spacing
+    ) -> None:
+        self.path = Path(path)
+        self.shape = shape
+        self.spacing = spacing
+        self._parts = self.path / ".parts"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the three stacks are there; labels.tif is written last."""
+        return all(self.file(name).exists() for name in VIEW_FILES)
+
+    def file(self, name: str) -> Path:
+        """Name the file of a stack: ``labels``, ``prob`` or ``dist``."""
+        return self.path / f"{name}{self.suffix}"
+
+    def prepare(self) -> None:
+        """Get ready for slices to be kept."""
+
+    def settle(self, indices: Sequence[int]) -> None:
+        """Use these slices, which were kept, where they can be used before all are there."""
+
+    def missing(self) -> list[int]:
+        """List the slices that are still to be segmented."""
+        if self.is_whole:
+            return []
+        return [i for i in range(self.shape[0]) if not self._part(i).exists()]
+
+    def keep(self, index: int, prediction: Prediction) -> None:
+        """Store one finished slice; it survives a kill from now on."""
+        with atomic_path(self._part(index)) as beside, beside.open("wb") as file:
+            np.savez(
+                file, labels=prediction.labels, prob=prediction.prob, dist=prediction.dist
+            )  # fmt: skip
+
+    def join(self) -> None:
+        """Write the three stacks from the parts, then drop the parts.
+
+        Raises
+        ------
+        OSError
+            If they cannot be written; the parts stay.
+        """
+        if not self.is_whole:
+            most = max((int(part.max(initial=0)) for part in self._planes("labels")), default=0)
+            fits = most <= np.iinfo(np.uint16).max
+            kinds = {"prob": np.float32, "dist": np.float32}
+            for name, dtype in {**kinds, "labels": np.uint16 if fits else np.int32}.items():
+                write_stack(self.file(name), self._planes(name), self.shape, dtype, self.spacing)
+        remove_folder(self._parts)
+
+    def open(self, name: str) -> AnyArray:
+        """Open a finished stack, ``labels``, ``prob`` or ``dist``, without loading it."""
+        return open_volume(self.file(name)).data
+
+    def labels(self) -> np.ndarray:
+        """Map the finished labels, (N, H, W), without loading them."""
+        return self._mapped("labels")
+
+    def stacks(self) -> ViewStack:
+        """Map labels, probability and mean distance, without loading them."""
+        return ViewStack(self._mapped("labels"), self._mapped("prob"), self._mapped("dist"))
+
+    def _mapped(self, name: str) -> np.ndarray:
+        return read_volume(self.file(name)).data
+
+    def _planes(self, name: str) -> Iterator[np.ndarray]:
+        for i in range(self.shape[0]):
+            with np.load(self._part(i), allow_pickle=False) as part:
+                yield part[name]
+
+    def _part(self, index: int) -> Path:
+        return self._parts / f"{index:05d}.npz"
+
+
+def segment_slices(
+    stack: SliceStack,
+    folder: ViewFolder,
+    engine: Engine,
+    indices: Sequence[int],
+    advance: Callable[[int], None],
+) -> list[Failure]:
+    """Segment slices of one view.
+
+    Parameters
+    ----------
+    stack
+        The view's slices.
+    folder
+        Where they are kept.
+    engine
+        What segments them.
+    indices
+        Which slices.
+    advance
+        Called with 1 after each slice.
+
+    Returns
+    -------
+    list of Failure
+        The slices that could not be segmented; the others are kept.
+    """
+    failures: list[Failure] = []
+    for index, result in engine.predict(stack, indices):
+        if isinstance(result, Failure):
+            failures.append(result)
+        else:
+            try:
+                folder.keep(index, result)
+            except item_errors() as error:
+                failures.append(Failure(index, why_failed(error)))
+        advance(1)
+    folder.settle(indices)
+    return failures
+
+
+def check_failures(folder: ViewFolder, failures: Sequence[Failure]) -> None:
+    """Name the slices of a view that failed.
+
+    Raises
+    ------
+    SlicesFailed
+        If there are any.
+    """
+    if failures:
+        first = failures[0]
+        named = ", ".join(str(f.index) for f in failures[:10])
+        raise SlicesFailed(
+            f"{folder.path}: {len(failures)} of {folder.shape[0]} slices failed ({named}); slice "
+            f"{first.index}: {first.reason}. The others are kept: mend it and run the same "
+            "command again",
+            failures,
+        )

@@ -1,0 +1,251 @@
+"""Who does a run's work, and in pieces of what size, so that it stays below a ceiling of memory."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, get_args
+
+from particlebridge.analysis._shared.memory import total_memory
+from particlebridge.analysis._shared.views import VIEWS
+
+from .._shared.progress import notice
+from ..engines import memory_estimate as memory_of
+from ..engines.tiling import MAX_PIXELS
+from ..volumes.ome_zarr import CHUNK
+from ..volumes.reading import Volume
+from ..volumes.stored_arrays import SliceStack
+from ..volumes.voxel_size import Spacing
+from .blocks import Layout, lay_out
+from .chunked_view_folder import ChunkedViewFolder
+from .measuring import Measuring
+from .rechunking import is_flat
+from .scheduling import InProcess, Runner, runner
+from .view_folder import ViewFolder
+
+Format = Literal["tiff", "zarr"]
+
+_LEAST_BYTES = 1_000_000
+"""A smaller ceiling lacks its unit."""
+
+_HALO = 1.0
+"""Voxels seen beyond a block, typical diameters."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the work on a volume is cut up, and who does it.
+
+    Attributes
+    ----------
+    format
+        ``tiff``: whole stacks, fused and measured in memory. ``zarr``: chunked stacks, fused and
+        measured in blocks.
+    runner
+        Who does the pieces.
+    ceiling
+        Bytes that a process may take; None: as it comes.
+    max_pixels
+        Largest piece of a slice that goes through the network at once.
+    expected
+        Bytes that a process is expected to take, once `fitted` to a volume.
+    measuring
+        How particles are measured afterwards; None: they are not.
+    """
+
+    format: Format = "tiff"
+    runner: Runner = field(default_factory=InProcess)
+    ceiling: int | None = None
+    max_pixels: int = MAX_PIXELS
+    expected: float = 0.0
+    measuring: Measuring | None = None
+
+    def view_folder(self, path: Path, shape: tuple[int, int, int], spacing: Spacing) -> ViewFolder:
+        """Give a view's folder in this format."""
+        kind = ChunkedViewFolder if self.format == "zarr" else ViewFolder
+        return kind(path, shape, spacing)
+
+    def fitted(self, volume: Volume, enlarged: float = 1.0) -> "Plan":
+        """Fit the network's pieces to a volume, and say how much memory its run takes.
+
+        Parameters
+        ----------
+        volume
+            Opened, not loaded.
+        enlarged
+            Pixels of the network for each of a slice, as soon as the particles' size is known:
+            small ones are enlarged to what the model was trained on.
+
+        Raises
+        ------
+        ValueError
+            If the work cannot be cut into pieces that stay below the ceiling.
+        """
+        flat = self.format == "zarr" and is_flat(volume.data, self.ceiling)
+        stacks = [SliceStack(volume.data, view) for view in VIEWS]
+        most = max(stack.shape[1] * stack.shape[2] for stack in stacks)
+        slices = max(
+            stack.shape[1]
+            * stack.shape[2]
+            * memory_of.slice_bytes(
+                CHUNK if flat else stack.depth,
+                volume.data.dtype.itemsize,
+                self.format,
+                enlarged,
+            )
+            for stack in stacks
+        )
+        pixels = MAX_PIXELS
+        if self.ceiling is not None:
+            pixels = int(min(pixels, (self.ceiling - memory_of.BASE - slices) / memory_of.NETWORK))
+        if pixels < memory_of.LEAST_PIXELS:
+            needed = memory_of.BASE + slices + memory_of.NETWORK * memory_of.LEAST_PIXELS
+            raise self._too_little(volume.source, needed, "a slice")
+        expected = memory_of.BASE + slices + memory_of.NETWORK * min(pixels, most * enlarged)
+        if self.format == "tiff":
+            whole = memory_of.BASE + memory_of.FUSE * math.prod(volume.data.shape)
+            if self.ceiling is not None and whole > self.ceiling:
+                more = ", or work in blocks with --format zarr"
+                raise self._too_little(volume.source, whole, "fusing it in one piece", more)
+            voxels = math.prod(volume.data.shape)
+            measured = memory_of.BASE + voxels * self._measured(volume) + self._crops(volume)
+            if self.ceiling is not None and measured > self.ceiling:
+                raise self._too_little(volume.source, measured, "measuring around its particles")
+            expected = max(expected, whole, measured)
+        else:
+            plane = math.prod(volume.data.shape[1:])
+            depth = min(CHUNK, volume.data.shape[0])
+            slab = memory_of.BASE + depth * plane * self._measured(volume) + self._crops(volume)
+            if self.ceiling is not None:
+                if slab > self.ceiling:
+                    raise self._too_little(volume.source, slab, f"measuring {depth} slices")
+                whole = memory_of.BASE + memory_of.FUSE * plane * volume.data.shape[0]
+                expected = max(expected, slab, min(whole, self.ceiling))
+        allowed = "no limit" if self.ceiling is None else f"{_gb(self.ceiling)} allowed"
+        if _gb(expected) != _gb(self.expected):
+            notice(f"memory of each process: {_gb(expected)} expected, {allowed} (--memory)")
+            if expected > total_memory():
+                notice(
+                    f"warning: {_gb(total_memory())} is all that this machine or its container "
+                    "has; --format zarr --memory works in blocks that fit"
+                )
+        return replace(self, max_pixels=pixels, expected=expected)
+
+    def layout(
+        self, shape: tuple[int, int, int], spacing: Spacing, diameter: float, source: Path
+    ) -> Layout:
+        """Choose blocks for fusion that see a typical diameter (um) beyond their own voxels.
+
+        Raises
+        ------
+        ValueError
+            If none fits below the ceiling.
+        """
+        z, y, x = (math.ceil(_HALO * diameter / s) for s in spacing)
+        most = math.inf
+        if self.ceiling is not None:
+            most = (self.ceiling - memory_of.BASE) / memory_of.FUSE
+        layout = lay_out(shape, (z, y, x), most)
+        if layout is None:
+            least = (CHUNK + 2 * z) * (CHUNK + 2 * y) * (CHUNK + 2 * x)
+            needed = memory_of.BASE + memory_of.FUSE * least
+            raise self._too_little(source, needed, "its smallest block")
+        return layout
+
+    def slab_depth(self, volume: Volume) -> int:
+        """Choose how many slices are measured at a time, in whole chunks."""
+        plane = math.prod(volume.data.shape[1:]) * self._measured(volume)
+        room = math.inf
+        if self.ceiling is not None:
+            room = (self.ceiling - memory_of.BASE - self._crops(volume)) / plane
+        return int(min(max(CHUNK, room // CHUNK * CHUNK), volume.data.shape[0]))
+
+    def _measured(self, volume: Volume) -> int:
+        return memory_of.MEASURE + int(volume.data.dtype.itemsize)
+
+    def _crops(self, volume: Volume) -> float:
+        """Bytes of the particles that are measured at the same time, each with its surroundings."""
+        return 0.0 if self.measuring is None else self.measuring.bytes(volume.spacing)
+
+    def _too_little(self, source: Path, needed: float, what: str, more: str = "") -> ValueError:
+        assert self.ceiling is not None
+        return ValueError(
+            f"{source}: {what} needs {_gb(needed)} and --memory allows "
+            f"{_gb(self.ceiling)}; allow {_gb(math.ceil(needed / 1e8) * 1e8)}{more}"
+        )
+
+
+def network_pixels(ceiling: int) -> int:
+    """Tell how many pixels of an image may go through the network at once below a ceiling, bytes.
+
+    Raises
+    ------
+    ValueError
+        If there is no room for a piece that is worth it.
+    """
+    pixels = int(min(MAX_PIXELS, (ceiling - memory_of.BASE) / memory_of.NETWORK))
+    if pixels < memory_of.LEAST_PIXELS:
+        needed = memory_of.BASE + memory_of.NETWORK * memory_of.LEAST_PIXELS
+        raise ValueError(
+            f"the network needs {_gb(needed)} and --memory allows {_gb(ceiling)}; allow more"
+        )
+    return pixels
+
+
+@contextmanager
+def planned(
+    format: str = "tiff",
+    scheduler: str | None = None,
+    workers: int | None = None,
+    memory: str | int | None = None,
+) -> Iterator[Plan]:
+    """Start what a run works with.
+
+    Parameters
+    ----------
+    format
+        ``tiff`` or ``zarr``.
+    scheduler, workers
+        As `particlebridge.bridge.runs.scheduling.runner`.
+    memory
+        Ceiling for each process that works, such as ``"8GB"``, or bytes. For ``zarr`` three
+        quarters of this machine's memory unless it is given.
+
+    Raises
+    ------
+    ValueError
+        If one of these is not understood.
+    OSError
+        If the scheduler does not answer.
+    """
+    if format not in get_args(Format):
+        raise ValueError(f"format must be tiff or zarr, not {format!r}")
+    ceiling = None if memory is None else parse_bytes(memory)
+    with runner(scheduler, workers, ceiling) as hands:
+        if ceiling is None and format == "zarr":
+            ceiling = memory_of.usual_ceiling()
+        yield Plan("zarr" if format == "zarr" else "tiff", hands, ceiling)
+
+
+def parse_bytes(text: str | int) -> int:
+    """Read a size such as ``8GB``, ``512 MiB`` or bytes.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    from dask.utils import parse_bytes as parse
+
+    try:
+        size = int(parse(text))
+    except (ValueError, TypeError, AttributeError):
+        size = 0
+    if size < _LEAST_BYTES:  # "8" would be eight bytes
+        raise ValueError(f"'{text}' is no size of memory; write it like 8GB")
+    return size
+
+
+def _gb(size: float) -> str:
+    return f"{size / 1e9:.1f} GB"

@@ -1,0 +1,138 @@
+"""One particle diameter for all slices or images of a run: estimated once, told, kept."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from particlebridge.analysis._shared.views import view_spacing
+from particlebridge.exporter import Network
+
+from .._shared.failures import explained, item_errors
+from .._shared.progress import notice
+from ..runs.run_folder import RunFolder
+from ..volumes.field_of_view import AUTO, FieldOfView, fill_image
+from ..volumes.images import read_image
+from ..volumes.reading import Volume
+from ..volumes.stored_arrays import SliceStack
+from .chosen_diameter import Choice
+from .diameter import choose_diameter
+from .image_results import channels_of, check_channels, fitted
+from .options import SegmentOptions
+
+_SAMPLE = 3
+"""Slices or images from which the diameter is estimated."""
+
+
+def volume_diameter(
+    options: SegmentOptions, network: Network, volume: Volume, seen: FieldOfView, run: RunFolder
+) -> float | None:
+    """Find one particle diameter for all slices of a volume, once for a run folder.
+
+    Returns
+    -------
+    float or None
+        In voxels of the finest side; None: slices keep their scale.
+
+    Raises
+    ------
+    ValueError
+        If no particles are found to estimate it from; names the file and the fix.
+    """
+    if _is_settled(options, network, run):
+        return _settled(options, network, run)
+    view = options.views[0]
+    stack = SliceStack(volume.data, view, seen.fill, seen.mask)
+    spacing = volume.spacing
+    chosen = np.linspace(0, len(stack) - 1, _SAMPLE + 2).astype(int)[1:-1]
+    sides = view_spacing(spacing, view)[1:]
+    sample = [np.asarray(stack[i]) for i in np.unique(chosen)]
+    pixel_size = (sides[0] / min(spacing), sides[1] / min(spacing))
+    return _chosen(sample, network, options, volume.source, run, "voxels", pixel_size)
+
+
+def image_diameter(
+    files: Sequence[Path],
+    options: SegmentOptions,
+    network: Network,
+    run: RunFolder,
+    field_of_view: str | os.PathLike[str] = AUTO,
+) -> float | None:
+    """Find one for all images (those of a folder come from one instrument); as `volume_diameter`.
+
+    Images that cannot be read are passed over: they fail later, by name.
+    """
+    if _is_settled(options, network, run):
+        return _settled(options, network, run)
+    first = np.unique(np.linspace(0, len(files) - 1, _SAMPLE).astype(int))
+    sample: list[np.ndarray] = []
+    problem: Exception | None = None
+    # Those in between stand in for any that cannot be read.
+    for i in dict.fromkeys([*first.tolist(), *range(len(files))]):
+        try:
+            image = fitted(read_image(files[i]), network.n_channels)
+            check_channels(image.source, channels_of(image), network)
+            pixels = fill_image(image, field_of_view)
+        except item_errors() as error:
+            problem = problem or error
+            continue
+        sample.append(pixels)
+        source = image.source
+        if len(sample) == len(first):
+            break
+    if not sample:
+        assert problem is not None
+        raise problem
+    return _chosen(sample, network, options, source, run, "pixels", (1.0, 1.0))
+
+
+def _is_settled(options: SegmentOptions, network: Network, run: RunFolder) -> bool:
+    given = options.settings.diameter is not None or network.diameter is None
+    return given or network.digest in run.record.get("estimated_diameter", {})
+
+
+def _settled(options: SegmentOptions, network: Network, run: RunFolder) -> float | None:
+    """Give the diameter that is given or held; say what comes of a model that records none."""
+    if network.diameter is None:
+        given = options.settings.diameter
+        what = "" if given is None else f", and --diameter {given:g} changes nothing"
+        notice(
+            f"model {network.name} records no particle diameter: slices keep their own scale{what}"
+        )
+        run.describe(scale={**run.record.get("scale", {}), network.digest: {"kept": True}})
+        return given
+    if options.settings.diameter is not None:
+        return options.settings.diameter
+    held: float = run.record["estimated_diameter"][network.digest]
+    return held
+
+
+def _chosen(
+    sample: Sequence[np.ndarray],
+    network: Network,
+    options: SegmentOptions,
+    source: Path,
+    run: RunFolder,
+    unit: str,
+    pixel_size: tuple[float, float],
+) -> float:
+    try:
+        choice = choose_diameter(
+            sample, network, percentiles=options.settings.percentiles, pixel_size=pixel_size
+        )
+    except item_errors() as error:
+        raise ValueError(f"{source}: {explained(error)} (--diameter)") from error
+    notice(choice.told(unit))
+    _record(choice, network, run)
+    return choice.diameter
+
+
+def _record(choice: Choice, network: Network, run: RunFolder) -> None:
+    def more(name: str, value: Any) -> dict[str, Any]:
+        return {**run.record.get(name, {}), network.digest: value}
+
+    run.describe(
+        estimated_diameter=more("estimated_diameter", choice.diameter),
+        scale=more("scale", choice.as_record()),
+    )

@@ -1,0 +1,119 @@
+"""What to segment with: the model, the views, the engine and its settings."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from particlebridge.analysis import VIEWS
+from particlebridge.analysis._shared.views import View
+from particlebridge.exporter import Network
+
+from ..engines.protocol import Engine, Settings
+from ..engines.tiling import MAX_PIXELS
+
+ModelSpec = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class SegmentOptions:
+    """How slices are segmented.
+
+    Attributes
+    ----------
+    model
+        Shipped name, StarDist folder or bundle.zip; or a mapping of view to one of these.
+    views
+        Which views of a volume, out of xy, xz, yz.
+    engine
+        ``python`` or ``fiji``.
+    fiji
+        Fiji's folder or endpoint; None looks in the usual places.
+    settings
+        Thresholds, percentiles, diameter and numerics.
+    fiji_workers
+        How many Fijis work at once.
+
+    Raises
+    ------
+    ValueError
+        If a view, an engine or a view's model is not there, or no Fiji may work.
+    """
+
+    model: ModelSpec | Mapping[str, ModelSpec] = "nmc"
+    views: tuple[View, ...] = VIEWS
+    engine: str = "python"
+    fiji: str | None = None
+    settings: Settings = field(default_factory=Settings)
+    fiji_workers: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.views or set(self.views) - set(VIEWS):
+            raise ValueError(f"views must be out of {', '.join(VIEWS)}, not {self.views}")
+        if self.engine not in ("python", "fiji"):
+            raise ValueError(f"engine must be python or fiji, not {self.engine!r}")
+        if self.fiji_workers < 1:
+            raise ValueError(f"fiji_workers must be at least 1, not {self.fiji_workers}")
+        if isinstance(self.model, Mapping) and set(self.views) - set(self.model):
+            missing = sorted(set(self.views) - set(self.model))
+            raise ValueError(f"no model is named for view {missing[0]}")
+
+    def model_of(self, view: str) -> str:
+        """Name the model of a view."""
+        return os.fspath(self.model[view] if isinstance(self.model, Mapping) else self.model)
+
+    def as_settings(self) -> dict[str, Any]:
+        """List everything for run.json."""
+        return {
+            "model": {view: self.model_of(view) for view in self.views},
+            "views": list(self.views),
+            "engine": self.engine,
+            "fiji": self.fiji,
+            "prob_thresh": self.settings.prob_thresh,
+            "nms_thresh": self.settings.nms_thresh,
+            "percentiles": self.settings.percentiles,
+            "diameter": self.settings.diameter,
+            "numerics": self.settings.numerics,
+        }
+
+    def start(
+        self, view: str, network: Network, settings: Settings, max_pixels: int = MAX_PIXELS
+    ) -> Engine:
+        """Start the engine that was asked for; it never changes silently."""
+        if self.engine == "fiji":
+            from ..fiji.engine import FijiEngine
+
+            return FijiEngine(
+                self.model_of(view), settings, fiji=self.fiji, workers=self.fiji_workers
+            )
+        from ..engines.python import PythonEngine
+
+        return PythonEngine(network, settings, max_pixels)
+
+
+def squareness(height: float, width: float, finest: float | None = None) -> tuple[float, float]:
+    """Give a pixel's sides over the finest side, as `Settings.pixel_size` wants them.
+
+    They are rounded to four places: sizes that differ by less than any microscope tells need no
+    other engine, and results are mapped back by the shapes of the images, not by this ratio.
+    """
+    finest = finest or min(height, width)
+    return round(height / finest, 4), round(width / finest, 4)
+
+
+def effective_settings(network: Network, settings: Settings, engine: str) -> dict[str, Any]:
+    """List what a slice's result depends on besides its pixels, the model's defaults filled in."""
+    return {
+        "model": network.digest,
+        "engine": engine,
+        "prob_thresh": network.thresholds.prob
+        if settings.prob_thresh is None
+        else settings.prob_thresh,
+        "nms_thresh": network.thresholds.nms
+        if settings.nms_thresh is None
+        else settings.nms_thresh,
+        "percentiles": list(settings.percentiles or network.percentiles),
+        "diameter": settings.diameter,
+        "pixel_size": list(settings.pixel_size),
+        "numerics": settings.numerics,
+    }

@@ -1,0 +1,284 @@
+"""Segmenting what people have: one image, a folder of images, or the views of a volume."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from particlebridge.analysis import VIEWS
+from particlebridge.analysis._shared.views import View, view_spacing
+from particlebridge.exporter import Network, load_model, write_rois
+
+from .._shared.progress import notice, progress
+from ..engines.protocol import Settings
+from ..engines.tiling import MAX_PIXELS
+from ..runs.rechunking import in_cubes
+from ..runs.run_folder import RunFolder
+from ..runs.view_folder import SlicesFailed, ViewFolder, view_outputs
+from ..runs.work_plan import Plan, network_pixels, parse_bytes, planned
+from ..volumes.chunked_source import is_chunked
+from ..volumes.field_of_view import AUTO, FieldOfView, find_field_of_view
+from ..volumes.reading import Volume, is_image_stack, on_disk, open_volume, read_volume
+from ..volumes.slice_folder import left_out, list_images
+from ..volumes.stored_arrays import SliceStack
+from ..volumes.voxel_size import Spacing
+from .diameter_choice import volume_diameter
+from .image_batch import result_folders, segment_images
+from .image_results import check_channels
+from .options import ModelSpec, SegmentOptions, effective_settings, squareness
+from .stardist3d import segment_3d
+from .view_pieces import engine_ends, engine_of, engine_spec, segment_view
+
+
+def segment(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    voxel_size: Spacing | None = None,
+    model: ModelSpec | Mapping[str, ModelSpec] = "nmc",
+    views: Sequence[View] | None = None,
+    engine: str = "python",
+    fiji: str | None = None,
+    fiji_workers: int = 1,
+    diameter: float | None = None,
+    prob_thresh: float | None = None,
+    nms_thresh: float | None = None,
+    percentiles: tuple[float, float] | None = None,
+    numerics: str = "plugin",
+    dims: int = 2,
+    field_of_view: str | os.PathLike[str] = AUTO,
+    format: str = "tiff",
+    scheduler: str | None = None,
+    workers: int | None = None,
+    memory: str | int | None = None,
+) -> None:
+    """Find the particles of an image, of each image of a folder, or of a volume's views.
+
+    Parameters
+    ----------
+    source
+        An image, a folder of images, or a volume. With `views` given, a folder holds the slices
+        of one volume.
+    out
+        Folder for the results. An image: labels.tif, prob.tif, dist.tif, overlay.png, rois.zip
+        and objects.csv; several images: the same in a folder each; a volume: views/ and rois/.
+    voxel_size
+        (z, y, x) in micrometres; wins over the file's own. Of images y and x count.
+    model, views, engine, fiji, fiji_workers
+        As for `run`.
+    diameter, prob_thresh, nms_thresh, percentiles, numerics
+        As for `run`.
+    dims
+        3 runs a StarDist 3D model on the whole volume; see `segment_3d`.
+    field_of_view
+        ``auto``, ``none`` or a mask file, as for `run`; of images too.
+    format, scheduler, workers, memory
+        Of a volume's views, as for `run`. Images take `memory` only: the size of the pieces that
+        go through the network.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, OSError, RuntimeError
+        With one sentence that names the file and the mend.
+    """
+    source = Path(source)
+    if dims == 3:
+        _refuse_for(
+            "a 3-D model",
+            format=format,
+            scheduler=scheduler,
+            workers=workers,
+            memory=memory,
+            views=views,
+            diameter=diameter,
+            fiji=fiji,
+        )
+        limits = (prob_thresh, nms_thresh, percentiles)
+        _segment_3d(source, out, voxel_size, model, limits, engine, field_of_view)
+        return
+    settings = Settings(prob_thresh, nms_thresh, percentiles, diameter, numerics=numerics)
+    options = SegmentOptions(model, tuple(views or VIEWS), engine, fiji, settings, fiji_workers)
+    if views or is_image_stack(source):
+        volume = open_volume(source, voxel_size)
+        for doubt in volume.doubts:
+            notice(doubt)
+        seen = find_field_of_view(volume.data, source, field_of_view)
+        with planned(format, scheduler, workers, memory) as plan:
+            plan = plan.fitted(volume)
+            run = RunFolder(out)
+            with run.locked():
+                run.describe(volume={**volume.facts, "field_of_view": seen.facts})
+                if plan.format == "zarr":
+                    volume = in_cubes(volume, run, plan.ceiling)
+                segment_volume(volume, seen, run, options, plan)
+    else:
+        _refuse_for("images", format=format, scheduler=scheduler, workers=workers)
+        pixels = MAX_PIXELS if memory is None else network_pixels(parse_bytes(memory))
+        run = RunFolder(out)
+        files, folders = [source], [run.path]
+        if source.is_dir() and not is_chunked(source):
+            files = list_images(source)
+            for note in left_out(source):
+                notice(note)
+            folders = result_folders(files, run.path)
+        segment_images(files, folders, run, options, voxel_size, pixels, field_of_view)
+
+
+@engine_ends()
+def segment_volume(
+    volume: Volume,
+    seen: FieldOfView,
+    run: RunFolder,
+    options: SegmentOptions,
+    plan: Plan | None = None,
+) -> dict[View, ViewFolder]:
+    """Segment the views of a volume into ``views/`` and ``rois/`` of a run folder.
+
+    Parameters
+    ----------
+    volume
+        Grey values.
+    seen
+        Its field of view.
+    run
+        The folder, held by the caller; what an earlier call has finished is kept.
+    options
+        What to run.
+    plan
+        Who does it, in pieces of what size, and the results' format; by default all here, TIFF.
+
+    Returns
+    -------
+    dict
+        View name -> its folder, whole.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds views of another volume or of other settings.
+    RuntimeError
+        If slices failed; the others are kept.
+    """
+    plan = plan or Plan()
+    data = on_disk(volume) if plan.runner.remote else volume.data
+    networks = {name: load_model(name) for name in {options.model_of(v) for v in options.views}}
+    for network in networks.values():
+        check_channels(volume.source, 1, network)
+    finest = min(volume.spacing)
+    diameters = {
+        network.digest: volume_diameter(options, network, volume, seen, run)
+        for network in networks.values()
+    }
+    folders: dict[View, ViewFolder] = {}
+    failed: list[str] = []
+    failed_slices: dict[View, dict[str, str]] = {}
+    run.record.pop("failed_slices", None)
+    run.check_free(view_outputs(run.path, options.views, plan.format))
+    for view in options.views:
+        network = networks[options.model_of(view)]
+        stack = SliceStack(data, view, seen.fill, seen.mask)
+        spacing = view_spacing(volume.spacing, view)
+        settings = replace(
+            options.settings,
+            pixel_size=squareness(spacing[1], spacing[2], finest),
+            diameter=diameters[network.digest],
+        )
+        own = plan
+        if plan.expected and options.engine == "python":
+            own = plan.fitted(volume, _enlarged(network, settings))
+        key = {"volume": volume.digest, **effective_settings(network, settings, options.engine)}
+        if plan.format == "zarr":
+            key["format"] = "zarr"
+        if seen.key:
+            key["field_of_view"] = seen.key
+        folder = plan.view_folder(run.path / "views" / view, stack.shape, spacing)
+        run.claim(f"views/{view}", key)
+        total = stack.shape[0]
+        missing = len(folder.missing())
+        try:
+            with run.stage(f"segment {view}", key) as notes:
+                spec = engine_spec(options, view, network, settings, own.max_pixels)
+                if folder.is_whole:
+                    # An earlier run may have been killed before it could clear up and say so.
+                    folder.join()
+                else:
+                    if not plan.runner.remote:
+                        with engine_of(spec, network):
+                            pass  # started from the model that is loaded; it waits for the pieces
+                    with progress(f"{view} slices", total, total - missing) as advance:
+                        notes.update(segment_view(stack, folder, spec, plan.runner, advance))
+                if not missing and options.engine == "python":
+                    # The run that made the slices did not come to write down what made them.
+                    with engine_of(spec, network) as engine:
+                        notes.update(engine.versions())
+                notes["resumed_slices"] = total - missing
+        except SlicesFailed as error:
+            failed.append(str(error))
+            failed_slices[view] = {str(one.index): one.reason for one in error.failures}
+            continue
+        rois = run.path / "rois" / f"{view}.zip"
+        # A volume larger than memory has more regions than ImageJ's ROI Manager can list.
+        if plan.format == "tiff" and not run.is_done(f"rois {view}", key, [rois]):
+            with run.stage(f"rois {view}", key):
+                write_rois(folder.labels(), rois)
+        folders[view] = folder
+    if failed:
+        run.describe(failed_slices=failed_slices)
+        raise RuntimeError("; ".join(failed))
+    return folders
+
+
+def _enlarged(network: Network, settings: Settings) -> float:
+    """Give the pixels of the network for each pixel of a slice."""
+    height, width = settings.pixel_size
+    zoom = 1.0
+    if network.diameter is not None and settings.diameter is not None:
+        zoom = network.diameter / settings.diameter
+    return zoom**2 * height * width
+
+
+def _segment_3d(
+    source: Path,
+    out: str | os.PathLike[str],
+    voxel_size: Spacing | None,
+    model: ModelSpec | Mapping[str, ModelSpec],
+    limits: tuple[float | None, float | None, tuple[float, float] | None],
+    engine: str,
+    choice: str | os.PathLike[str],
+) -> None:
+    if engine != "python" or isinstance(model, Mapping):
+        raise ValueError("3-D models run in the python engine, one for the volume; Fiji's is 2-D")
+    prob_thresh, nms_thresh, percentiles = limits
+    volume = read_volume(source, voxel_size)
+    for doubt in volume.doubts:
+        notice(doubt)
+    seen = find_field_of_view(volume.data, source, choice)
+    run = RunFolder(out)
+    with run.locked():
+        run.describe(volume={**volume.facts, "field_of_view": seen.facts})
+        segment_3d(
+            volume,
+            seen,
+            run,
+            model,
+            prob_thresh=prob_thresh,
+            nms_thresh=nms_thresh,
+            percentiles=percentiles,
+        )
+
+
+def _refuse_for(what: str, **given: object) -> None:
+    """Refuse options that would change nothing.
+
+    Raises
+    ------
+    ValueError
+        Naming the first.
+    """
+    usual = {"format": "tiff"}
+    for name, value in given.items():
+        if value is not None and value != usual.get(name):
+            raise ValueError(
+                f"--{name} does nothing for {what}; leave it out"
+                + (", or name --views for the slices of one volume" if what == "images" else "")
+            )

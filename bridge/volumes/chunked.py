@@ -1,0 +1,48 @@
+"""Volumes that lie in chunks: OME-Zarr (OME-NGFF 0.4 and 0.5), plain Zarr, HDF5 datasets."""
+
+import os
+from pathlib import Path
+
+from particlebridge.analysis.io.errors import naming
+
+from .array_choice import Holds
+from .chunked_source import ChunkedSource
+from .hdf5_source import open_hdf5
+from .zarr_source import open_zarr
+
+_MEND = "see whether the program that wrote it opens it, and export it again"
+
+
+def open_chunked(path: str | os.PathLike[str], holds: Holds = "grey") -> ChunkedSource:
+    """Open a Zarr array, the best resolution of an OME-Zarr image, or an HDF5 dataset.
+
+    Parameters
+    ----------
+    path
+        A Zarr folder: an array, an OME-Zarr image (its first, finest level is taken) or a group
+        of one image; or an HDF5 file, followed by ``::/path/to/dataset`` unless one dataset is
+        the only one that fits. The voxel size comes from OME-Zarr's scale and units, in HDF5 from
+        the attribute ``element_size_um`` (z, y, x) that Fiji and ilastik write, or from ilastik's
+        ``axistags`` and ``axis_units``.
+    holds
+        ``"grey"`` or ``"labels"``: what is looked for where a file holds both.
+
+    Returns
+    -------
+    ChunkedSource
+        None of its voxels have been read.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file or the dataset does not exist.
+    ValueError
+        If it is no such file, is damaged, holds no numbers, several times, or several arrays that
+        fit; the message says how to fix it.
+    """
+    path = Path(path)
+    if path.is_dir():
+        with naming(path, "cannot be read as Zarr", _MEND):
+            return open_zarr(path, holds).turned(path)
+    with naming(path, "cannot be read as HDF5", _MEND):
+        return open_hdf5(path, holds).turned(path)

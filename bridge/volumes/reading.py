@@ -1,0 +1,296 @@
+"""Reading volumes, images and labels from what microscopes, Fiji and Python write."""
+
+import math
+import os
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+from particlebridge.analysis.io.errors import check_memory
+from particlebridge.analysis.io.images import (
+    CROP,
+    TIFF_SUFFIXES,
+    check_tiff_size,
+    grey_of,
+    opened_tiff,
+    read_npy,
+    shape_text,
+)
+from particlebridge.analysis.io.tiff_series import main_image, open_pages
+
+from .._shared.progress import notice
+from .array_choice import Holds
+from .axes import volume_axes
+from .chunked import open_chunked
+from .chunked_source import is_chunked
+from .images import check_numbers, existing, read_array, read_image
+from .slice_folder import SliceFiles, grey_slice, list_slices
+from .stored_arrays import AnyArray, StoredArray, array_digest
+from .tiff_metadata import Sizes, spacing_of
+from .voxel_size import SizeFrom, Spacing, check_spacing, completed, size_doubt
+
+Voxels = TypeVar("Voxels", bound=AnyArray)
+
+
+@dataclass(frozen=True)
+class Volume(Generic[Voxels]):
+    """A volume as it was read or opened.
+
+    Attributes
+    ----------
+    data
+        (Z, Y, X) array, memory-mapped where the file allows it; any real number type. From
+        `open_volume`, what cannot be mapped is a `StoredArray`.
+    spacing
+        Voxel size (z, y, x) in micrometres.
+    spacing_from
+        Where the voxel size comes from: ``"given"``; ``"metadata"``; ``"pixel size"`` where the
+        distance between slices is not recorded; ``"ratio"`` where no unit of length is, and the
+        finest side is 1; or ``"unknown"`` (then it is 1, and lengths are in voxels).
+    source
+        The file or folder it was read from.
+    notes
+        What was chosen or assumed to read it, one sentence each.
+    """
+
+    data: Voxels
+    spacing: Spacing
+    spacing_from: SizeFrom
+    source: Path
+    notes: tuple[str, ...] = ()
+
+    @property
+    def doubts(self) -> list[str]:
+        """What a person should know of how it was read: the notes, and a doubtful voxel size."""
+        size = size_doubt(self.source, self.spacing, self.spacing_from)
+        return [*self.notes, *([size] if size else [])]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What run.json records of it."""
+        return {
+            "path": self.source,
+            "shape": self.data.shape,
+            "dtype": str(self.data.dtype),
+            "digest": self.digest,
+            "voxel_size_um": self.spacing,
+            "voxel_size_from": self.spacing_from,
+            **({"notes": self.notes} if self.notes else {}),
+        }
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells these voxels from others; computed once, since it reads them all."""
+        return array_digest(self.data)
+
+
+def read_volume(
+    path: str | os.PathLike[str], voxel_size: Spacing | None = None
+) -> Volume[np.ndarray]:
+    """Read a 3-D volume of grey values; parameters and errors as `bridge.volumes.open_volume`.
+
+    Returns
+    -------
+    Volume
+        Uncompressed TIFF and ``.npy`` are memory-mapped, not loaded; all else is in memory.
+    """
+    volume = open_volume(path, voxel_size)
+    data = volume.data
+    if isinstance(data, StoredArray):
+        what = f"reading its {shape_text(data.shape)} voxels at once"
+        check_memory(data.nbytes, volume.source, what, "run it with --format zarr, or crop it")
+        data = data[:]
+    return Volume(data, volume.spacing, volume.spacing_from, volume.source, volume.notes)
+
+
+def open_volume(
+    path: str | os.PathLike[str], voxel_size: Spacing | None = None, holds: Holds = "grey"
+) -> Volume[AnyArray]:
+    """Open a 3-D volume of grey values, which may be larger than memory.
+
+    Parameters
+    ----------
+    path
+        A TIFF (plain, ImageJ or OME), a ``.npy`` file, an OME-Zarr or Zarr folder, an HDF5
+        dataset (``scan.h5::/path/to/dataset``; see `open_chunked`), or a folder of numbered
+        slices of one size, taken in the order of the numbers in their names.
+    voxel_size
+        (z, y, x) in micrometres; wins over what the file says.
+    holds
+        ``"grey"`` or ``"labels"``: what is looked for where a file holds both.
+
+    Returns
+    -------
+    Volume
+        Uncompressed TIFF and ``.npy`` are memory-mapped, all else is read as it is sliced: what
+        is wrong with a chunk shows when it is read.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file or folder.
+    ValueError
+        If it is not one readable 3-D volume of real numbers; the message names the mend.
+    """
+    path = existing(path)
+    opened = _open_array(path, holds)
+    data = opened.data
+    if isinstance(data, StoredArray):
+        chunk = math.prod(data.chunks) * data.dtype.itemsize
+        what = f"each of its pieces of {shape_text(data.chunks)}"
+        check_memory(chunk, path, what, "write it again as OME-Zarr in chunks of 64 x 64 x 64")
+    if voxel_size is not None:
+        return Volume(data, check_spacing(voxel_size), "given", path, opened.notes)
+    notes = (*opened.notes, *opened.sizes.notes)
+    return Volume(data, *completed(opened.sizes.recorded, opened.has_unit), path, notes)
+
+
+def on_disk(volume: Volume) -> StoredArray:
+    """Give a volume's voxels as what other processes can open and read for themselves."""
+    data = open_volume(volume.source).data
+    if isinstance(data, StoredArray):
+        return data
+    # Any part of a mapped file can be read by itself.
+    return StoredArray(partial(_mapped, volume.source), volume.source, (1, 1, 1))
+
+
+def _mapped(path: Path) -> np.ndarray:
+    return read_volume(path).data
+
+
+def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read a label volume or image of whole numbers, 0 the background.
+
+    Parameters
+    ----------
+    path
+        Any file that `read_volume` or `read_image` takes, or a folder of numbered slices.
+
+    Returns
+    -------
+    ndarray
+        (Z, Y, X) or (Y, X), int32.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the file cannot be read, or holds colours, fractions or numbers that do not fit.
+    """
+    path = existing(path)
+    if path.is_dir() and not is_chunked(path):
+        return _label_slices(path)
+    data, axes, _, notes, _ = read_array(path, palette="labels")
+    for note in notes:
+        notice(note)
+    check_numbers(data, path)
+    channels = math.prod(n for n, a in zip(data.shape, axes, strict=True) if a in "CS")
+    if channels > 1:
+        raise ValueError(
+            f"{path}: labels must have one channel, and these have {channels} (colours are no "
+            "numbers of particles); save the label image itself, not a picture of it"
+        )
+    data = data.reshape([n for n, a in zip(data.shape, axes, strict=True) if n > 1 or a in "ZYX"])
+    check_memory(4 * data.size, path, f"labels of {shape_text(data.shape)}", "crop them")
+    if data.ndim not in (2, 3):
+        raise ValueError(f"{path}: labels must be 2-D or 3-D, found shape {data.shape}")
+    if data.dtype.kind == "f" and not all(np.array_equal(part, np.rint(part)) for part in data):
+        raise ValueError(
+            f"{path}: holds fractions or NaN, so it is not a label image; "
+            "save labels as 16-bit or 32-bit whole numbers"
+        )
+    # In float16, the limit itself would be infinite.
+    if float(data.max()) > np.iinfo(np.int32).max or data.min() < 0:
+        raise ValueError(f"{path}: labels must lie between 0 and 2147483647")
+    return data.astype(np.int32)
+
+
+def _label_slices(folder: Path) -> np.ndarray:
+    files, notes = list_slices(folder)
+    for note in notes:
+        notice(note)
+    first = read_labels(files[0])
+    labels = np.empty((len(files), *first.shape), np.int32)
+    for z, file in enumerate(files):
+        plane = read_labels(file)
+        if plane.shape != first.shape or plane.ndim != 2:
+            raise ValueError(
+                f"{file}: has shape {plane.shape}, but the first slice {files[0].name} has "
+                f"{first.shape}; the slices of labels must be alike, and 2-D"
+            )
+        labels[z] = plane
+    return labels
+
+
+def is_image_stack(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file holds a volume (True) or one 2-D image, reading its header only."""
+    path = existing(path)
+    if is_chunked(path):
+        source = open_chunked(path)
+        return any(n > 1 for n, a in zip(source.shape, source.axes, strict=True) if a in "ZT")
+    if path.suffix.lower() in TIFF_SUFFIXES:
+        with opened_tiff(path) as tif:
+            image = main_image(tif, path)
+            sizes = dict(zip(image.axes, image.series.shape, strict=True))
+            return any(sizes.get(axis, 1) > 1 for axis in "ZIQT")
+    if path.suffix.lower() == ".npy":
+        return read_npy(path).ndim == 3
+    return False
+
+
+class _Opened(NamedTuple):
+    """An opened volume, what its file says of its voxel size, and what was assumed to read it."""
+
+    data: AnyArray
+    sizes: Sizes
+    notes: tuple[str, ...] = ()
+    has_unit: bool = True
+
+
+def _open_array(path: Path, holds: Holds) -> _Opened:
+    """Open a volume, and read what its file says of its voxel size."""
+    if is_chunked(path):
+        source = open_chunked(path, holds)
+        kept = volume_axes(source.shape, source.axes, path)
+        chunks = [source.chunks[axis] for axis in kept]
+        data = StoredArray(source.opener, path, chunks, kept)
+        return _Opened(data, Sizes(source.spacing), source.notes, source.has_unit)
+    if path.is_dir():
+        return _open_slices(path)
+    if path.suffix.lower() in TIFF_SUFFIXES:
+        with opened_tiff(path) as tif:
+            image = main_image(tif, path)
+            series = image.series
+            packed = series.dataoffset is None and np.dtype(series.dtype).kind in "iufb"
+            if packed and "S" not in image.axes:
+                check_tiff_size(series, path)
+                kept = volume_axes(series.shape, image.axes, path)
+                page = (1, *series.shape[-2:])
+                stored = StoredArray(partial(open_pages, path), path, page, kept)
+                return _Opened(stored, spacing_of(tif, path), image.notes)
+    pixels, axes, sizes, notes, _ = read_array(path)
+    check_numbers(pixels, path)
+    if "S" in axes and pixels.ndim > 3:
+        check_memory(pixels.nbytes, path, "comparing its colours", CROP)
+        grey = grey_of(np.moveaxis(pixels, axes.index("S"), -1))
+        pixels, axes = (pixels, axes) if grey is None else (grey, axes.replace("S", ""))
+    kept = volume_axes(pixels.shape, axes, path)
+    return _Opened(pixels.reshape([pixels.shape[axis] for axis in kept]), sizes, notes)
+
+
+def _open_slices(folder: Path) -> _Opened:
+    files, notes = list_slices(folder)
+    first = read_image(files[0])
+    pixels = grey_slice(first.data, files[0])
+    shape = (len(files), *pixels.shape)
+    kept = volume_axes(shape, "ZYX", folder)
+    opener = partial(SliceFiles, files, shape, pixels.dtype)
+    recorded = (None, *first.pixel_size) if first.pixel_size else None
+    if first.bar:
+        low, high = len(pixels) - first.bar, len(pixels) - 1
+        notes.append(
+            f"{folder}: rows {low} to {high} of its slices look like a data bar; crop them"
+        )
+    data = StoredArray(opener, folder, (1, *shape[1:]), kept)
+    return _Opened(data, Sizes(recorded), (*notes, *first.notes))

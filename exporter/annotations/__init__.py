@@ -1,0 +1,1 @@
+"""Annotations (VIA, COCO, GeoJSON, LabelMe, ImageJ ROIs) from and to labels."""

@@ -1,0 +1,1 @@
+"""Writing, inspecting and verifying TF1 SavedModel bundles."""

@@ -1,0 +1,245 @@
+"""Proof that a bundle computes, on the TensorFlow 1.x of Fiji, what its model computes in Keras."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from ..runtimes.runtime_ops import RUNTIMES, run_worker
+from ..safe_zip import extract
+from ..tensorflow_import import import_tensorflow
+from .inspection import inspect
+from .trial_outputs import in_keras, in_tensorflow2, trial_images
+
+if TYPE_CHECKING:
+    from csbdeep.models import CARE
+    from stardist.models import StarDist2D
+
+TOLERANCE = 1e-4
+"""Largest difference allowed, as a share of the range of the values."""
+
+# Stages of the worker at which nothing has been learned about the bundle.
+_NOT_THE_BUNDLE = {
+    "java": "no TensorFlow from Maven",
+    "native": "this machine has no TensorFlow 1.x library",
+}
+
+
+@dataclass(frozen=True)
+class RuntimeResult:
+    """How a bundle fared on one TensorFlow.
+
+    Attributes
+    ----------
+    runtime
+        Version of org.tensorflow.
+    status
+        "passed", "failed", or "unavailable" where the runtime itself could not be had.
+    loaded
+        Whether it opened the bundle.
+    differences
+        Largest absolute difference, by output: prob and dist, or output for CARE.
+    relative
+        The largest of them as a share of the range of its values.
+    milliseconds
+        For the last image, on a warm session.
+    detail
+        What went wrong; "" if nothing.
+    """
+
+    runtime: str
+    status: Literal["passed", "failed", "unavailable"]
+    loaded: bool
+    differences: dict[str, float]
+    relative: float | None = None
+    milliseconds: float | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The proof, or what is missing of it.
+
+    Attributes
+    ----------
+    bundle
+        Name of the zip.
+    sha256
+        Of the zip.
+    reference
+        What the outputs were compared with.
+    images
+        Shapes of the images that were run, after padding: (N, [Z,] H, W, C).
+    java
+        Version of Java.
+    results
+        One for each runtime.
+    """
+
+    bundle: str
+    sha256: str
+    reference: str
+    images: tuple[tuple[int, ...], ...]
+    java: str
+    results: tuple[RuntimeResult, ...]
+
+    @property
+    def status(self) -> Literal["verified", "failed", "unverified"]:
+        """Give "failed" if any runtime failed, "verified" if all passed, else "unverified"."""
+        statuses = {result.status for result in self.results}
+        if "failed" in statuses:
+            return "failed"
+        return "verified" if statuses == {"passed"} else "unverified"
+
+    def table(self) -> pd.DataFrame:
+        """One row for each runtime: loaded, differences, relative, milliseconds, detail."""
+        return pd.DataFrame(
+            [
+                {
+                    "runtime": result.runtime,
+                    "status": result.status,
+                    "loaded": result.loaded,
+                    **{f"max |{name}|": value for name, value in result.differences.items()},
+                    "relative": result.relative,
+                    "ms": result.milliseconds,
+                    "detail": result.detail,
+                }
+                for result in self.results
+            ]
+        )
+
+    def record(self) -> dict[str, Any]:
+        """Give all of it as plain values, for X.verify.json."""
+        return {"status": self.status, "tolerance": TOLERANCE, **asdict(self)}
+
+
+def verify(
+    bundle: str | os.PathLike[str],
+    model: "str | os.PathLike[str] | StarDist2D | CARE | None" = None,
+    runtimes: Sequence[str] = ("1.15.0",),
+) -> Verification:
+    """Run a bundle on the TensorFlow 1.x that Fiji has, and compare.
+
+    Each runtime comes from Maven Central and runs in a JVM in a process of its own, through the
+    same Java classes that Fiji calls. Three images are run: random ones whose sides are and are
+    not multiples of the network's strides (padded as the plugin pads) and a photograph.
+
+    Parameters
+    ----------
+    bundle
+        The zip.
+    model
+        What it was made from: a folder, name or object. Without it the outputs are compared
+        with those of the same bundle in today's TensorFlow.
+    runtimes
+        Of "1.15.0", "1.14.0", "1.13.1", "1.12.0".
+
+    Returns
+    -------
+    Verification
+        Its `status` tells the outcome; a runtime that fails does not raise.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such bundle or model.
+    ValueError
+        If the file is not a SavedModel that takes and gives one image, is hostile, does not
+        belong to the model, or the model's output is not finite.
+    """
+    if unknown := set(runtimes) - set(RUNTIMES):
+        raise ValueError(
+            f"{', '.join(sorted(unknown))}: no such runtime; choose of {', '.join(RUNTIMES)}"
+        )
+    bundle = Path(bundle)
+    inspection = inspect(bundle)
+    signature = inspection.signature
+    if signature is None or inspection.fatal:
+        why = inspection.fatal or inspection.problems[0]
+        raise ValueError(f"{bundle} cannot be run ({inspection.kind}): {why}")
+    images = trial_images(signature.axes_count, signature.channels)
+    with tempfile.TemporaryDirectory(prefix="particlebridge-") as scratch:
+        folder = extract(bundle, Path(scratch) / "bundle")
+        if model is None:
+            reference = f"the bundle in TensorFlow {import_tensorflow().__version__}"
+            expected = in_tensorflow2(folder, bundle, signature, images)
+        else:
+            reference, expected = in_keras(model, bundle, signature, images)
+        for array in expected:
+            if not np.isfinite(array).all():
+                raise ValueError(
+                    f"{reference} gives NaN or infinity on an ordinary image: "
+                    "its weights are broken; train or download it again"
+                )
+        job = {
+            "bundle": str(folder),
+            "input": signature.input_tensor,
+            "output": signature.output_tensor,
+            "images": len(images),
+        }
+        stardist = inspection.rays is not None
+        answers = [_on_runtime(runtime, job, images, expected, stardist) for runtime in runtimes]
+    return Verification(
+        bundle=bundle.name,
+        sha256=hashlib.sha256(bundle.read_bytes()).hexdigest(),
+        reference=reference,
+        images=tuple(image.shape for image in images),
+        java=next((java for java, _ in answers if java), ""),
+        results=tuple(result for _, result in answers),
+    )
+
+
+def _on_runtime(
+    runtime: str,
+    job: dict[str, Any],
+    images: list[np.ndarray],
+    expected: list[np.ndarray],
+    stardist: bool,
+) -> tuple[str, RuntimeResult]:
+    with tempfile.TemporaryDirectory(prefix="particlebridge-") as scratch:
+        folder = Path(scratch)
+        for index, image in enumerate(images):
+            np.save(folder / f"{index}.npy", image)
+        try:
+            told = run_worker({"runtime": runtime, **job}, folder)
+        except RuntimeError as error:  # no Java
+            return "", RuntimeResult(runtime, "unavailable", False, {}, detail=str(error))
+        java = told.get("java", "")
+        if told["error"]:
+            missing = _NOT_THE_BUNDLE.get(told["stage"])
+            detail = f"{missing}: {told['error']}" if missing else told["error"]
+            status: Literal["unavailable", "failed"] = "unavailable" if missing else "failed"
+            return java, RuntimeResult(runtime, status, told["stage"] == "run", {}, detail=detail)
+        got = [np.load(folder / f"out_{index}.npy") for index in range(len(images))]
+    outputs = {"prob": np.s_[..., :1], "dist": np.s_[..., 1:]} if stardist else {"output": ...}
+    differences, relative, detail = {}, 0.0, ""
+    for name, part in outputs.items():
+        largest = 0.0
+        for ours, theirs in zip(expected, got, strict=True):
+            if ours.shape != theirs.shape:
+                detail = f"the output has shape {theirs.shape}, not {ours.shape}"
+                return java, RuntimeResult(runtime, "failed", True, {}, detail=detail)
+            # A NaN makes the difference NaN, and no comparison with NaN passes.
+            largest = float(np.fmax(largest, np.abs(ours[part] - theirs[part]).max()))
+            if not np.isfinite(theirs[part]).all():
+                detail = f"{name} holds NaN or infinity"
+        scale = max(float(np.ptp(array[part])) for array in expected)
+        differences[name] = largest
+        relative = max(relative, largest / scale if scale else largest)
+    if not detail and not relative <= TOLERANCE:
+        detail = f"differs by {relative:.1e} of the range of the values, more than {TOLERANCE:g}"
+    return java, RuntimeResult(
+        runtime=runtime,
+        status="failed" if detail else "passed",
+        loaded=True,
+        differences=differences,
+        relative=relative,
+        milliseconds=told["milliseconds"][-1],
+        detail=detail,
+    )

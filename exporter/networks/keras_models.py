@@ -1,0 +1,294 @@
+"""From a folder, a shipped name or a registered name to a StarDist or CARE model in Keras."""
+
+import contextlib
+import io
+import json
+import os
+import re
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from particlebridge.analysis.io.errors import check_stand_in, reason
+
+from .model_kinds import kind_of_file, kind_of_names, names_in, unknown_settings
+from .record import weights_file
+from .saved_model import GRAPH_NAME
+
+if TYPE_CHECKING:
+    from csbdeep.models import CARE
+    from stardist.models import StarDist2D, StarDist3D
+
+SHIPPED = Path(__file__).parents[1] / "models"
+"""Models that come with this package; their folder names are model names."""
+
+_UNKNOWN_SETTINGS = re.compile(r"Not allowed to add new parameters \((.*?)\)")
+# Keras numbers the layers that csbdeep leaves unnamed, differently in every session.
+_NUMBERED = re.compile(r"(conv\dd|batch_normalization)(_\d+)?")
+
+
+def load_keras_model(model: "str | os.PathLike[str] | StarDist2D | CARE") -> "StarDist2D | CARE":
+    """Load whatever names a model that Fiji could run.
+
+    Parameters
+    ----------
+    model
+        A StarDist 2D or CARE model (returned as it is), the folder of one, the name of a model
+        shipped with this package, or a pretrained model's registered name or alias
+        ("2D_versatile_fluo"), which is downloaded once by StarDist.
+
+    Returns
+    -------
+    StarDist2D or CARE
+        With its weights.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the name is neither a folder nor a known model, or the folder lacks a part.
+    ValueError
+        If the folder holds a 3-D StarDist model, another kind of model, or damaged files.
+    OSError
+        If a registered model cannot be downloaded.
+    """
+    if not isinstance(model, str | os.PathLike):
+        return model
+    path = Path(model)
+    if path.is_dir():
+        return load_model_folder(path)
+    if path.is_file():
+        kind = kind_of_file(path)
+        what = f"{kind.name}; {kind.python}" if kind else "give the folder that holds config.json"
+        raise ValueError(f"{path} is a file, no model folder: {what}")
+    if (SHIPPED / str(model) / "config.json").is_file():
+        return load_model_folder(SHIPPED / str(model))
+    return _load_registered(str(model))
+
+
+def load_model_folder(folder: str | os.PathLike[str]) -> "StarDist2D | CARE":
+    """Load a StarDist 2D or CARE model folder.
+
+    Parameters
+    ----------
+    folder
+        Holds config.json and weights as written by Keras 2 or Keras 3 (.h5); thresholds.json
+        is optional.
+
+    Returns
+    -------
+    StarDist2D or CARE
+        Which one is told by config.json.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `load_keras_model`.
+    """
+    config = read_config(folder)
+    if "n_rays" in config:
+        return load_stardist(folder)
+    return _load(Path(folder), "CARE")
+
+
+def load_stardist(folder: str | os.PathLike[str]) -> "StarDist2D":
+    """Load a StarDist 2D model folder.
+
+    Parameters
+    ----------
+    folder
+        As `load_model_folder`.
+
+    Returns
+    -------
+    StarDist2D
+        With weights and thresholds (0.5 and 0.4 where the folder has none).
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `load_keras_model`.
+    """
+    folder = Path(folder)
+    config = read_config(folder)
+    if "n_rays" not in config:
+        raise ValueError(f"{folder} is not a StarDist model: its config.json has no n_rays")
+    if config.get("n_dim") != 2:
+        raise ValueError(
+            f"{folder} is a {config.get('n_dim')}-D StarDist model, and Fiji's StarDist plugin is "
+            "2-D; train a StarDist2D on slices instead"
+        )
+    return _load(folder, "StarDist2D")
+
+
+def load_stardist3d(folder: str | os.PathLike[str]) -> "StarDist3D":
+    """Load a StarDist 3D model folder.
+
+    Parameters
+    ----------
+    folder
+        Holds config.json and weights; ``train --dims 3`` makes one.
+
+    Returns
+    -------
+    StarDist3D
+        With weights and thresholds (0.5 and 0.4 where the folder has none).
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If it is not there, not whole, or not a 3-D StarDist model.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"{folder} is not the folder of a 3-D StarDist model; name one with --model "
+            "(`particlebridge train --dims 3` makes them), or leave out --dims 3"
+        )
+    if read_config(folder).get("n_dim") != 3:
+        raise ValueError(f"{folder} is not a 3-D StarDist model; leave out --dims 3")
+    return _load(folder, "StarDist3D")
+
+
+def dimensions(model: str | os.PathLike[str]) -> int | None:
+    """Tell how many axes a StarDist folder's images have; None if it is not one's."""
+    path = Path(model) / "config.json"
+    if not path.is_file():
+        return None
+    axes = read_config(path.parent).get("n_dim")
+    return axes if isinstance(axes, int) else None
+
+
+def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read and check a model folder's config.json.
+
+    Parameters
+    ----------
+    folder
+        The model folder.
+
+    Returns
+    -------
+    dict
+        As csbdeep wrote it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no config.json.
+    ValueError
+        If it is not the configuration of a StarDist or CARE model.
+    """
+    path = Path(folder) / "config.json"
+    if not path.is_file():
+        names = names_in(path.parent)
+        kind = kind_of_names(names)
+        if GRAPH_NAME in names:
+            raise ValueError(
+                f"{path.parent} is an unzipped bundle; zip what is in it, give the zip"
+            )
+        if "BioImage" in kind.name:
+            raise ValueError(f"{path.parent} is a {kind.name}; {kind.python}")
+        raise FileNotFoundError(f"{path}: no such file; a model folder holds config.json and .h5")
+    check_stand_in(path)
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"{path} is not JSON ({reason(error)}); copy the model folder again"
+        ) from error
+    if not isinstance(config, dict) or not {"n_rays", "probabilistic"} & config.keys():
+        raise ValueError(
+            f"{path} describes neither a StarDist nor a CARE model; "
+            "Fiji's StarDist and CSBDeep plugins run nothing else"
+        )
+    return config
+
+
+def _load(folder: Path, kind: str) -> Any:
+    folder = folder.resolve()
+    weights = weights_file(folder)
+    check_stand_in(weights)
+    loader = type(kind, (_classes()[kind],), {"_find_and_load_weights": _load_own_weights})
+    try:
+        with _quiet():
+            model = loader(None, name=folder.name, basedir=str(folder.parent))
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        reason = " ".join(str(error).split())
+        if unknown := _UNKNOWN_SETTINGS.search(reason):
+            raise ValueError(unknown_settings(folder, unknown[1])) from error
+        raise ValueError(
+            f"{folder}: config.json and weights do not make a {kind} ({reason}); "
+            "copy the model folder again"
+        ) from error
+    _check_layers(model, weights)
+    return model
+
+
+def _load_own_weights(model: Any, prefer: str = "best") -> None:
+    """Stand in for csbdeep's method, which takes the file that macOS left for weights."""
+    model.load_weights(weights_file(model.logdir).name)
+
+
+def _load_registered(name: str) -> "StarDist2D":
+    from csbdeep.models.pretrained import (
+        get_model_details,
+        get_model_instance,
+        get_registered_models,
+    )
+    from stardist.models import StarDist2D
+
+    try:
+        get_model_details(StarDist2D, name)
+    except ValueError:
+        shipped = [path.parent.name for path in SHIPPED.glob("*/config.json")]
+        known = ", ".join(sorted({*shipped, *get_registered_models(StarDist2D)[0]}))
+        raise FileNotFoundError(
+            f"{name} is neither a model folder nor a known model ({known})"
+        ) from None
+    try:
+        with _quiet():
+            return get_model_instance(StarDist2D, name)
+    except Exception as error:  # Keras raises bare Exception when a download fails
+        raise OSError(
+            f"the pretrained model {name} could not be downloaded "
+            f"({' '.join(str(error).split())}); connect to the internet, or give a model folder"
+        ) from error
+
+
+def _check_layers(model: Any, weights: Path) -> None:
+    """Keras matches old weights by order: prove that every named layer got its own."""
+    import h5py
+    import numpy as np
+
+    with h5py.File(weights) as file:
+        group = file.get("model_weights", file)
+        for layer in model.keras_model.layers:
+            if not layer.weights or _NUMBERED.fullmatch(layer.name) or layer.name not in group:
+                continue
+            stored = group[layer.name]
+            paths = [os.fsdecode(path) for path in stored.attrs.get("weight_names", ())]
+            for path, weight in zip(paths, layer.get_weights(), strict=False):
+                if not np.array_equal(stored[path], weight, equal_nan=True):
+                    raise ValueError(
+                        f"{weights}: this Keras gave layer {layer.name} another layer's weights; "
+                        "save them again with the Keras that made them, or with Keras 3"
+                    )
+
+
+def _classes() -> dict[str, Any]:
+    from csbdeep.models import CARE
+    from stardist.models import StarDist2D, StarDist3D
+
+    return {"StarDist2D": StarDist2D, "StarDist3D": StarDist3D, "CARE": CARE}
+
+
+@contextlib.contextmanager
+def _quiet() -> Any:
+    """Keep csbdeep's and StarDist's prints out of a program's output."""
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        yield

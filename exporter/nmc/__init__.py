@@ -1,4 +1,0 @@
-"""How the shipped model `nmc` was trained; log.csv is the log of that run.
-
-The command was ``python -m particlebridge.exporter.nmc --out DIR --threads 1``.
-"""

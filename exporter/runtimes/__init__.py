@@ -1,0 +1,1 @@
+"""TensorFlow 1.x in a JVM of its own."""

@@ -1,0 +1,215 @@
+"""StarDist's own training, fed with a numbered stream of patches and a checkpoint."""
+
+import contextlib
+import io
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..networks.keras_models import dimensions, load_keras_model, load_stardist3d
+from .checkpoint import Checkpoint
+from .examples import Example, Split, validation_patches
+from .patch_stream import PatchStream
+from .recipe import Recipe
+from .result import Loud, TrainingProgress
+
+WEIGHTS = "weights_best.h5"
+_MOST_CANDIDATES = 5000
+
+
+def load_start(start: str | os.PathLike[str], dims: int) -> Any:
+    """Load the model that a training starts from.
+
+    Raises
+    ------
+    ValueError
+        If it is not a StarDist model of `dims` dimensions.
+    FileNotFoundError
+        If there is no such model.
+    """
+    if dims == 2:
+        if dimensions(start) == 3:
+            raise ValueError(
+                f"{start} is a 3-D StarDist model; train it on volumes with --dims 3, or start "
+                "from a 2-D one"
+            )
+        model = load_keras_model(start)
+        if not hasattr(model.config, "n_rays"):
+            raise ValueError(f"{start} is a CARE model; training goes on from StarDist models")
+        return model
+    return load_stardist3d(start)
+
+
+def build_model(
+    folder: Path, start: Any, dims: int, recipe: Recipe, channels: int, split: Split
+) -> Any:
+    """Make the StarDist model to be trained, with the weights of `start` if there is one.
+
+    Parameters
+    ----------
+    folder
+        Where StarDist keeps its files.
+    start
+        A loaded model, or None.
+    channels
+        Of the images.
+    split
+        Its training labels give a 3-D model's anisotropy.
+
+    Raises
+    ------
+    ValueError
+        If `start` takes other channels, or the patch does not suit its network.
+    """
+    from stardist import Rays_GoldenSpiral, calculate_extents
+    from stardist.models import Config2D, Config3D, StarDist2D, StarDist3D
+
+    kinds = {2: (Config2D, StarDist2D), 3: (Config3D, StarDist3D)}
+    config_class, model_class = kinds[dims]
+    usual = 3e-4 if start is None else 1e-4
+    training = {
+        "train_patch_size": (recipe.patch,) * 2 if dims == 2 else (recipe.patch_depth,)
+        + (recipe.patch,) * 2,
+        "train_batch_size": recipe.batch,
+        "train_epochs": recipe.epochs,
+        "train_steps_per_epoch": recipe.steps,
+        "train_learning_rate": recipe.learning_rate or usual,
+        "train_tensorboard": False,
+        # Patches come chosen and cut (patch_stream): StarDist has nothing to search.
+        "train_foreground_only": 0,
+    }  # fmt: skip
+    if start is not None:
+        if start.config.n_channel_in != channels:
+            raise ValueError(
+                f"model {start.name} takes {start.config.n_channel_in} channel(s) and the images "
+                f"have {channels}; convert the images or start without a model"
+            )
+        config = config_class(**{**vars(start.config), **training})
+    else:
+        network = {
+            "n_channel_in": channels,
+            "unet_n_filter_base": recipe.filters,
+            "unet_n_depth": recipe.depth,
+        }
+        if dims == 2:
+            config = Config2D(n_rays=recipe.rays, grid=recipe.grid, **network, **training)
+        else:
+            extents = np.asarray(calculate_extents([np.maximum(e.labels, 0) for e in split.train]))
+            anisotropy = tuple(float(a) for a in extents.max() / extents)
+            config = Config3D(
+                rays=Rays_GoldenSpiral(recipe.rays, anisotropy=anisotropy),
+                grid=(1, *recipe.grid),
+                anisotropy=anisotropy,
+                **network,
+                **training,
+            )
+    model = model_class(config, name=folder.name, basedir=str(folder.parent))
+    for axis, length, step in zip(
+        "ZYX"[-dims:], config.train_patch_size, model._axes_div_by("ZYX"[-dims:]), strict=True
+    ):
+        if length % step:
+            raise ValueError(
+                f"the patch is {length} pixels along {axis}, and model {start.name} needs a "
+                f"multiple of {step}; change the recipe's patch"
+            )
+    if start is not None:
+        model.keras_model.set_weights(start.keras_model.get_weights())
+        model.thresholds = dict(start.thresholds._asdict())
+    return model
+
+
+def fit(
+    model: Any,
+    split: Split,
+    recipe: Recipe,
+    seed: int,
+    checkpoint_path: Path,
+    progress: Callable[[TrainingProgress], None] | None,
+    loud: Loud,
+) -> Checkpoint:
+    """Train `model`, or go on where an earlier call was cut off; leave its best weights in it.
+
+    Returns
+    -------
+    Checkpoint
+        With the history of all epochs.
+    """
+    import keras
+
+    model.prepare_for_training()
+    if recipe.patience is not None:
+        model.callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=recipe.patience))
+    checkpoint = Checkpoint(
+        checkpoint_path, list(model.callbacks), recipe.epochs, recipe.steps, progress, loud
+    )
+    model.callbacks.append(checkpoint)
+    resumed = checkpoint.restore(model.keras_model)
+    if not checkpoint.finished:
+        if resumed:
+            # The kill may have come while StarDist wrote its best weights.
+            _save_weights(model, checkpoint.best_weights)
+        patch = tuple(model.config.train_patch_size)
+        stream = PatchStream(
+            [example.image for example in split.train],
+            [example.labels for example in split.train],
+            patch,
+            seed,
+            recipe.augmentation,
+            first=checkpoint.resumed_at * recipe.steps * recipe.batch,
+        )
+        model.train(
+            *stream.views(),
+            validation_data=validation_patches(split.validation, patch, recipe.split_seed),
+            seed=seed,
+        )
+    model.keras_model.set_weights(checkpoint.best_weights)
+    _save_weights(model, checkpoint.best_weights)
+    return checkpoint
+
+
+def _save_weights(model: Any, weights: list[np.ndarray]) -> None:
+    current = model.keras_model.get_weights()
+    model.keras_model.set_weights(weights)
+    model.keras_model.save_weights(str(model.logdir / WEIGHTS))
+    model.keras_model.set_weights(current)
+
+
+def tune_3d(model: Any, split: Split) -> dict[str, float]:
+    """Tune a 3-D model's thresholds by StarDist's own rules; the model keeps them.
+
+    The Fiji plugin is 2-D, so there is no other definition of a 3-D result.
+    """
+    images = [example.image for example in split.validation]
+    truth = [np.maximum(example.labels, 0) for example in split.validation]
+    # A poorly trained network proposes objects everywhere, and suppression in 3-D is slow:
+    # no threshold is tried that leaves more candidates than this.
+    probs = [
+        model.predict(image, n_tiles=model._guess_n_tiles(image), show_tile_progress=False)[0]
+        for image in images
+    ]
+    highest = max(float(prob.max()) for prob in probs)
+    lowest = max(
+        float(np.partition(prob, -count, axis=None)[-count])
+        for prob in probs
+        for count in [min(prob.size, _MOST_CANDIDATES)]
+    )
+    bracket = min(max(lowest, highest / 2), 0.99 * highest), highest
+    with contextlib.redirect_stderr(io.StringIO()):  # its own progress bars
+        thresholds: dict[str, float] = model.optimize_thresholds(
+            images, truth, optimize_kwargs={"bracket": bracket}, save_to_json=False
+        )
+    return thresholds
+
+
+def find_3d(model: Any, examples: Sequence[Example]) -> list[np.ndarray]:
+    """Return the labels that a 3-D model finds in volumes, with its own thresholds."""
+    found = [
+        model.predict_instances(
+            example.image, n_tiles=model._guess_n_tiles(example.image), show_tile_progress=False
+        )[0]
+        for example in examples
+    ]
+    return [labels.astype(np.int32) for labels in found]

@@ -1,0 +1,290 @@
+"""Training StarDist models by one recipe on any machine, continued after a kill."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock, Timeout
+from particlebridge.analysis import atomic_path
+
+from ..networks.record import Thresholds
+from ..tensorflow_import import import_tensorflow
+from .examples import (
+    Example,
+    check_examples,
+    fill_holes,
+    split_examples,
+)
+from .folder import TrainingSettings, write_folder
+from .pairing import Given, gather_examples
+from .recipe import Recipe
+from .result import TrainingProgress, quiet
+from .scale import labelled_diameter, rescale_examples
+
+if TYPE_CHECKING:
+    from .threshold_tuning import Evaluation
+
+_CHECKPOINT = "checkpoint.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingResult:
+    """What came of a training.
+
+    Attributes
+    ----------
+    path
+        The model folder: config.json, weights_best.h5, thresholds.json, particlebridge.json,
+        training.json (settings, scores, versions), history.csv, training.html (the report).
+    thresholds
+        Tuned on the held-out images.
+    diameter
+        Typical particle diameter in the training images as the network saw them, pixels.
+    own_scale
+        Whether these images kept their scale; then others are segmented at their own, too.
+    history
+        One row per epoch: loss, val_loss, learning_rate and StarDist's metrics.
+    f1
+        F1 by IoU, 0.5 to 0.95, on the held-out images that chose the epoch and the thresholds;
+        it flatters.
+    f1_unseen
+        The same on images that chose nothing; None where there are none.
+    before
+        As `f1`, before training, where a model was trained on; else None.
+    resumed_at
+        Number of epochs that an earlier, interrupted call had done.
+    notes
+        What a reader of the scores must know, one sentence each.
+    """
+
+    path: Path
+    thresholds: Thresholds
+    diameter: float
+    own_scale: bool
+    history: pd.DataFrame
+    f1: dict[float, float]
+    f1_unseen: dict[float, float] | None
+    before: dict[float, float] | None
+    resumed_at: int
+    notes: tuple[str, ...]
+
+
+def train(
+    images: Given,
+    labels: Given,
+    out: str | os.PathLike[str],
+    *,
+    start: str | os.PathLike[str] | None = None,
+    dims: int = 2,
+    recipe: Recipe | None = None,
+    seed: int = 42,
+    names: Sequence[str] | None = None,
+    progress: Callable[[TrainingProgress], None] | None = None,
+    notice: Callable[[str], None] | None = None,
+) -> TrainingResult:
+    """Train a StarDist model on annotated images.
+
+    Repeating a call that was interrupted goes on after its last finished epoch, and ends with
+    the weights it would have had: bit by bit on a CPU, within rounding on a GPU.
+
+    Parameters
+    ----------
+    images
+        (H, W) or (H, W, C) arrays of any real dtype and any sizes, or stacks (N, H, W) if the
+        labels are stacks too; volumes (Z, Y, X) with ``dims=3``. Or files, or a glob.
+    labels
+        As many integer arrays: 0 background, every particle its own number, negative: not
+        annotated. Or label images (files or a glob), or one annotation file for all images, see
+        `gather_examples`.
+    out
+        The model folder to make.
+    start
+        A model to train on: a folder, or the name of a shipped or registered model. Its network
+        is kept, so `recipe`'s rays, grid, filters and depth do not apply.
+    dims
+        2, or 3 for StarDist3D.
+    recipe
+        By default ``Recipe.augmented(dims)``; ``Recipe.published(dims)`` is that of the paper.
+    seed
+        Of initial weights, patches and augmentation.
+    names
+        Of images given as arrays, for messages and the report.
+    progress
+        Called after every batch.
+    notice
+        Called with each of the result's notes as soon as it is known: what there is to say about
+        the annotations comes before the training.
+
+    Returns
+    -------
+    TrainingResult
+
+    Raises
+    ------
+    ValueError
+        If images and labels do not suit each other or `start`, nothing is annotated, or most
+        annotations would be lost.
+    FileExistsError
+        If `out` exists, or an unfinished training of other data or settings lies beside it.
+    FileNotFoundError
+        If `start` names no model, or images or labels are not there.
+    RuntimeError
+        If the loss stops being finite, or another process trains the same model.
+
+    References
+    ----------
+    Schmidt et al., MICCAI 2018 (StarDist); Li et al., Science 376 (2022) 517 (the recipe).
+    """
+    out = Path(out)
+    if out.exists():
+        raise FileExistsError(f"{out} exists; give another name, or delete it to train it anew")
+    gathered, notes = gather_examples(images, labels, names)
+    start = None if start is None else os.fspath(start)
+    settings = TrainingSettings(start, dims, recipe or Recipe.augmented(dims), seed)
+    told = _Notes([], notice)
+    told.add(*notes)
+    examples, left_out = check_examples(gathered, dims)
+    told.add(*left_out)
+    work = out.with_name(f".{out.name}.training")
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(work / "lock", timeout=0):
+            _claim(work, out, _fingerprint(examples, settings))
+            result = _train(examples, told, out, work, settings, progress)
+    except Timeout:
+        raise RuntimeError(f"another process is training {out}; wait for it") from None
+    except Exception:
+        if not (work / _CHECKPOINT).is_file():
+            shutil.rmtree(work, ignore_errors=True)
+        raise
+    shutil.rmtree(work, ignore_errors=True)
+    return result
+
+
+@dataclass(frozen=True)
+class _Notes:
+    """Sentences for the user, each said once, when it is known."""
+
+    all: list[str]
+    say: Callable[[str], None] | None
+
+    def add(self, *notes: str) -> None:
+        self.all.extend(notes)
+        if self.say is not None:
+            for note in notes:
+                self.say(note)
+
+
+def _train(
+    examples: list[Example],
+    notes: _Notes,
+    out: Path,
+    work: Path,
+    settings: TrainingSettings,
+    progress: Callable[[TrainingProgress], None] | None,
+) -> TrainingResult:
+    tf = import_tensorflow()
+    import keras
+
+    from ..networks.loading import load_model
+    from .fitting import build_model, find_3d, fit, load_start, tune_3d
+    from .threshold_tuning import evaluate, summarise, tune_thresholds
+
+    recipe, dims = settings.recipe, settings.dims
+    keras.utils.set_random_seed(settings.seed)
+    if not tf.config.list_physical_devices("GPU"):
+        # On a GPU TensorFlow refuses operations that it cannot repeat exactly.
+        tf.config.experimental.enable_op_determinism()
+    before: Evaluation | None = None
+    unseen: Evaluation | None = None
+    with quiet() as loud:
+        start = None if settings.start is None else load_start(settings.start, dims)
+        network = load_model(start) if start is not None and dims == 2 else None
+        recorded = None if network is None else network.diameter
+        examples, rescaled = rescale_examples(examples, recipe.diameter or recorded)
+        examples, filled = fill_holes(examples)
+        split = split_examples(
+            examples, recipe.validation, recipe.split_seed, recipe.percentiles, recipe.unseen
+        )
+        own_scale = recipe.diameter is None and all(e.scale == 1 for e in examples)
+        if recorded is not None and network is not None:
+            own_scale = own_scale and network.own_scale
+        diameter = labelled_diameter([example.labels for example in split.train])
+        with loud():
+            notes.add(*rescaled, *filled, *split.notes, _told_scale(diameter, own_scale, dims))
+        channels = examples[0].image.shape[-1] if examples[0].image.ndim > dims else 1
+        model = build_model(work / "model", start, dims, recipe, channels, split)
+        if network is not None:
+            before = evaluate(network, split.validation, network.thresholds)
+        checkpoint = fit(model, split, recipe, settings.seed, work / _CHECKPOINT, progress, loud)
+        if dims == 2:
+            trained = load_model(model)
+            thresholds = tune_thresholds(trained, split.validation)
+            after = evaluate(trained, split.validation, thresholds)
+            unseen = evaluate(trained, split.unseen, thresholds) if split.unseen else None
+        else:
+            thresholds = Thresholds(**tune_3d(model, split))
+            after = summarise(split.validation, find_3d(model, split.validation), thresholds)
+            if split.unseen:
+                unseen = summarise(split.unseen, find_3d(model, split.unseen), thresholds)
+    if before is not None and np.mean(list(after.f1.values())) < np.mean(list(before.f1.values())):
+        notes.add("The model was better on the held-out images before this training.")
+    if not after.f1[0.5]:
+        notes.add("Not one held-out particle is found: train longer, or check the annotations.")
+    result = TrainingResult(
+        path=out,
+        thresholds=thresholds,
+        diameter=diameter,
+        own_scale=own_scale,
+        history=pd.DataFrame(checkpoint.history),
+        f1=after.f1,
+        f1_unseen=None if unseen is None else unseen.f1,
+        before=None if before is None else before.f1,
+        resumed_at=checkpoint.resumed_at,
+        notes=tuple(notes.all),
+    )
+    write_folder(work / "model", model.config, result, settings, split, after, unseen)
+    (work / "model").rename(out)
+    return result
+
+
+def _told_scale(diameter: float, own_scale: bool, dims: int) -> str:
+    """Say what the model records about its particles' size, and what follows from it."""
+    told = f"The model records a typical particle diameter of {diameter:.3g} pixels"
+    if dims == 3:
+        return f"{told}, measured from the annotations."
+    if own_scale:
+        return (
+            f"{told}, measured from the annotations: the images kept their scale, and others are "
+            "segmented at their own, too, unless --diameter tells how large their particles are."
+        )
+    return f"{told}: images are brought to it before they are segmented."
+
+
+def _claim(work: Path, out: Path, fingerprint: str) -> None:
+    """Make the unfinished work of the same call ours; refuse any other's."""
+    mark = work / "call"
+    if not mark.is_file():
+        with atomic_path(mark) as beside:
+            beside.write_text(fingerprint, encoding="utf-8")
+    elif mark.read_text(encoding="utf-8") != fingerprint:
+        raise FileExistsError(
+            f"{work} holds an unfinished training of {out} with other images or settings; "
+            "repeat that command, or delete the folder to start anew"
+        )
+
+
+def _fingerprint(examples: Sequence[Example], settings: TrainingSettings) -> str:
+    digest = hashlib.sha256(json.dumps(asdict(settings)).encode())
+    for example in examples:
+        for array in (example.image, example.labels):
+            digest.update(f"{array.dtype}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

@@ -1,0 +1,91 @@
+import json
+
+import pytest
+from particlebridge.bridge.fiji import install as fiji_install
+from particlebridge.bridge.fiji.install import (
+    install_macros,
+    installed_files,
+    installed_version,
+    uninstall_macros,
+)
+from particlebridge.fiji_macros.compose import version
+
+
+@pytest.fixture
+def fiji(tmp_path):
+    for folder in ("jars", "plugins", "scripts/Plugins", "macros"):
+        (tmp_path / "Fiji.app" / folder).mkdir(parents=True)
+    return tmp_path / "Fiji.app"
+
+
+def files_in(folder):
+    return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+
+
+def test_commands_stand_in_the_plugins_menu_and_macros_beside(fiji):
+    done = install_macros(fiji)
+    assert len(done.written) == 8
+    names = {p.stem for p in (fiji / "scripts/Plugins/Particlebridge").glob("*.groovy")}
+    assert names == {
+        "Segment_Image", "Segment_View", "Segment_Views", "Segment_Folder", "Correct_Labels",
+    }  # fmt: skip
+    # A macro in the scripts folder would be a second menu entry "Segment View".
+    assert {p.suffix for p in (fiji / "scripts").rglob("*.*")} == {".groovy", ".json"}
+    assert installed_version(fiji) == (version(), [])
+
+
+def test_uninstalling_leaves_the_folder_as_it_was(fiji):
+    mine = fiji / "macros" / "Particlebridge" / "mine.ijm"
+    mine.parent.mkdir()
+    mine.write_text("print(1);")
+    before = files_in(fiji)
+    install_macros(fiji)
+    uninstall_macros(fiji)
+    assert files_in(fiji) == before
+    assert not (fiji / "scripts/Plugins/Particlebridge").exists()
+
+
+def test_installing_twice_writes_nothing(fiji):
+    install_macros(fiji)
+    assert install_macros(fiji).written == []
+
+
+def test_an_older_version_is_replaced_and_its_dropped_files_go(fiji, monkeypatch):
+    today = installed_files()
+    old = {
+        name: text.replace("Particlebridge", "Particlebridge-old", 1)
+        for name, text in today.items()
+    }
+    old["scripts/Plugins/Particlebridge/Gone.groovy"] = "// dropped since"
+    monkeypatch.setattr(fiji_install, "installed_files", lambda: old)
+    install_macros(fiji)
+    monkeypatch.setattr(fiji_install, "installed_files", lambda: today)
+    done = install_macros(fiji)
+    assert [p.name for p in done.removed if p.name == "Gone.groovy"] == ["Gone.groovy"]
+    assert installed_version(fiji)[1] == []
+    assert all((fiji / name).read_text() == text for name, text in today.items())
+
+
+def test_what_a_user_edited_is_set_aside(fiji):
+    install_macros(fiji)
+    edited = fiji / "macros" / "Particlebridge" / "Segment_View.ijm"
+    edited.write_text("// my own\n")
+    assert installed_version(fiji)[1] == ["macros/Particlebridge/Segment_View.ijm"]
+    done = install_macros(fiji)
+    assert [p.read_text() for p in done.kept] == ["// my own\n"]
+    assert edited.read_text() == installed_files()["macros/Particlebridge/Segment_View.ijm"]
+
+
+def test_a_forged_manifest_cannot_reach_outside(fiji, tmp_path):
+    install_macros(fiji)
+    victim = tmp_path / "victim.txt"
+    victim.write_text("precious")
+    manifest = fiji / "scripts/Plugins/Particlebridge/particlebridge.json"
+    manifest.write_text(json.dumps({"files": {"../victim.txt": "0", "jars/../../victim.txt": "0"}}))
+    uninstall_macros(fiji)
+    assert victim.read_text() == "precious"
+
+
+def test_an_endpoint_has_no_folder(monkeypatch):
+    with pytest.raises(ValueError, match="needs none"):
+        install_macros("sc.fiji:fiji")

@@ -1,0 +1,229 @@
+"""Fusing block by block: the bodies of the whole volume, each once."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from damaged_views import damaged_views
+from particlebridge.analysis import ViewStack, electrode, fuse, score
+from particlebridge.analysis._shared.views import view_spacing
+from particlebridge.analysis.fusion.block_labels import join_labels, match_labels
+from particlebridge.analysis.material import void_evidence
+from particlebridge.bridge import fuse as fuse_folder
+from particlebridge.bridge.fusing.blocks import BlockFusion, fuse_in_blocks, typical_section
+from particlebridge.bridge.runs.blocks import Layout, lay_out, neighbours, shared
+from particlebridge.bridge.runs.scheduling import InProcess, LostPiece
+from particlebridge.bridge.volumes.field_of_view import fill_outside, find_field_of_view
+from particlebridge.bridge.volumes.label_records import label_digest
+from particlebridge.bridge.volumes.ome_zarr import create_stack, open_stack
+from particlebridge.bridge.volumes.reading import read_labels, read_volume
+from particlebridge.bridge.volumes.writing import write_labels, write_stack
+from sklearn.metrics import adjusted_rand_score
+
+
+def test_cores_cover_each_voxel_once_and_reach_into_their_neighbours() -> None:
+    layout = Layout((100, 130, 70), (64, 64, 64), (10, 20, 5))
+    blocks = layout.blocks()
+    owners = np.zeros(layout.shape, int)
+    for block in blocks:
+        owners[block.core] += 1
+        assert all(c.start % 64 == 0 for c in block.core)
+    assert (owners == 1).all()
+    assert [b.number for b in blocks] == list(range(12))
+    grid = np.arange(np.prod(layout.shape)).reshape(layout.shape)
+    pairs = neighbours(blocks)
+    assert len(pairs) == 1 * 3 * 2 + 2 * 2 * 2 + 2 * 3 * 1
+    for a, b in pairs:
+        in_a, in_b = shared(a, b)
+        assert np.array_equal(grid[a.reach][in_a], grid[b.reach][in_b])
+        assert grid[a.reach][in_a].size > 0
+    assert np.array_equal(grid[blocks[5].reach][blocks[5].inner], grid[blocks[5].core])
+
+
+def test_as_few_blocks_as_fit() -> None:
+    assert len(lay_out((100, 100, 100), (20, 20, 20), 1e6).blocks()) == 1
+    layout = lay_out((512, 512, 512), (40, 40, 40), 2.5e7)
+    assert layout.most_voxels() <= 2.5e7
+    assert 8 <= len(layout.blocks()) <= 16
+    assert lay_out((512, 512, 512), (40, 40, 40), 1e5) is None
+
+
+def test_labels_are_one_body_above_half_an_iou() -> None:
+    a, b = np.zeros((4, 10), int), np.zeros((4, 10), int)
+    a[:, :6], a[:, 7:] = 3, 5
+    b[:, :5], b[:, 5:] = 9, 2
+    assert match_labels(a, b).tolist() == [[3, 9], [5, 2]]
+
+
+def test_bodies_are_numbered_through_and_small_ones_dropped() -> None:
+    # Block 0: labels 1, 2; block 1: labels 1..3; 2 of block 0 is 3 of block 1.
+    own = [np.array([50, 100, 40]), np.array([7, 90, 0, 60])]
+    joined = join_labels(own, {(0, 1): np.array([[2, 3]])}, min_diameter=0)
+    assert [n.tolist() for n in joined.names] == [[0, 1, 2], [0, 3, 0, 2]]
+    assert joined.sizes.tolist() == [0, 100, 100, 90]
+    fewer = join_labels(own, {}, min_diameter=(6 / np.pi * 50) ** (1 / 3))
+    assert [n.tolist() for n in fewer.names] == [[0, 1, 0], [0, 2, 0, 3]]
+
+
+@pytest.fixture(scope="module")
+def made():
+    return electrode((80, 120, 130), seed=4, radius=(6.0, 12.0))
+
+
+@pytest.fixture(scope="module")
+def views(made):
+    return damaged_views(made.labels)
+
+
+@pytest.fixture(scope="module")
+def whole(made, views):
+    return fuse({v: ViewStack(s) for v, s in views.items()}, made.volume, made.spacing)
+
+
+def _diameter(made, views) -> float:
+    return typical_section({v: {"labels": s} for v, s in views.items()}, made.spacing)
+
+
+def _work(made, views, side, halo, folder: Path) -> BlockFusion:
+    shape = made.volume.shape
+    return BlockFusion(
+        {view: {"labels": stack} for view, stack in views.items()},
+        made.volume,
+        None,
+        None,
+        made.spacing,
+        {"method": "consensus"},
+        Layout(shape, side, (halo,) * 3),
+        _diameter(made, views),
+        folder,
+    )
+
+
+def test_one_block_is_what_fuse_gives(made, views, whole, tmp_path: Path) -> None:
+    work = _work(made, views, (128, 128, 192), 20, tmp_path / "work")
+    told = fuse_in_blocks(work, tmp_path / "labels.zarr", InProcess())
+    assert told.pop("void") == void_evidence.told(whole.void[1:])
+    own = label_digest(whole.labels)
+    assert told == {
+        "particles": len(whole.table), "labels": own, "blocks": 1, "resumed_blocks": 0
+    }  # fmt: skip
+    assert np.array_equal(read_labels(tmp_path / "labels.zarr"), whole.labels)
+    assert np.array_equal(read_volume(tmp_path / "solid.zarr").data > 0, whole.solid)
+    assert read_volume(tmp_path / "labels.zarr").spacing == pytest.approx(made.spacing)
+    assert not (tmp_path / "work").exists()
+    pd.testing.assert_frame_equal(
+        pd.read_csv(tmp_path / "fusion.csv"), whole.table, check_dtype=False, rtol=1e-5
+    )
+
+
+def test_blocks_give_the_bodies_of_the_whole_volume(made, views, whole, tmp_path: Path) -> None:
+    halo = int(np.ceil(_diameter(made, views) / made.spacing[0]))
+    work = _work(made, views, (64, 64, 64), halo, tmp_path / "work")
+    told = fuse_in_blocks(work, tmp_path / "labels.zarr", InProcess())
+    assert told["blocks"] == 12
+    labels = read_labels(tmp_path / "labels.zarr")
+    same = score(whole.labels, labels)
+    ari = adjusted_rand_score(whole.labels.ravel(), labels.ravel())
+    print(f"halo {halo}, ARI {ari:.5f}, mean IoU {same.mean_iou:.5f}, bodies {len(whole.table)} "
+          f"and {told['particles']}, alike {len(same.matches)}")  # fmt: skip
+    assert ari > 0.99
+    assert same.f1[0.75] > 0.98
+    assert np.array_equal(np.unique(labels), np.arange(told["particles"] + 1))
+    solid = read_volume(tmp_path / "solid.zarr").data > 0
+    assert not solid[labels == 0].any()
+    both = (labels > 0) & (whole.labels > 0)
+    assert np.mean(solid[both] == whole.solid[both]) > 0.99
+    table = pd.read_csv(tmp_path / "fusion.csv")
+    sizes = np.bincount(labels.ravel())[1:] * np.prod(made.spacing)
+    assert table["label"].tolist() == list(range(1, told["particles"] + 1))
+    assert np.allclose(table["Volume"], sizes, rtol=1e-5)
+
+
+def test_paper_is_not_cut_into_blocks(made, views, tmp_path: Path) -> None:
+    work = _work(made, views, (64, 64, 64), 10, tmp_path / "work")
+    paper = replace(work, fusing={"method": "paper"})
+    with pytest.raises(ValueError, match=r"labels\.zarr: method paper clusters the whole volume"):
+        fuse_in_blocks(paper, tmp_path / "labels.zarr", InProcess())
+    assert not any(tmp_path.iterdir())
+
+
+class Stopping(InProcess):
+    """Ends after some pieces, as a kill does."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def run(self, function, pieces, advance=lambda _: None):
+        for name, result in super().run(function, pieces, advance):
+            yield name, result
+            self.left -= 1
+            if not self.left:
+                raise KeyboardInterrupt
+
+
+def test_finished_blocks_are_not_fused_again(made, views, tmp_path: Path) -> None:
+    work = _work(made, views, (128, 64, 128), 20, tmp_path / "work")
+    with pytest.raises(KeyboardInterrupt):
+        fuse_in_blocks(work, tmp_path / "labels.zarr", Stopping(2))
+    assert not (tmp_path / "labels.zarr").exists()
+    kept = {p: p.stat().st_mtime_ns for p in work.folder.glob("block-*.zarr/bodies.csv")}
+    assert len(kept) == 2
+    told = fuse_in_blocks(work, tmp_path / "labels.zarr", InProcess())
+    assert told["resumed_blocks"] == 2
+    undisturbed = _work(made, views, (128, 64, 128), 20, tmp_path / "work2")
+    fuse_in_blocks(undisturbed, tmp_path / "again" / "labels.zarr", InProcess())
+    assert np.array_equal(
+        read_labels(tmp_path / "labels.zarr"), read_labels(tmp_path / "again" / "labels.zarr")
+    )
+
+
+class Losing(InProcess):
+    """Loses the second piece, as a cluster whose workers die over it does."""
+
+    remote = True
+
+    def run(self, function, pieces, advance=lambda _: None):
+        lost = list(pieces)[1]
+        kept = {name: piece for name, piece in pieces.items() if name != lost}
+        yield from super().run(function, kept, advance)
+        yield lost, LostPiece(lost, "4 workers died over it")
+
+
+def test_a_lost_block_is_named_and_the_others_kept(made, views, tmp_path: Path) -> None:
+    work = _work(made, views, (128, 64, 128), 20, tmp_path / "work")
+    with pytest.raises(RuntimeError, match=r"1 of 4 blocks failed \(fusion block 1: 4 workers"):
+        fuse_in_blocks(work, tmp_path / "labels.zarr", Losing())
+    assert len(list(work.folder.glob("block-*.zarr"))) == 3
+
+
+def test_the_command_fuses_stacks_of_either_format_in_blocks(made, views, tmp_path: Path) -> None:
+    for view, stack in views.items():
+        spacing = view_spacing(made.spacing, view)
+        write_labels(tmp_path / "views" / view / "labels.tif", stack, spacing)
+    write_stack(tmp_path / "grey.tif", made.volume, made.volume.shape, np.uint16, made.spacing)
+    target = fuse_folder(tmp_path, volume=tmp_path / "grey.tif", format="zarr", memory="20GB")
+    assert target == tmp_path / "labels.zarr"
+    # What lies outside the round field of view is filled, in blocks as in one piece.
+    grey = fill_outside(made.volume, find_field_of_view(made.volume))
+    assert (grey != made.volume).any()
+    expected = fuse({v: ViewStack(s) for v, s in views.items()}, grey, made.spacing)
+    assert np.array_equal(read_labels(target), expected.labels)
+    with pytest.raises(ValueError, match=r"let its name end in \.zarr"):
+        fuse_folder(tmp_path, format="zarr", out=tmp_path / "labels.tif")
+    small = tmp_path / "views" / "yz" / "labels.tif"
+    write_labels(small, views["yz"][:-1], (1, 1, 1))
+    with pytest.raises(ValueError, match="not of one volume"):
+        fuse_folder(tmp_path, format="zarr")
+
+
+def test_chunks_without_a_body_are_written_too(tmp_path: Path) -> None:
+    """A reader takes a missing chunk between full ones for lost."""
+    create_stack(tmp_path / "labels.zarr", (20, 20, 30), np.uint16, (1, 1, 1), (10, 10, 10))
+    open_stack(tmp_path / "labels.zarr")[:] = 0
+    assert not read_labels(tmp_path / "labels.zarr").any()
+    labels = np.ones((20, 20, 30), np.uint16)
+    labels[:10, :10, 10:20] = 0
+    open_stack(tmp_path / "labels.zarr")[:] = labels
+    assert np.array_equal(read_labels(tmp_path / "labels.zarr"), labels)
