@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 from particlebridge.analysis import contacts, measure
+
 from tests.helpers.paper_way import paper_way
 
 # The paper's voxels: a ball of 0.7 um has a radius of 10, the cube reaches 143 further.

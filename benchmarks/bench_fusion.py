@@ -26,7 +26,6 @@ from particlebridge.analysis import (
 from particlebridge.bridge.second_round import masked_planes
 from particlebridge.exporter import load_model
 from sklearn.metrics import roc_auc_score
-from tests.helpers.damaged_views import HARD, Damage
 
 from benchmarks.fusion_peers import (
     CONSENSUS,
@@ -47,6 +46,7 @@ from benchmarks.fusion_peers import (
 )
 from benchmarks.fusion_speed import kmeans, scaling
 from benchmarks.predicted_views import SHAPE, Predicted, predicted, segment_views
+from tests.helpers.damaged_views import HARD, Damage
 
 _SEEDS = {1.0: (8101, 8102, 8103), 0.5: (8104, 8105, 8106), 0.35: (8107, 8108, 8109)}
 _DAMAGED_SEEDS = (8201, 8202, 8203)

@@ -19,6 +19,7 @@ from scipy import ndimage
 from skimage.feature import peak_local_max
 from skimage.filters import threshold_otsu
 from skimage.segmentation import watershed
+
 from tests.helpers.damaged_views import Damage, damaged_views
 
 _WORKER = Path(__file__).with_name("usegment3d_worker.py")

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from particlebridge.analysis import VIEWS, ViewStack, electrode, fuse, kmeans_1d, score, to_view
 from particlebridge.analysis._shared.views import from_view
-from tests.helpers.damaged_views import HARD
 
 from benchmarks.bench_features import packed
 from benchmarks.fusion_peers import as_table, damaged_stacks
 from benchmarks.predicted_views import SHAPE
+from tests.helpers.damaged_views import HARD
 
 
 def scaling(cache: Path) -> None:
