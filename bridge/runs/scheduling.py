@@ -297,6 +297,8 @@ def _cluster(scheduler: str, workers: int | None, memory: int | None) -> Iterato
         # A process of this machine that ends closes its connections: that tells its death at once.
         settings |= {f"distributed.comm.timeouts.{k}": _SLOW_START for k in ("connect", "tcp")}
         settings["distributed.scheduler.worker-ttl"] = None
+        # After 15 seconds Dask would end what starts a worker again in place of one that died.
+        settings["distributed.deploy.lost-worker-timeout"] = _SLOW_START
         with (
             dask.config.set(settings),
             LocalCluster(

@@ -120,6 +120,8 @@ def _convex(always: np.ndarray, others: np.ndarray) -> np.ndarray | None:
     if outside is None:
         return None
     inside = ~outside
+    if not inside.any():  # the hull of a single pixel or line holds none
+        return None
     rows, columns = (np.flatnonzero(inside.any(axis=1 - axis)) for axis in (0, 1))
     spans = (np.ptp(rows) + 1) / inside.shape[0], (np.ptp(columns) + 1) / inside.shape[1]
     if max(spans) < _SPAN:

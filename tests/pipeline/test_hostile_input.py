@@ -1,11 +1,10 @@
 """Every reader against damaged files: a valid result, or one sentence that names the file.
 
 Each case starts from a small valid file and changes bytes, fields or text of it. No other
-exception, no endless loop and no memory beyond ``MOST_MEMORY`` may come of it. In CI each case
-runs a few fixed examples;
-``PARTICLEBRIDGE_FUZZ=long pytest tests/pipeline/test_hostile_input.py`` runs many random ones (``PARTICLEBRIDGE_FUZZ_EXAMPLES`` of each, 2000 unless it is given) and adds how
-many each reader had to ``PARTICLEBRIDGE_FUZZ_LOG``.
-"""
+exception, no endless loop and no memory beyond ``MOST_MEMORY`` may come of it. In CI each case runs
+a few fixed examples; ``PARTICLEBRIDGE_FUZZ=long pytest tests/pipeline/test_hostile_input.py`` runs
+many random ones (``PARTICLEBRIDGE_FUZZ_EXAMPLES`` of each, 2000 unless it is given) and adds how
+many each reader had to ``PARTICLEBRIDGE_FUZZ_LOG``."""
 
 import base64
 import contextlib

@@ -1,11 +1,10 @@
 """kill -9 at any moment: the same command again gives the bytes of an undisturbed run.
 
-In CI one run of each format is killed several times in a row. By hand,
-``PARTICLEBRIDGE_KILLS=30 pytest tests/pipeline/test_killed_runs.py`` also kills so many runs once
-each, at random moments spread evenly over the stages (a third as many of ``--format zarr``), and one run of
-each format before every kind of change it makes to a file. What each kill hit is written to
-``PARTICLEBRIDGE_KILLS_LOG``.
-"""
+In CI one run of each format is killed several times in a row. By hand, ``PARTICLEBRIDGE_KILLS=30
+pytest tests/pipeline/test_killed_runs.py`` also kills so many runs once each, at random moments
+spread evenly over the stages (a third as many of ``--format zarr``), and one run of each format
+before every kind of change it makes to a file. What each kill hit is written to
+``PARTICLEBRIDGE_KILLS_LOG``."""
 
 import os
 import shutil

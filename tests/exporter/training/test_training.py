@@ -95,6 +95,9 @@ def test_what_a_training_leaves(trained: tuple[TrainingResult, list]) -> None:
 _TRAIN = """
 import sys
 sys.path.insert(0, sys.argv[1])
+import tensorflow as tf
+tf.config.threading.set_intra_op_parallelism_threads(int(sys.argv[3]))
+tf.config.threading.set_inter_op_parallelism_threads(int(sys.argv[4]))
 from test_training import TINY, disks
 from particlebridge.exporter import train
 train(*disks(), sys.argv[2], recipe=TINY,
@@ -106,7 +109,14 @@ def test_killed_and_repeated_gives_the_weights_of_an_uninterrupted_run(
     trained: tuple[TrainingResult, list], tmp_path: Path
 ) -> None:
     out = tmp_path / "killed"
-    arguments = [sys.executable, "-c", _TRAIN, str(Path(__file__).parents[2] / "helpers"), str(out)]
+    # The order of sums follows the number of threads, which an earlier test may have set here.
+    threads = tf.config.threading
+    numbers = (
+        threads.get_intra_op_parallelism_threads(),
+        threads.get_inter_op_parallelism_threads(),
+    )
+    here = str(Path(__file__).parent)
+    arguments = [sys.executable, "-c", _TRAIN, here, str(out), *map(str, numbers)]
     process = subprocess.Popen(
         arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
