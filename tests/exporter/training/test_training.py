@@ -1,5 +1,6 @@
 """Real StarDist trainings, as small as they can be."""
 
+import importlib
 import json
 import os
 import signal
@@ -110,7 +111,7 @@ def test_killed_and_repeated_gives_the_weights_of_an_uninterrupted_run(
 ) -> None:
     out = tmp_path / "killed"
     # The order of sums follows the number of threads, which an earlier test may have set here.
-    threads = tf.config.threading
+    threads = importlib.import_module("tensorflow").config.threading
     numbers = (
         threads.get_intra_op_parallelism_threads(),
         threads.get_inter_op_parallelism_threads(),
