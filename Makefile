@@ -11,7 +11,7 @@ demo: $(UV)
 test: $(UV)
 	$(UV) run pytest
 
-lint: $(UV) .types/particlebridge
+lint: $(UV) types
 	$(UV) run ruff check .
 	$(UV) run ruff format --check .
 	MYPYPATH=.types $(UV) run mypy -p particlebridge
@@ -26,7 +26,7 @@ $(CURDIR)/.tools/bin/uv:
 	$(PYTHON) -m venv .tools
 	.tools/bin/python -m pip install --quiet uv
 
-# mypy knows nothing of setuptools' package-dir: give it the namespace as it is imported.
-.types/particlebridge:
-	mkdir -p $@
-	for room in analysis exporter bridge fiji_macros; do ln -sfn ../../$$room $@/$$room; done
+# mypy knows nothing of setuptools' package-dir: give it the package as it is imported.
+types:
+	mkdir -p .types/particlebridge
+	for part in analysis exporter bridge fiji_macros package/__init__.py package/__init__.pyi package/py.typed; do ln -sfn ../../$$part .types/particlebridge/; done

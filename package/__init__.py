@@ -1,0 +1,17 @@
+"""Particlebridge: train StarDist, segment the views of a volume, fuse, measure, explain damage.
+
+Names load lazily: importing this package imports neither TensorFlow nor the JVM.
+
+Examples
+--------
+>>> import particlebridge as pb
+>>> report = pb.run(["scan.tif"], "results", voxel_size=(0.07, 0.07, 0.07))  # doctest: +SKIP
+"""
+
+from importlib.metadata import version as _version
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+__version__ = _version("particlebridge")

@@ -1,0 +1,15 @@
+from . import analysis as analysis
+from . import bridge as bridge
+from . import exporter as exporter
+from . import fiji_macros as fiji_macros
+from .bridge import explain as explain
+from .bridge import fuse as fuse
+from .bridge import measure as measure
+from .bridge import read_labels as read_labels
+from .bridge import read_volume as read_volume
+from .bridge import run as run
+from .bridge import segment as segment
+from .exporter import export as export
+from .exporter import train as train
+
+__version__: str
