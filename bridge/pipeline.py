@@ -35,7 +35,7 @@ from .whole_volume import fuse_whole, measure_whole
 
 
 @dataclass(frozen=True)
-class RoadOptions:
+class PipelineOptions:
     """What follows segmentation: fusion method and rounds, features, regressors of damage."""
 
     fusing: Mapping[str, Any]
@@ -144,7 +144,7 @@ def run(
     Raises
     ------
     FileNotFoundError, ValueError, OSError, RuntimeError
-        With one sentence that names the file and the mend. Of several volumes, the others are
+        With one sentence that names the file and the fix. Of several volumes, the others are
         finished first.
     """
     fusing = fusion_method(method, downscale, min_voxels)
@@ -159,7 +159,7 @@ def run(
     for item in items:
         if item.voxel_size is not None:
             measuring.check(item.path, item.voxel_size)
-    road = RoadOptions(fusing, rounds, measuring, features)
+    pipeline = PipelineOptions(fusing, rounds, measuring, features)
     with planned(format, scheduler, workers, memory) as plan:
         plan = replace(plan, measuring=measuring)
         failures: dict[str, str] = {}
@@ -170,12 +170,16 @@ def run(
         if source is not None:
             top.check_free(volume_outputs(top.path, options.views, plan.format, rounds))
         with top.locked():
-            top.describe(settings={**options.as_settings(), **road.as_settings(), "format": format})
+            top.describe(
+                settings={**options.as_settings(), **pipeline.as_settings(), "format": format}
+            )
             if source is not None:
-                analysed = [_analyse(items[0], source, top, options, road)]
+                analysed = [_analyse(items[0], source, top, options, pipeline)]
             else:
-                analysed, failures = _analyse_each(items, top, options, road, plan, field_of_view)
-            report = conclude(analysed, top, road.features)
+                analysed, failures = _analyse_each(
+                    items, top, options, pipeline, plan, field_of_view
+                )
+            report = conclude(analysed, top, pipeline.features)
     if failures:
         named = "; ".join(f"{name}: {why}" for name, why in failures.items())
         raise RuntimeError(
@@ -188,7 +192,7 @@ def _analyse_each(
     items: Sequence[Item],
     top: RunFolder,
     options: SegmentOptions,
-    road: RoadOptions,
+    pipeline: PipelineOptions,
     plan: Plan,
     choice: str | os.PathLike[str],
 ) -> tuple[list[Analysed], dict[str, str]]:
@@ -198,9 +202,9 @@ def _analyse_each(
         try:
             source = _read(item, plan, choice)
             run = RunFolder(top.path / item.name)
-            run.check_free(volume_outputs(run.path, options.views, plan.format, road.rounds))
+            run.check_free(volume_outputs(run.path, options.views, plan.format, pipeline.rounds))
             with run.locked():
-                analysed.append(_analyse(item, source, run, options, road))
+                analysed.append(_analyse(item, source, run, options, pipeline))
         except item_errors() as error:
             failures[item.name] = why_failed(error)
             notice(f"{item.name} failed, going on with the next: {failures[item.name]}")
@@ -247,14 +251,14 @@ def _read(item: Item, plan: Plan, choice: str | os.PathLike[str]) -> _Source:
 
 
 def _analyse(
-    item: Item, source: _Source, run: RunFolder, options: SegmentOptions, road: RoadOptions
+    item: Item, source: _Source, run: RunFolder, options: SegmentOptions, pipeline: PipelineOptions
 ) -> Analysed:
     """Carry one volume to its features.csv."""
     volume, seen, plan = source.volume, source.seen, source.plan
     said: dict[str, Any] = {}
     if item.unused:
         said["sheet_columns_not_used"] = dict(item.unused)
-    if doubts := road.measuring.doubts(item.path, volume.spacing, closing=False):
+    if doubts := pipeline.measuring.doubts(item.path, volume.spacing, closing=False):
         said["measuring"] = doubts
     run.describe(volume={**volume.facts, "field_of_view": seen.facts, **said})
     if plan.format == "zarr":
@@ -262,21 +266,21 @@ def _analyse(
     views = segment_volume(volume, seen, run, options, plan)
     key: dict[str, Any] = {
         "views": run.record["claims"],
-        "fusing": road.fusing,
+        "fusing": pipeline.fusing,
         "spacing": volume.spacing,
     }
     if seen.key:
         key["field_of_view"] = seen.key
     if plan.format == "zarr":
         fuse_large(volume, seen, views, run, key, plan)
-        changed = measure_large(volume, seen, run, {**key, **road.measuring.given()}, plan)
+        changed = measure_large(volume, seen, run, {**key, **pipeline.measuring.given()}, plan)
         return Analysed(item, run.path, volume.spacing, volume.spacing_from, changed)
     first = None
-    if road.rounds == 2:
+    if pipeline.rounds == 2:
         first = run.path / "round1" / "labels.tif"
         fuse_whole(volume, seen, views, run, "fuse round 1", key, first)
         views = segment_again(volume, run, options, first, plan)
         key["rounds"] = 2
     fuse_whole(volume, seen, views, run, "fuse", key, run.path / "labels.tif", first)
-    changed = measure_whole(volume, seen, run, {**key, **road.measuring.given()})
+    changed = measure_whole(volume, seen, run, {**key, **pipeline.measuring.given()})
     return Analysed(item, run.path, volume.spacing, volume.spacing_from, changed)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 
 from particlebridge.analysis import atomic_path
-from particlebridge.analysis.io.errors import check_stand_in, naming, shown
+from particlebridge.analysis.io.errors import check_stand_in, reraise_with_path, shown
 
 MAX_BYTES = 2 << 30
 """A frozen model cannot be larger: protobuf ends at 2 GiB."""
@@ -18,7 +18,7 @@ MAX_FILES = 1000
 _BOMB_BYTES = 64 << 20
 _BOMB_RATIO = 100
 _CHUNK = 1 << 20
-_MEND = "get it again from who made it"
+_FIX = "get it again from who made it"
 _AGAIN = "copy or download it again"
 
 
@@ -91,7 +91,7 @@ def opened(
         raise FileNotFoundError(f"{zip_path}: no such file; give the path of a model's .zip")
     check_stand_in(zip_path)
     with (
-        naming(zip_path, *_no_zip(zip_path)),
+        reraise_with_path(zip_path, *_no_zip(zip_path)),
         zipfile.ZipFile(zip_path) as archive,
     ):
         _check(archive, zip_path, max_files)
@@ -117,15 +117,15 @@ def _check(archive: zipfile.ZipFile, zip_path: Path, max_files: int) -> None:
         if _escapes(name):
             raise ValueError(
                 f"{zip_path} is hostile: {shown(name)!r} would be written outside its folder; "
-                + _MEND
+                + _FIX
             )
         if stat.S_ISLNK(info.external_attr >> 16):
-            raise ValueError(f"{zip_path} is hostile: {shown(name)!r} is a symbolic link; {_MEND}")
+            raise ValueError(f"{zip_path} is hostile: {shown(name)!r} is a symbolic link; {_FIX}")
         if info.flag_bits & 0x1:
             raise ValueError(f"{zip_path} is encrypted; unpack it and zip it without a password")
         key = name.rstrip("/").casefold()
         if key in seen:
-            raise ValueError(f"{zip_path} is hostile: {shown(name)!r} occurs twice; {_MEND}")
+            raise ValueError(f"{zip_path} is hostile: {shown(name)!r} occurs twice; {_FIX}")
         seen.add(key)
     unpacked = sum(info.file_size for info in infos)
     packed = max(zip_path.stat().st_size, 1)
@@ -135,7 +135,7 @@ def _check(archive: zipfile.ZipFile, zip_path: Path, max_files: int) -> None:
     if unpacked > MAX_BYTES or (unpacked > _BOMB_BYTES and unpacked > _BOMB_RATIO * packed):
         raise ValueError(
             f"{zip_path} is hostile: {packed:,} bytes would unpack to {unpacked:,}, "
-            f"which no model does; {_MEND}"
+            f"which no model does; {_FIX}"
         )
 
 

@@ -28,7 +28,7 @@ _BRIGHT = 2 / 3
 # that agrees clearly is enough, if the slice is bright.
 _THIN = 0.5
 # An object speaks for a body if this share of it lies there; else it may have merged two.
-_LOYAL = 0.7
+_MIN_OVERLAP_FRACTION = 0.7
 # How far objects may be moved onto their bodies, pixels, in each of the rounds.
 _REACHES = (2, 1)
 # How much a voxel's own vote counts beside its neighbours'; objects that are in place need less
@@ -95,11 +95,11 @@ def consensus(
             align_objects(ballot.objects, ballot.body_of, bodies, view, reach)
         levels = None if volume is None else grey_levels(volume, bodies)
         del bodies
-        bodies, ayes = count_votes(ballots, n)
+        bodies, support = count_votes(ballots, n)
         if volume is not None and levels is not None:
-            ayes = add_grey_votes(bodies, ayes, volume, levels)
-        bodies = settle(bodies, ayes, centre)
-    del ballots, ayes
+            support = add_grey_votes(bodies, support, volume, levels)
+        bodies = settle(bodies, support, centre)
+    del ballots, support
     return drop_fragments(bodies, spacing, min_diameter)
 
 
@@ -160,7 +160,9 @@ def _next_ballots(
     return {
         view: Ballot(
             ballot.objects,
-            np.where(believed[own.body] & (own.share >= _LOYAL), own.body, -1).astype(np.int32),
+            np.where(
+                believed[own.body] & (own.share >= _MIN_OVERLAP_FRACTION), own.body, -1
+            ).astype(np.int32),
             # Where an object lies says more than how sure the network was of it.
             np.ones_like(ballot.weights),
         )

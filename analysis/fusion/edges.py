@@ -13,7 +13,7 @@ _LENIENCE = 0.3
 
 
 def add_grey_votes(
-    bodies: np.ndarray, ayes: np.ndarray, volume: np.ndarray, levels: GreyLevels
+    bodies: np.ndarray, support: np.ndarray, volume: np.ndarray, levels: GreyLevels
 ) -> np.ndarray:
     """Give the grey value of each voxel at an edge one vote beside those of the views.
 
@@ -22,7 +22,7 @@ def add_grey_votes(
 
     Parameters
     ----------
-    bodies, ayes
+    bodies, support
         From `count_votes`.
     volume
         (Z, Y, X) grey values.
@@ -34,11 +34,11 @@ def add_grey_votes(
     ndarray of uint8, shape (Z, Y, X)
         The votes with those of the grey values.
     """
-    out = ayes.copy()
+    out = support.copy()
 
     def work(start: int, stop: int) -> None:
         grey = np.ascontiguousarray(volume[start:stop], np.float32)
-        _add_grey_votes(bodies, ayes, start, grey, levels.solid, levels.void, out)
+        _add_grey_votes(bodies, support, start, grey, levels.solid, levels.void, out)
 
     in_pieces(work, bodies.shape)
     return out
@@ -47,21 +47,21 @@ def add_grey_votes(
 @numba.njit(cache=True, nogil=True)
 def _add_grey_votes(
     bodies: np.ndarray,
-    ayes: np.ndarray,
+    support: np.ndarray,
     start: int,
     volume: np.ndarray,
     solid: np.ndarray,
     void: np.ndarray,
     out: np.ndarray,
 ) -> None:
-    nz, ny, nx = ayes.shape
+    nz, ny, nx = support.shape
     inside, plain = np.zeros((3, ny, nx), np.bool_), np.zeros((3, ny, nx), np.bool_)
     for z in range(start, start + volume.shape[0]):
         z0, z1 = max(z - 1, 0), min(z + 2, nz)
         for zz in range(z0 if z == start else z + 1, z1):
             for y in range(ny):
                 for x in range(nx):
-                    inside[zz % 3, y, x] = 2 * ayes[zz, y, x] > FULL
+                    inside[zz % 3, y, x] = 2 * support[zz, y, x] > FULL
             _mark_plain(inside[zz % 3], inside[zz % 3], plain[zz % 3])
         for y in range(ny):
             for x in range(nx):
@@ -79,10 +79,10 @@ def _add_grey_votes(
                 if inside[z % 3, y, x]:
                     grey += _LENIENCE
                 grey = min(max(grey, 0.0), 1.0)
-                out[z, y, x] = np.uint8((ayes[z, y, x] + FULL * grey) / 2 + 0.5)
+                out[z, y, x] = np.uint8((support[z, y, x] + FULL * grey) / 2 + 0.5)
 
 
-def settle(bodies: np.ndarray, ayes: np.ndarray, centre: int = 2) -> np.ndarray:
+def settle(bodies: np.ndarray, support: np.ndarray, centre: int = 2) -> np.ndarray:
     """Decide each voxel by the votes in its 3 x 3 x 3 neighbourhood.
 
     The share of votes for any body decides between body and background, then the votes for each
@@ -90,7 +90,7 @@ def settle(bodies: np.ndarray, ayes: np.ndarray, centre: int = 2) -> np.ndarray:
 
     Parameters
     ----------
-    bodies, ayes
+    bodies, support
         From `count_votes`.
     centre
         Neighbours weigh 1, `centre`, 1 along each axis.
@@ -102,7 +102,7 @@ def settle(bodies: np.ndarray, ayes: np.ndarray, centre: int = 2) -> np.ndarray:
     settled = np.empty_like(bodies)
 
     def work(start: int, stop: int) -> None:
-        _settle(bodies, ayes, centre, start, stop, settled)
+        _settle(bodies, support, centre, start, stop, settled)
 
     in_pieces(work, bodies.shape)
     return settled
@@ -110,7 +110,7 @@ def settle(bodies: np.ndarray, ayes: np.ndarray, centre: int = 2) -> np.ndarray:
 
 @numba.njit(cache=True, nogil=True)
 def _settle(
-    bodies: np.ndarray, ayes: np.ndarray, centre: int, start: int, stop: int, out: np.ndarray
+    bodies: np.ndarray, support: np.ndarray, centre: int, start: int, stop: int, out: np.ndarray
 ) -> None:
     nz, ny, nx = bodies.shape
     names, tally = np.zeros(27, np.int32), np.zeros(27, np.int64)
@@ -118,18 +118,18 @@ def _settle(
     for z in range(start, stop):
         z0, z1 = max(z - 1, 0), min(z + 2, nz)
         for zz in range(z0 if z == start else z + 1, z1):
-            _mark_plain(bodies[zz], ayes[zz], plain[zz % 3])
+            _mark_plain(bodies[zz], support[zz], plain[zz % 3])
         for y in range(ny):
             y0, y1 = max(y - 1, 0), min(y + 2, ny)
             for x in range(nx):
-                own, aye = bodies[z, y, x], ayes[z, y, x]
+                own, own_support = bodies[z, y, x], support[z, y, x]
                 # Most voxels have 26 neighbours like themselves.
                 alike = True
                 for zz in range(z0, z1):
                     alike &= plain[zz % 3, y, x]
-                    alike &= (bodies[zz, y, x] == own) & (ayes[zz, y, x] == aye)
+                    alike &= (bodies[zz, y, x] == own) & (support[zz, y, x] == own_support)
                 if alike:
-                    out[z, y, x] = own if 2 * aye > FULL else 0
+                    out[z, y, x] = own if 2 * own_support > FULL else 0
                     continue
                 x0, x1 = max(x - 1, 0), min(x + 2, nx)
                 used, yes, total = 0, 0, 0
@@ -142,7 +142,7 @@ def _settle(
                                 * (1 if xx != x else centre)
                             )
                             total += weight * FULL
-                            voice = weight * ayes[zz, yy, xx]
+                            voice = weight * support[zz, yy, xx]
                             yes += voice
                             name = bodies[zz, yy, xx]
                             if name == 0:
@@ -164,14 +164,14 @@ def _settle(
 
 
 @numba.njit(cache=True, nogil=True)
-def _mark_plain(bodies: np.ndarray, ayes: np.ndarray, plain: np.ndarray) -> None:
+def _mark_plain(bodies: np.ndarray, support: np.ndarray, plain: np.ndarray) -> None:
     """Mark the pixels of a slice whose neighbours in the slice are all like them."""
     ny, nx = bodies.shape
     for y in range(ny):
         for x in range(nx):
             plain[y, x] = True
         for x in range(nx - 1):
-            if bodies[y, x] != bodies[y, x + 1] or ayes[y, x] != ayes[y, x + 1]:
+            if bodies[y, x] != bodies[y, x + 1] or support[y, x] != support[y, x + 1]:
                 plain[y, x] = plain[y, x + 1] = False
     # A row is done with when the row below it has been compared with it.
     above = np.ones(nx, np.bool_)
@@ -180,9 +180,11 @@ def _mark_plain(bodies: np.ndarray, ayes: np.ndarray, plain: np.ndarray) -> None
             row = plain[y, x]
             like = True
             if y + 1 < ny:
-                like = (bodies[y, x] == bodies[y + 1, x]) & (ayes[y, x] == ayes[y + 1, x])
+                like = (bodies[y, x] == bodies[y + 1, x]) & (support[y, x] == support[y + 1, x])
                 like &= plain[y + 1, x]
             kept = row & like & above[x]
             if y + 1 < ny:
-                above[x] = row & (bodies[y, x] == bodies[y + 1, x]) & (ayes[y, x] == ayes[y + 1, x])
+                above[x] = (
+                    row & (bodies[y, x] == bodies[y + 1, x]) & (support[y, x] == support[y + 1, x])
+                )
             plain[y, x] = kept

@@ -42,18 +42,18 @@ def flow_fusion(
     most views hold for an object climbs to its highest neighbour until it stands on a peak.
     """
     shape = next(from_view(stack, view).shape for view, stack in labels.items())
-    field, ayes = np.zeros(shape, np.float32), np.zeros(shape, np.uint8)
+    field, support = np.zeros(shape, np.float32), np.zeros(shape, np.uint8)
     for view, stack in labels.items():
         height, width = view_spacing(spacing, view)[1:]
-        out_field, out_ayes = (to_view(array, view) for array in (field, ayes))
+        out_field, out_support = (to_view(array, view) for array in (field, support))
         for index, plane in enumerate(stack):
             plane = as_labels(plane)
             out_field[index] += edt.edt(plane, anisotropy=(height, width), black_border=True)
-            out_ayes[index] += plane > 0
+            out_support[index] += plane > 0
     field /= len(labels)
     step = min(spacing)
     gaussian_filter(field, [step / s for s in spacing], output=field)
-    field[2 * ayes.astype(np.int16) <= len(labels) - 1] = 0
+    field[2 * support.astype(np.int16) <= len(labels) - 1] = 0
     peak = _climb(field)
     _follow(peak)
     bodies = _join_peaks(field, peak, _SADDLE).reshape(shape)

@@ -92,7 +92,7 @@ def count_votes(ballots: Mapping[View, Ballot], n_bodies: int) -> tuple[np.ndarr
     -------
     bodies : ndarray of int32, shape (Z, Y, X)
         The body with most votes; 0 where two have as many, or none has any.
-    ayes : ndarray of uint8, shape (Z, Y, X)
+    support : ndarray of uint8, shape (Z, Y, X)
         `FULL` times the share of the votes that are for a body.
 
     Notes
@@ -114,7 +114,7 @@ def count_votes(ballots: Mapping[View, Ballot], n_bodies: int) -> tuple[np.ndarr
     table = np.zeros((len(seen), n_bodies + 1, widest), bool)
     for row, flags in zip(table, seen, strict=True):
         row[:, : flags.shape[1]] = flags
-    bodies, ayes = np.empty(shape, np.int32), np.empty(shape, np.uint8)
+    bodies, support = np.empty(shape, np.int32), np.empty(shape, np.uint8)
     starts, named = np.array(offsets), np.concatenate(body_of)
     heard, axes = np.concatenate(weights), np.array([VIEWS.index(view) for view in ballots])
 
@@ -123,10 +123,10 @@ def count_votes(ballots: Mapping[View, Ballot], n_bodies: int) -> tuple[np.ndarr
         numbers = np.stack(
             [from_view(b.objects.numbers, view)[here] for view, b in ballots.items()]
         )
-        _count(numbers, starts, named, heard, table, axes, start, bodies[here], ayes[here])
+        _count(numbers, starts, named, heard, table, axes, start, bodies[here], support[here])
 
     in_pieces(work, shape)
-    return bodies, ayes
+    return bodies, support
 
 
 @numba.njit(cache=True, nogil=True)
@@ -139,7 +139,7 @@ def _count(
     axes: np.ndarray,
     start: int,
     bodies: np.ndarray,
-    ayes: np.ndarray,
+    support: np.ndarray,
 ) -> None:
     n_views = numbers.shape[0]
     names, tally = np.zeros(n_views, np.int32), np.zeros(n_views, np.float32)
@@ -165,7 +165,7 @@ def _count(
                         used += 1
                     tally[k] += weight
                 bodies[z, y, x] = 0
-                ayes[z, y, x] = 0
+                support[z, y, x] = 0
                 if voices == 0:
                     continue
                 best, tied = 0, False
@@ -183,4 +183,4 @@ def _count(
                         at = start + z if axes[v] == 0 else (y if axes[v] == 1 else x)
                         if used == 0 or seen[v, names[best], at]:
                             no += np.float32(1)
-                ayes[z, y, x] = np.uint8(FULL * yes / (yes + no) + np.float32(0.5))
+                support[z, y, x] = np.uint8(FULL * yes / (yes + no) + np.float32(0.5))

@@ -84,7 +84,7 @@ def check_stand_in(path: Path) -> None:
 
 
 @contextmanager
-def naming(path: Path, what: str, mend: str) -> Iterator[None]:
+def reraise_with_path(path: Path, what: str, fix: str) -> Iterator[None]:
     """Turn every error of a block that reads a file into one sentence that names the file.
 
     A file is called damaged where a length or a checksum proves it, and only there. Decoders raise
@@ -95,8 +95,8 @@ def naming(path: Path, what: str, mend: str) -> Iterator[None]:
     ----------
     path
         The file or folder.
-    what, mend
-        The sentence reads ``PATH: WHAT (REASON); MEND`` where damage is not proven.
+    what, fix
+        The sentence reads ``PATH: WHAT (REASON); FIX`` where damage is not proven.
 
     Raises
     ------
@@ -113,8 +113,8 @@ def naming(path: Path, what: str, mend: str) -> Iterator[None]:
             raise
         check_stand_in(path)
         if proves_damage(error):
-            what, mend = "is damaged", "copy or export it again"
-        raise ValueError(f"{path}: {what} ({reason(error).rstrip('.')}); {mend}") from error
+            what, fix = "is damaged", "copy or export it again"
+        raise ValueError(f"{path}: {what} ({reason(error).rstrip('.')}); {fix}") from error
 
 
 def check_declared_size(declared: int, stored: int) -> None:
@@ -136,7 +136,7 @@ def check_declared_size(declared: int, stored: int) -> None:
         raise ValueError(f"it declares {declared:,} bytes in a file far too small for them")
 
 
-def check_memory(needed: int, path: Path, what: str, mend: str) -> None:
+def check_memory(needed: int, path: Path, what: str, fix: str) -> None:
     """Refuse to read at once what is larger than the memory that is free now.
 
     Parameters
@@ -145,8 +145,8 @@ def check_memory(needed: int, path: Path, what: str, mend: str) -> None:
         Bytes.
     path
         The file or folder.
-    what, mend
-        The sentence reads ``PATH: WHAT takes 80 GB of memory, more than is free; MEND``.
+    what, fix
+        The sentence reads ``PATH: WHAT takes 80 GB of memory, more than is free; FIX``.
 
     Raises
     ------
@@ -156,4 +156,4 @@ def check_memory(needed: int, path: Path, what: str, mend: str) -> None:
     """
     if needed > free_memory():
         size = f"{needed / 1e9:,.3g}" if needed < 1e12 else f"{needed / 1e9:,.0f}"
-        raise ValueError(f"{path}: {what} takes {size} GB of memory, more than is free; {mend}")
+        raise ValueError(f"{path}: {what} takes {size} GB of memory, more than is free; {fix}")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from .errors import check_declared_size, check_memory, naming
+from .errors import check_declared_size, check_memory, reraise_with_path
 from .tiff_pages import check_page_chain
 
 TIFF_SUFFIXES = (".tif", ".tiff")
@@ -38,11 +38,11 @@ def opened_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
     ValueError
         If it is no TIFF or holds no pixels.
     """
-    with naming(path, "cannot be read as TIFF", "export it again"):
+    with reraise_with_path(path, "cannot be read as TIFF", "export it again"):
         check_page_chain(path)
         tif = tifffile.TiffFile(path)
     with tif:
-        with naming(path, "cannot be read as TIFF", "export it again"):
+        with reraise_with_path(path, "cannot be read as TIFF", "export it again"):
             _check_ome_sizes(tif, path)
             # tifffile only logs a broken first page.
             if not tif.series or not tif.series[0].size:
@@ -67,7 +67,7 @@ def check_tiff_size(series: tifffile.TiffPageSeries, path: Path) -> None:
     ValueError
         If the file is cut short or declares an absurd size.
     """
-    with naming(path, *UNREADABLE):
+    with reraise_with_path(path, *UNREADABLE):
         size = path.stat().st_size
         if series.dataoffset is not None:
             last = series.dataoffset + series.nbytes
@@ -106,7 +106,7 @@ def tiff_pixels(series: tifffile.TiffPageSeries, path: Path) -> np.ndarray:
     check_tiff_size(series, path)
     if series.dataoffset is None:
         check_memory(series.nbytes, path, f"unpacking it to {shape_text(series.shape)}", CROP)
-    with naming(path, *UNREADABLE):
+    with reraise_with_path(path, *UNREADABLE):
         # ImageJ writes big-endian: mapping it is fine, compiled code wants native order later.
         if series.dataoffset is None:
             return np.asarray(series.asarray()).reshape(series.shape)
@@ -123,7 +123,7 @@ def read_npy(path: Path) -> np.ndarray:
     ValueError
         If it is no such file.
     """
-    with naming(path, "cannot be read as .npy", "save it again"):
+    with reraise_with_path(path, "cannot be read as .npy", "save it again"):
         _check_npy(path)
         return np.lib.format.open_memmap(path, mode="r")
 
@@ -166,7 +166,10 @@ def read_picture(path: Path, *, palette: str = "grey") -> np.ndarray:
     ValueError
         If it cannot be decoded.
     """
-    with naming(path, "cannot be read as an image", "save it again"), _picture(path) as picture:
+    with (
+        reraise_with_path(path, "cannot be read as an image", "save it again"),
+        _picture(path) as picture,
+    ):
         if picture.format == "PNG":
             _check_png(path)
         if _is_deep_png(path):

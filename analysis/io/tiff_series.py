@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from .errors import naming
+from .errors import reraise_with_path
 
 _PLAIN = ("shaped", "generic", "uniform")
 """Series that are mere pages; of the others a description (OME, say) tells what they are."""
@@ -55,7 +55,7 @@ def main_image(tif: tifffile.TiffFile, path: Path) -> TiffImage:
     ValueError
         If the file holds images that are no slices of one volume.
     """
-    with naming(path, "cannot be read as TIFF", "export it again"):
+    with reraise_with_path(path, "cannot be read as TIFF", "export it again"):
         return _main_image(tif, path)
 
 

@@ -204,7 +204,7 @@ def _join_caps(
 
 
 def link_slices(labels: np.ndarray, min_iou: float = 0.3, max_gap: int = 3) -> np.ndarray:
-    """Join the 2-D objects of a stack into 3-D objects, and mend slices where one is missing.
+    """Join the 2-D objects of a stack into 3-D objects, and fix slices where one is missing.
 
     Parameters
     ----------

@@ -120,7 +120,7 @@ def find_void(
     counts = LevelCounts(len(levels.solid))
     for part in _parts(volume, labels, levels, scale, smoothing):
         counts.add(part.missing, part.bodies, part.inner)
-    levels, is_bright = counts.mend(levels)
+    levels, is_bright = counts.refine(levels)
     evidence = Evidence(len(levels.solid))
     solid = np.zeros(labels.shape, bool)
     for part in _parts(volume, labels, levels, scale, smoothing):

@@ -52,7 +52,7 @@ class LevelCounts:
         """How many voxels of each body were counted deep inside it."""
         return np.asarray(self._deep.sum(axis=1))
 
-    def mend(self, levels: GreyLevels) -> tuple[GreyLevels, np.ndarray]:
+    def refine(self, levels: GreyLevels) -> tuple[GreyLevels, np.ndarray]:
         """Give each body its own levels, from those by which `missing` was found.
 
         Returns
@@ -66,8 +66,8 @@ class LevelCounts:
         void = levels.solid - self._hollow() * height
         solid[0], void[0] = levels.solid[0], levels.void[0]
         good = (height > 0) & (solid > void)
-        mended = GreyLevels(np.where(good, solid, levels.solid), np.where(good, void, levels.void))
-        return mended, good
+        refined = GreyLevels(np.where(good, solid, levels.solid), np.where(good, void, levels.void))
+        return refined, good
 
     def _material(self) -> np.ndarray:
         """Find the mode of what is missing in each body; 0 where it has too few deep voxels."""

@@ -40,15 +40,15 @@ class _Commands(TyperGroup):
 
 
 def sentence(error: BaseException) -> str:
-    """Say what went wrong, and the mend, in one line."""
+    """Say what went wrong, and the fix, in one line."""
     if isinstance(error, MemoryError):
         return "not enough memory; crop the volume, or close other programs and run it again"
     if isinstance(error, OSError) and error.errno is not None and error.filename is not None:
         if error.errno in _FREE_SPACE:
-            mend = (
+            fix = (
                 f"{_FREE_SPACE[error.errno]} and run the same command again, finished work is kept"
             )
-            return f"{error.filename}: {mend}"
+            return f"{error.filename}: {fix}"
         if error.errno in _NOT_WRITABLE:
             return f"{error.filename}: not permitted ({error.strerror}); choose another --out"
         if error.errno in _NO_FOLDER:

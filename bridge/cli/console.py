@@ -72,9 +72,9 @@ def show_checks(checks: "Iterable[Check]") -> None:
     """Print what the doctor found on stdout, one line a check."""
     colours = {"ok": "green", "warning": "yellow", "problem": "red"}
     grid = Table(box=None, pad_edge=False)
-    for title in ("", "what", "found", "mend"):
+    for title in ("", "what", "found", "fix"):
         grid.add_column(title, overflow="fold")  # a path must stay whole
     for check in checks:
         status = f"[{colours.get(check.status, 'default')}]{check.status}[/]"
-        grid.add_row(status, escape(check.name), escape(check.found), escape(check.mend))
+        grid.add_row(status, escape(check.name), escape(check.found), escape(check.fix))
     Console(highlight=False).print(grid)

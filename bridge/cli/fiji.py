@@ -16,7 +16,7 @@ def doctor(
         bool, typer.Option("--no-run", help="Look only; do not segment the test image.")
     ] = False,
 ) -> None:
-    """Look for what keeps Fiji from running the models, and tell the mend."""
+    """Look for what keeps Fiji from running the models, and tell the fix."""
     from .. import doctor as function
     from .console import show_checks
 
@@ -24,7 +24,7 @@ def doctor(
     show_checks(checks)
     problems = [check for check in checks if check.status == "problem"]
     if problems:
-        raise RuntimeError(f"{len(problems)} problem(s); the first: {problems[0].mend}")
+        raise RuntimeError(f"{len(problems)} problem(s); the first: {problems[0].fix}")
 
 
 @app.command()

@@ -22,7 +22,7 @@ class Failure:
     index
         The slice.
     reason
-        One sentence: what is wrong and how to mend it.
+        One sentence: what is wrong and how to fix it.
     """
 
     index: int

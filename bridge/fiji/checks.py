@@ -40,14 +40,14 @@ class Check:
         ``"ok"``, ``"warning"`` (works, or may not) or ``"problem"`` (does not work).
     found
         What is there.
-    mend
+    fix
         What to do; empty if ok.
     """
 
     name: str
     status: Status
     found: str
-    mend: str = ""
+    fix: str = ""
 
 
 def check_python() -> Iterator[Check]:
@@ -56,8 +56,8 @@ def check_python() -> Iterator[Check]:
         try:
             yield Check(package, "ok", importlib.metadata.version(package))
         except importlib.metadata.PackageNotFoundError:
-            mend = f"uv pip install {package} (or pip install {package})"
-            yield Check(package, "problem", "not installed", mend)
+            fix = f"uv pip install {package} (or pip install {package})"
+            yield Check(package, "problem", "not installed", fix)
 
 
 def check_folder(fiji: Fiji) -> Iterator[Check]:
@@ -84,8 +84,8 @@ def check_java(fiji: Fiji, java: Java | None) -> Check:
     needed = max((_java_needed(path) for path in _core_jars(fiji)), default=8)
     found = f"{java.version} in {java.home}, Fiji needs {needed}"
     if java.version < needed:
-        mend = f"unset JAVA_HOME to use Fiji's own Java, or set it to a Java {needed} or newer"
-        return Check("Java", "problem", found, mend)
+        fix = f"unset JAVA_HOME to use Fiji's own Java, or set it to a Java {needed} or newer"
+        return Check("Java", "problem", found, fix)
     own = fiji.java
     if own is not None and own.version < OLDEST:
         return Check(
@@ -124,16 +124,16 @@ def check_heap(fiji: Fiji) -> Iterator[Check]:
         file = fiji.home / name
         text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
         if found := re.search(r"(?:-Xmx|max-heap\s*=\s*)(\d+[kmgKMG])", text):
-            mend = f"change it in Edit > Options > Memory & Threads... (it stands in {name})"
-            yield _heap_check("Fiji's own heap", _bytes(found[1]), memory, mend)
+            fix = f"change it in Edit > Options > Memory & Threads... (it stands in {name})"
+            yield _heap_check("Fiji's own heap", _bytes(found[1]), memory, fix)
 
 
 def check_plugin(fiji: Fiji, name: str, artifact: str) -> Check:
     """Look whether an update site's plugin is there, once."""
     versions = fiji.jar_versions(artifact)
     if not versions:
-        mend = f"{_UPDATE}: tick {name}, Apply, start Fiji again"
-        return Check(name, "problem", "not installed", mend)
+        fix = f"{_UPDATE}: tick {name}, Apply, start Fiji again"
+        return Check(name, "problem", "not installed", fix)
     if len(versions) > 1:
         jars = ", ".join(f"{artifact}-{v}.jar" for v in versions[:-1])
         return Check(name, "problem", " and ".join(versions), f"delete the older: {jars}")
@@ -147,8 +147,8 @@ def check_imagej_tensorflow(fiji: Fiji, java: Java | None) -> Check:
     if len(versions) != 1:
         check = check_plugin(fiji, name, name)
         if not versions:
-            mend = f"{_UPDATE}: tick TensorFlow, Apply, start Fiji again"
-            return Check(name, "problem", "not installed", mend)
+            fix = f"{_UPDATE}: tick TensorFlow, Apply, start Fiji again"
+            return Check(name, "problem", "not installed", fix)
         return check
     natives = fiji.jar_versions("libtensorflow")
     found = versions[0] + (f", with TensorFlow {', '.join(natives)}" if natives else "")
@@ -192,8 +192,8 @@ def check_native(fiji: Fiji) -> Check:
                     "choose 1.12 to 1.15 in Edit > Options > TensorFlow...",
                 )  # fmt: skip
             status: Status = "warning" if parts[2].upper() == "GPU" else "ok"
-            mend = "needs its CUDA and cuDNN; choose the CPU version if models fail to load"
-            return Check("native TensorFlow", status, named, mend if status != "ok" else "")
+            fix = "needs its CUDA and cuDNN; choose the CPU version if models fail to load"
+            return Check("native TensorFlow", status, named, fix if status != "ok" else "")
     if any("libtensorflow_jni" in path.name for path in fiji.jars):
         return Check("native TensorFlow", "ok", "the one in Fiji's jars")
     return Check(
@@ -209,12 +209,12 @@ def check_protobuf(fiji: Fiji) -> Check:
         return Check("protobuf-java", "warning", "not found", "update Fiji: CSBDeep needs it")
     if version_key(versions[-1]) >= version_key("4"):
         new = f"protobuf-java-{versions[-1]}.jar"
-        mend = f"put protobuf-java-3.21.12.jar into jars/ in place of {new}"
+        fix = f"put protobuf-java-3.21.12.jar into jars/ in place of {new}"
         if version_key(versions[0]) < version_key("4"):
-            mend = f"delete {new}"
+            fix = f"delete {new}"
         return Check(
             "protobuf-java", "problem", f"{', '.join(versions)}: CSBDeep cannot read models",
-            f"{mend} (github.com/stardist/stardist-imagej/issues/23)",
+            f"{fix} (github.com/stardist/stardist-imagej/issues/23)",
         )  # fmt: skip
     if len(versions) > 1:
         return Check(
@@ -233,17 +233,17 @@ def check_display() -> Check:
 def check_macros(fiji: Fiji) -> Check:
     """Look whether our commands are installed, and of this version."""
     installed, changed = installed_version(fiji.home)
-    mend = "particlebridge fiji install-macros"
+    fix = "particlebridge fiji install-macros"
     if not installed:
         found = "not installed; the engine runs them as text"
-        return Check("Particlebridge's commands", "warning", found, mend)
+        return Check("Particlebridge's commands", "warning", found, fix)
     if installed != version():
         found = f"{installed}, this program is {version()}"
-        return Check("Particlebridge's commands", "warning", found, mend)
+        return Check("Particlebridge's commands", "warning", found, fix)
     if changed:
         return Check(
             "Particlebridge's commands", "warning", f"{installed}, changed: {', '.join(changed)}",
-            f"{mend} (edited files are set aside)",
+            f"{fix} (edited files are set aside)",
         )  # fmt: skip
     return Check("Particlebridge's commands", "ok", installed)
 
@@ -253,12 +253,12 @@ def machine_memory() -> int:
     return total_memory()
 
 
-def _heap_check(name: str, heap: int, memory: int, mend: str) -> Check:
+def _heap_check(name: str, heap: int, memory: int, fix: str) -> Check:
     found = f"{heap / 2**30:.1f} GB" + (f" of {memory / 2**30:.1f} GB" if memory else "")
     if memory and heap > memory:
-        return Check(name, "problem", f"{found}: more than the machine has", mend)
+        return Check(name, "problem", f"{found}: more than the machine has", fix)
     if heap < _LEAST_HEAP or (memory and heap > 0.8 * memory):
-        return Check(name, "warning", found, f"{mend}; from 2 GB to 80 % of the memory")
+        return Check(name, "warning", found, f"{fix}; from 2 GB to 80 % of the memory")
     return Check(name, "ok", found)
 
 

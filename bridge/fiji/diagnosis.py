@@ -1,4 +1,4 @@
-"""`doctor`: one table of what keeps a Fiji from running the models, and each line's mend."""
+"""`doctor`: one table of what keeps a Fiji from running the models, and each line's fix."""
 
 import os
 from typing import Any
@@ -32,18 +32,18 @@ def doctor(fiji: str | os.PathLike[str] | None = None, *, run: bool = True) -> l
     try:
         found = find_fiji(fiji)
     except FileNotFoundError as error:
-        mend = "download Fiji from fiji.sc; name its folder in $FIJI_HOME or with --fiji"
-        return [*checks, Check("Fiji", "problem", str(error), mend)]
+        fix = "download Fiji from fiji.sc; name its folder in $FIJI_HOME or with --fiji"
+        return [*checks, Check("Fiji", "problem", str(error), fix)]
     if isinstance(found, Endpoint):
-        mend = "only a machine that reaches SciJava's Maven can tell; the last line tries it"
-        checks.append(Check("Fiji", "warning", f"from Maven: {found.coordinates}", mend))
+        fix = "only a machine that reaches SciJava's Maven can tell; the last line tries it"
+        checks.append(Check("Fiji", "warning", f"from Maven: {found.coordinates}", fix))
     else:
         checks += check_folder(found)
     if not run:
         return checks
     if any(check.status == "problem" for check in checks):
-        mend = "mend the problems above, then run the doctor again"
-        return [*checks, Check(_TRIAL, "warning", "not tried", mend)]
+        fix = "fix the problems above, then run the doctor again"
+        return [*checks, Check(_TRIAL, "warning", "not tried", fix)]
     return [*checks, _trial(found)]
 
 
@@ -81,8 +81,8 @@ def _trial(fiji: Any) -> Check:
     found = f"Fiji {theirs.labels.max()}, python {ours.labels.max()} particles, {same:.2%} alike"
     if same < 0.999:
         agree = score(theirs.labels, ours.labels)
-        mend = f"they should be equal ({agree}); report it with this table"
-        return Check(_TRIAL, "problem", found, mend)
+        fix = f"they should be equal ({agree}); report it with this table"
+        return Check(_TRIAL, "problem", found, fix)
     return Check(_TRIAL, "ok", found)
 
 
@@ -91,6 +91,6 @@ def as_text(checks: list[Check]) -> str:
     width = max((len(check.name) for check in checks), default=0)
     return "\n".join(
         f"{check.status:<8} {check.name:<{width}}  {check.found}"
-        + (f"\n{'':<{width + 11}}-> {check.mend}" if check.mend else "")
+        + (f"\n{'':<{width + 11}}-> {check.fix}" if check.fix else "")
         for check in checks
     )

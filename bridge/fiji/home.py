@@ -48,7 +48,9 @@ class Fiji:
     @cached_property
     def jars(self) -> list[Path]:
         """All jars that Fiji puts on its classpath, sorted."""
-        found = [path for room in ("jars", "plugins") for path in (self.home / room).rglob("*.jar")]
+        found = [
+            path for folder in ("jars", "plugins") for path in (self.home / folder).rglob("*.jar")
+        ]
         return sorted(found)
 
     def jar_versions(self, artifact: str) -> list[str]:

@@ -20,7 +20,7 @@ from particlebridge.analysis.material.void_evidence import NONE, WORDS, coded, t
 from .._shared.progress import notice, progress
 from ..engines import memory_estimate
 from ..runs.blocks import Block, Layout, neighbours, shared
-from ..runs.scheduling import LostPiece, Runner, report_progress
+from ..runs.scheduling import FailedTask, Runner, report_progress
 from ..runs.void_words import say_void
 from ..volumes.label_records import Recorded, companion, label_digest, record_in_stack
 from ..volumes.ome_zarr import create_stack, open_stack, place_stack
@@ -125,9 +125,9 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
         lost = [
             done
             for _, done in runner.run(partial(_fuse_block, work), todo, advance)
-            if isinstance(done, LostPiece)
+            if isinstance(done, FailedTask)
         ]
-    _check_lost(lost, len(blocks), work.folder)
+    _check_failed(lost, len(blocks), work.folder)
     joined, table = _join(work, blocks)
     for name in STACKS[0 if work.grey is not None else 1 :]:
         dtype = np.int32 if name == "labels" else np.uint8
@@ -137,9 +137,9 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
     lost = [
         done
         for _, done in runner.run(partial(_write_block, work, void), pieces)
-        if isinstance(done, LostPiece)
+        if isinstance(done, FailedTask)
     ]
-    _check_lost(lost, len(blocks), work.folder)
+    _check_failed(lost, len(blocks), work.folder)
     solid, labels = (work.folder / f"{name}.zarr" for name in STACKS)
     own = label_digest(open_volume(labels).data)
     record_in_stack(labels, Recorded(own))
@@ -182,7 +182,7 @@ def find_solid_in_blocks(work: BlockFusion, labels: Path, runner: Runner, own: s
     blocks = work.layout.blocks()
     pieces = {f"material of block {b.number}": b for b in blocks}
     done = runner.run(partial(_find_block, work), pieces)
-    _check_lost([end for _, end in done if isinstance(end, LostPiece)], len(blocks), work.folder)
+    _check_failed([end for _, end in done if isinstance(end, FailedTask)], len(blocks), work.folder)
     record_in_stack(stack, Recorded(own, labels.name))
     place_stack(stack, companion(labels, "solid"))
     remove_folder(work.folder)
@@ -308,10 +308,10 @@ def _chunks(array: np.ndarray) -> tuple[int, ...]:
     return tuple(min(64, max(1, n)) for n in array.shape)
 
 
-def _check_lost(lost: list[LostPiece], total: int, folder: Path) -> None:
+def _check_failed(lost: list[FailedTask], total: int, folder: Path) -> None:
     if lost:
         named = "; ".join(f"{piece.name}: {piece.reason}" for piece in lost[:5])
         raise RuntimeError(
             f"{folder.parent}: {len(lost)} of {total} blocks failed ({named}). The others are "
-            "kept: mend it and run the same command again"
+            "kept: fix it and run the same command again"
         )

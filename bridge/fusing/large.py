@@ -15,7 +15,7 @@ from .._shared.progress import notice, progress
 from ..runs.measuring import measured_by
 from ..runs.run_folder import RunFolder, scratch_folder
 from ..runs.run_labels import check_fusion, is_stale, made_by_older_version, was_changed
-from ..runs.scheduling import LostPiece, Runner
+from ..runs.scheduling import FailedTask, Runner
 from ..runs.view_folder import ViewFolder
 from ..runs.work_plan import Plan
 from ..volumes.field_of_view import FieldOfView
@@ -207,13 +207,13 @@ class KeptMap:
         with progress("measured slabs", len(files), resumed) as advance:
             for _, done in self._runner.run(partial(_keep, function), todo):
                 advance(1)
-                if isinstance(done, LostPiece):
+                if isinstance(done, FailedTask):
                     lost.append(done)
         if lost:
             named = "; ".join(f"{piece.name}: {piece.reason}" for piece in lost[:5])
             raise RuntimeError(
                 f"{self._folder.parent}: {len(lost)} of {len(files)} slabs failed ({named}). The "
-                "others are kept: mend it and run the same command again"
+                "others are kept: fix it and run the same command again"
             )
         for file in files:
             with np.load(file, allow_pickle=False) as held:

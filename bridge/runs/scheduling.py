@@ -38,7 +38,7 @@ _WORKER_MEMORY: dict[str, Any] = {"target": False, "spill": False, "pause": Fals
 
 
 @dataclass(frozen=True)
-class LostPiece:
+class FailedTask:
     """A piece that could not be done, and why."""
 
     name: str
@@ -71,7 +71,7 @@ class Runner(Protocol):
         ------
         name : str
         result
-            What the function returned, or a `LostPiece`; in any order.
+            What the function returned, or a `FailedTask`; in any order.
         """
         ...
 
@@ -141,11 +141,11 @@ class DaskRunner:
             if isinstance(error, KilledWorker):
                 suspects.append(name)
             else:
-                yield name, _lost(name, error) if error else done
+                yield name, _failed(name, error) if error else done
         for name in suspects:
             notice(f"{name}: workers died; tried once more with no other piece under way")
             for _, done, error in self._finished(function, {name: pieces[name]}):
-                yield name, _lost(name, error) if error else done
+                yield name, _failed(name, error) if error else done
 
     def _finished(
         self, function: Callable[[Any], Any], pieces: Mapping[str, Any]
@@ -231,7 +231,7 @@ def report_progress(amount: int) -> None:
 
 
 @contextmanager
-def runner(
+def open_runner(
     scheduler: str | None, workers: int | None = None, memory: int | None = None
 ) -> Iterator[Runner]:
     """Start what does the pieces.
@@ -275,13 +275,13 @@ def runner(
             ) from error
         with client:
             if scheduler == "local":
-                hands = DaskRunner(client, lambda: _may_start(address))
+                runner = DaskRunner(client, lambda: _may_start(address))
             else:
-                hands = DaskRunner(client)
+                runner = DaskRunner(client)
             try:
-                yield hands
+                yield runner
             finally:
-                hands.close()
+                runner.close()
 
 
 @contextmanager
@@ -391,7 +391,7 @@ def _outcome(future: "Future") -> tuple[Any, Exception | None]:
         return None, error
 
 
-def _lost(name: str, error: Exception) -> LostPiece:
+def _failed(name: str, error: Exception) -> FailedTask:
     from distributed import KilledWorker
 
     if isinstance(error, KilledWorker):
@@ -400,6 +400,6 @@ def _lost(name: str, error: Exception) -> LostPiece:
             f"{deaths} workers died over it with no other piece under way, the last at {last}; "
             "they lack memory?"
         )
-    lost = LostPiece(name, reason(error))
+    lost = FailedTask(name, reason(error))
     notice(f"{name} failed on its worker: {lost.reason}")
     return lost

@@ -187,7 +187,7 @@ def check_failures(folder: ViewFolder, failures: Sequence[Failure]) -> None:
         named = ", ".join(str(f.index) for f in failures[:10])
         raise SlicesFailed(
             f"{folder.path}: {len(failures)} of {folder.shape[0]} slices failed ({named}); slice "
-            f"{first.index}: {first.reason}. The others are kept: mend it and run the same "
+            f"{first.index}: {first.reason}. The others are kept: fix it and run the same "
             "command again",
             failures,
         )

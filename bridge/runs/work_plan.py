@@ -21,7 +21,7 @@ from .blocks import Layout, lay_out
 from .chunked_view_folder import ChunkedViewFolder
 from .measuring import Measuring
 from .rechunking import is_flat
-from .scheduling import InProcess, Runner, runner
+from .scheduling import InProcess, Runner, open_runner
 from .view_folder import ViewFolder
 
 Format = Literal["tiff", "zarr"]
@@ -207,7 +207,7 @@ def planned(
     format
         ``tiff`` or ``zarr``.
     scheduler, workers
-        As `particlebridge.bridge.runs.scheduling.runner`.
+        As `particlebridge.bridge.runs.scheduling.open_runner`.
     memory
         Ceiling for each process that works, such as ``"8GB"``, or bytes. For ``zarr`` three
         quarters of this machine's memory unless it is given.
@@ -222,10 +222,10 @@ def planned(
     if format not in get_args(Format):
         raise ValueError(f"format must be tiff or zarr, not {format!r}")
     ceiling = None if memory is None else parse_bytes(memory)
-    with runner(scheduler, workers, ceiling) as hands:
+    with open_runner(scheduler, workers, ceiling) as runner:
         if ceiling is None and format == "zarr":
             ceiling = memory_of.usual_ceiling()
-        yield Plan("zarr" if format == "zarr" else "tiff", hands, ceiling)
+        yield Plan("zarr" if format == "zarr" else "tiff", runner, ceiling)
 
 
 def parse_bytes(text: str | int) -> int:

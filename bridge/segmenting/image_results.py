@@ -58,7 +58,7 @@ def check_channels(source: Path, channels: int, network: Network) -> None:
     Raises
     ------
     ValueError
-        Naming the file and the mend.
+        Naming the file and the fix.
     """
     if channels == network.n_channels:
         return

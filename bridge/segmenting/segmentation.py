@@ -79,7 +79,7 @@ def segment(
     Raises
     ------
     FileNotFoundError, ValueError, OSError, RuntimeError
-        With one sentence that names the file and the mend.
+        With one sentence that names the file and the fix.
     """
     source = Path(source)
     if dims == 3:

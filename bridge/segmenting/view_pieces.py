@@ -11,7 +11,7 @@ from particlebridge.analysis._shared.views import View
 from particlebridge.exporter import Network, load_model
 
 from ..engines.protocol import Engine, Failure, Settings
-from ..runs.scheduling import LostPiece, Runner, report_progress
+from ..runs.scheduling import FailedTask, Runner, report_progress
 from ..runs.view_folder import ViewFolder, check_failures, segment_slices
 from ..volumes.ome_zarr import SLAB
 from ..volumes.stored_arrays import SliceStack
@@ -55,7 +55,7 @@ class ViewPiece:
     indices: tuple[int, ...]
 
 
-_idle: list[tuple[EngineSpec, Engine]] = []
+_engine_cache: list[tuple[EngineSpec, Engine]] = []
 """At most one engine that nobody uses, kept for the next piece."""
 
 _lock = threading.Lock()
@@ -106,7 +106,7 @@ def segment_view(
     failures: list[Failure] = []
     versions: dict[str, Any] = {}
     for name, done in runner.run(partial(_segment_piece, spec), pieces, advance):
-        if isinstance(done, LostPiece):
+        if isinstance(done, FailedTask):
             failures += [Failure(index, done.reason) for index in pieces[name].indices]
         else:
             failures += done[0]
@@ -139,8 +139,8 @@ def engine_of(spec: EngineSpec, network: Network | None = None) -> Iterator[Engi
     nobody uses, and none ends that somebody uses.
     """
     with _lock:
-        waiting = _idle[:]
-        _idle.clear()
+        waiting = _engine_cache[:]
+        _engine_cache.clear()
     engine = None
     for held, other in waiting:
         if held == spec:
@@ -152,8 +152,8 @@ def engine_of(spec: EngineSpec, network: Network | None = None) -> Iterator[Engi
         yield engine
     finally:
         with _lock:
-            waiting = _idle[:]
-            _idle[:] = [(spec, engine)]
+            waiting = _engine_cache[:]
+            _engine_cache[:] = [(spec, engine)]
         for _, other in waiting:
             other.close()
 
@@ -165,7 +165,7 @@ def engine_ends() -> Iterator[None]:
         yield
     finally:
         with _lock:
-            waiting = _idle[:]
-            _idle.clear()
+            waiting = _engine_cache[:]
+            _engine_cache.clear()
         for _, engine in waiting:
             engine.close()

@@ -64,8 +64,8 @@ def choose(
     if len(fit) != 1:
         # An example must be one that can be read.
         held = f"{len(fit)} arrays ({some(fit)})" if fit else "no array of two axes or more"
-        mend = f"; name one, such as {path}{separator}{fit[0]}" if fit else ""
-        raise ValueError(f"{path}: holds {held}{mend}")
+        fix = f"; name one, such as {path}{separator}{fit[0]}" if fit else ""
+        raise ValueError(f"{path}: holds {held}{fix}")
     (name,) = fit
     others = [other for other in [*volumes, *larger] if other != name]
     if others:

@@ -42,8 +42,8 @@ def volume_axes(shape: Sequence[int], axes: str, path: Path) -> tuple[int, ...]:
     kept = kept.replace("I", "Z").replace("Q", "Z") if "Z" not in kept else kept
     if kept not in ("ZYX", "YX") or len(shape) < 3:
         found = f"axes {axes} of shape {tuple(shape)}"
-        mend = "; a single image is for `particlebridge segment`" if kept == "YX" else ""
-        raise ValueError(f"{path}: a 3-D volume (Z, Y, X) is needed, found {found}{mend}")
+        fix = "; a single image is for `particlebridge segment`" if kept == "YX" else ""
+        raise ValueError(f"{path}: a 3-D volume (Z, Y, X) is needed, found {found}{fix}")
     places = [i for i, a in enumerate(axes) if a in kept or (a in "IQ" and sizes[a] > 1)]
     found_shape = tuple(int(shape[i]) for i in places)
     if len(places) < 3 or 1 in found_shape:

@@ -3,14 +3,14 @@
 import os
 from pathlib import Path
 
-from particlebridge.analysis.io.errors import naming
+from particlebridge.analysis.io.errors import reraise_with_path
 
 from .array_choice import Holds
 from .chunked_source import ChunkedSource
 from .hdf5_source import open_hdf5
 from .zarr_source import open_zarr
 
-_MEND = "see whether the program that wrote it opens it, and export it again"
+_FIX = "see whether the program that wrote it opens it, and export it again"
 
 
 def open_chunked(path: str | os.PathLike[str], holds: Holds = "grey") -> ChunkedSource:
@@ -42,7 +42,7 @@ def open_chunked(path: str | os.PathLike[str], holds: Holds = "grey") -> Chunked
     """
     path = Path(path)
     if path.is_dir():
-        with naming(path, "cannot be read as Zarr", _MEND):
+        with reraise_with_path(path, "cannot be read as Zarr", _FIX):
             return open_zarr(path, holds).turned(path)
-    with naming(path, "cannot be read as HDF5", _MEND):
+    with reraise_with_path(path, "cannot be read as HDF5", _FIX):
         return open_hdf5(path, holds).turned(path)

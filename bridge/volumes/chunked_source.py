@@ -197,10 +197,10 @@ def check_kind(dtype: np.dtype, shape: tuple[int, ...], axes: str, path: Path) -
         raise ValueError(f"{path}: is empty (shape {shape})")
     sizes = dict(zip(axes, shape, strict=True))
     if sizes.get("T", 1) > 1:
-        mend = "a volume must have one, so save it on its own"
+        fix = "a volume must have one, so save it on its own"
         if "Z" not in axes:
-            mend = "if they are slices, name their axis z, not t"
-        raise ValueError(f"{path}: has {sizes['T']} time points; {mend}")
+            fix = "if they are slices, name their axis z, not t"
+        raise ValueError(f"{path}: has {sizes['T']} time points; {fix}")
 
 
 def check_grid(shape: Sequence[int], cell: Sequence[int], itemsize: int, stored: int) -> None:

@@ -98,11 +98,11 @@ def _opened(file: Path) -> "h5py.File":
     except OSError as error:
         text = str(error)
         if "unable to lock file" in text:
-            mend = "close it there; on a network drive, set HDF5_USE_FILE_LOCKING=FALSE"
-            raise ValueError(f"{file}: is open in another program; {mend}") from error
+            fix = "close it there; on a network drive, set HDF5_USE_FILE_LOCKING=FALSE"
+            raise ValueError(f"{file}: is open in another program; {fix}") from error
         if "open for write" in text:
-            mend = "close the program that writes it; if none does, run: h5clear -s"
-            raise ValueError(f"{file}: was not closed by its writer; {mend} {file}") from error
+            fix = "close the program that writes it; if none does, run: h5clear -s"
+            raise ValueError(f"{file}: was not closed by its writer; {fix} {file}") from error
         raise
 
 

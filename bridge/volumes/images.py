@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from particlebridge.analysis.io.errors import check_memory, check_stand_in, naming
+from particlebridge.analysis.io.errors import check_memory, check_stand_in, reraise_with_path
 from particlebridge.analysis.io.images import (
     CROP,
     IMAGE_SUFFIXES,
@@ -117,9 +117,9 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     if axes == "CYX":
         data, axes = np.moveaxis(data, 0, -1), "YXC"
     if data.ndim not in (2, 3) or (data.ndim == 3 and axes != "YXC"):
-        mend = "give single slices, or this file by itself as a volume"
+        fix = "give single slices, or this file by itself as a volume"
         raise ValueError(
-            f"{path}: expected one 2-D image, found axes {axes} of shape {data.shape}; {mend}"
+            f"{path}: expected one 2-D image, found axes {axes} of shape {data.shape}; {fix}"
         )
     check_numbers(data, path)
     check_memory(data.nbytes, path, f"one image of {shape_text(data.shape)}", "crop it")
@@ -149,7 +149,7 @@ def read_array(path: Path, palette: str = "grey") -> Pixels:
     """
     if is_chunked(path):
         source = open_chunked(path, "labels" if palette == "labels" else "grey")
-        with naming(path, *UNREADABLE):
+        with reraise_with_path(path, *UNREADABLE):
             array = source.opener()
             check_memory(math.prod(array.shape) * array.dtype.itemsize, path, "reading it", CROP)
             sizes = Sizes(source.spacing if source.has_unit else None)

@@ -132,7 +132,7 @@ def open_volume(
     FileNotFoundError
         If there is no such file or folder.
     ValueError
-        If it is not one readable 3-D volume of real numbers; the message names the mend.
+        If it is not one readable 3-D volume of real numbers; the message names the fix.
     """
     path = existing(path)
     opened = _open_array(path, holds)

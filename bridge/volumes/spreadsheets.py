@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from particlebridge.analysis.io.errors import check_stand_in, naming, shown
+from particlebridge.analysis.io.errors import check_stand_in, reraise_with_path, shown
 
 _SEPARATORS = (",", ";", "\t")
 # A line that some spreadsheets write, and read, to name the separator.
@@ -57,7 +57,7 @@ def read_spreadsheet(path: Path, key: str, fault: str, remedy: str) -> Spreadshe
         If it is no text, no column is called `key`, or two columns have one name.
     """
     check_stand_in(path)
-    with naming(path, "cannot be read as CSV", "save it again"):
+    with reraise_with_path(path, "cannot be read as CSV", "save it again"):
         data = path.read_bytes()
         wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
         text = data.decode("utf-16" if wide else "utf-8-sig")
@@ -71,7 +71,7 @@ def read_spreadsheet(path: Path, key: str, fault: str, remedy: str) -> Spreadshe
     lines_of_text = io.StringIO(text, newline="")
     header = next((line for line in lines_of_text if not _BLANK.match(line)), "").rstrip("\r\n")
     tried = (told[1],) if told else _SEPARATORS
-    with naming(path, "cannot be read as CSV", "save it again"):
+    with reraise_with_path(path, "cannot be read as CSV", "save it again"):
         found = [s for s in tried if key in map(fold, _cells(header, s))]
     if not found:
         raise ValueError(
@@ -79,7 +79,7 @@ def read_spreadsheet(path: Path, key: str, fault: str, remedy: str) -> Spreadshe
             "columns"
         )
     separator = found[0]
-    with naming(path, "cannot be read as CSV", "save it again"):
+    with reraise_with_path(path, "cannot be read as CSV", "save it again"):
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator,
                             skipinitialspace=True, strict=True)  # fmt: skip
         lines = [(reader.line_num + start - 1, [cell.strip() for cell in row]) for row in reader]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from particlebridge.analysis import to_view
 from particlebridge.analysis._shared.views import View
-from particlebridge.analysis.io.errors import naming
+from particlebridge.analysis.io.errors import reraise_with_path
 
 UNREADABLE = ("its voxels cannot be read", "compare it with the original, or export it again")
 _PASS = 1 << 28
@@ -76,7 +76,7 @@ class StoredArray:
         whole: list[Any] = [0] * len(self._array.shape)
         for axis, part in zip(self._kept, inner, strict=True):
             whole[axis] = part if isinstance(part, slice) else int(part)
-        with naming(self.path, *UNREADABLE):
+        with reraise_with_path(self.path, *UNREADABLE):
             return np.asarray(self._array[tuple(whole)])
 
     def __iter__(self) -> Iterator[np.ndarray]:

@@ -12,7 +12,7 @@ from .image_names import plain_path
 from .regions import Region
 from .via import CSV3_HEADER, coordinate, via_region
 
-_MEND = "save the project in VIA again"
+_FIX = "save the project in VIA again"
 
 
 def regions_of_project3(entries: Mapping[str, Any], path: Path) -> dict[str, list[Region]]:
@@ -44,7 +44,7 @@ def regions_of_project3(entries: Mapping[str, Any], path: Path) -> dict[str, lis
     for key, view in views.items():
         ids = view.get("fid_list") if isinstance(view, dict) else None
         if not isinstance(ids, list) or not ids:
-            raise ValueError(f"{path}: view {shown(key)} shows no file; {_MEND}")
+            raise ValueError(f"{path}: view {shown(key)} shows no file; {_FIX}")
         if len(ids) > 1:
             raise ValueError(
                 f"{path}: view {shown(key)} shows {len(ids)} files side by side, so its regions "
@@ -53,7 +53,7 @@ def regions_of_project3(entries: Mapping[str, Any], path: Path) -> dict[str, lis
         file = files.get(str(ids[0]))
         name = file.get("fname") if isinstance(file, dict) else None
         if not isinstance(name, str) or not name:
-            raise ValueError(f"{path}: file {shown(str(ids[0]))} has no fname; {_MEND}")
+            raise ValueError(f"{path}: file {shown(str(ids[0]))} has no fname; {_FIX}")
         named[key] = plain_path(name)
     found: dict[str, list[Region]] = {name: [] for name in named.values()}
     if len(found) < len(named):
@@ -62,7 +62,7 @@ def regions_of_project3(entries: Mapping[str, Any], path: Path) -> dict[str, lis
     titles = _titles(attributes)
     for key, each in metadata.items():
         if not isinstance(each, dict) or str(each.get("vid")) not in named:
-            raise ValueError(f"{path}: metadata {shown(key)} belongs to no image; {_MEND}")
+            raise ValueError(f"{path}: metadata {shown(key)} belongs to no image; {_FIX}")
         regions = found[named[str(each["vid"])]]
         where = f"{path}, image {shown(named[str(each['vid'])])}, region {len(regions) + 1}"
         regions += _regions(

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from particlebridge.analysis.io.errors import naming
+from particlebridge.analysis.io.errors import reraise_with_path
 
 from ..networks.keras_models import read_config
 from ..networks.model_kinds import kind_of_names, names_in, unknown_settings
@@ -66,7 +66,7 @@ def inspect_folder(folder: Path) -> Inspection:
             "Fiji's StarDist plugin is 2-D; it runs in Python: "
             f"`particlebridge segment VOLUME --dims 3 --model {folder}`"
         )
-    with naming(folder / "config.json", "describes no network", "copy the folder again"):
+    with reraise_with_path(folder / "config.json", "describes no network", "copy the folder again"):
         grid, rays = _last_two(config.get("grid")), int(config["n_rays"])
     return Inspection(
         folder,

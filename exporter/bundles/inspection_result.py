@@ -68,7 +68,7 @@ class Inspection:
     runtimes
         {TensorFlow version: why it would not load, "" if it would}.
     problems
-        Why Fiji would not load or run it, each with its mend; empty if it would.
+        Why Fiji would not load or run it, each with its fix; empty if it would.
     notes
         What else a user should know.
     unsafe

@@ -34,7 +34,7 @@ class FolderRun {
 		}
 		if (failed) {
 			throw new Problem("${failed.size()} of ${files.size()} images failed, $done are done; the first, " +
-				"${failed.keySet().first()}: ${failed.values().first()} Mend it and run the same command again.")
+				"${failed.keySet().first()}: ${failed.values().first()} Fix it and run the same command again.")
 		}
 		report.say("$folder: ${files.size()} images are done")
 	}

@@ -1,4 +1,4 @@
-/** Something the user can mend: its message is one sentence, shown as it is, without a stack trace. */
+/** Something the user can fix: its message is one sentence, shown as it is, without a stack trace. */
 class Problem extends RuntimeException {
 
 	Problem(String sentence) { super(sentence) }

@@ -56,7 +56,7 @@ class ViewRun {
 		}
 		if (failures) {
 			throw new Problem("${failures.size()} of $slices.count slices failed (${failures.keySet().take(10).join(', ')}): " +
-				"${Report.sentenceOf(failures.values().first())} The others are kept: mend it and run the same command again.",
+				"${Report.sentenceOf(failures.values().first())} The others are kept: fix it and run the same command again.",
 				failures.values().first())
 		}
 		if (only == null) join()

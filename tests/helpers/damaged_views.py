@@ -1,4 +1,4 @@
-"""Views of a known truth, damaged by a stated random process: what fusion must mend.
+"""Views of a known truth, damaged by a stated random process: what fusion must fix.
 
 In every slice of every view each object is dropped, cut in two through its centroid at a random
 angle, or merged with an object that it touches, each with its own chance, and each object is

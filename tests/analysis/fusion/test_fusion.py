@@ -1,4 +1,4 @@
-"""One set of facts that every method must meet, and what consensus must mend beyond them."""
+"""One set of facts that every method must meet, and what consensus must fix beyond them."""
 
 import edt
 import numpy as np

@@ -28,9 +28,9 @@ def block(name=1, width=4):
 
 
 def test_one_mind():
-    bodies, ayes = count_votes(ballots({view: block() for view in VIEWS}), 1)
+    bodies, support = count_votes(ballots({view: block() for view in VIEWS}), 1)
     assert np.array_equal(bodies, block())
-    assert np.array_equal(ayes, FULL * (block() > 0))
+    assert np.array_equal(support, FULL * (block() > 0))
 
 
 def test_two_outvote_one():
@@ -40,19 +40,19 @@ def test_two_outvote_one():
 
 
 def test_a_tie_names_nobody():
-    bodies, ayes = count_votes(ballots({"xy": block(1), "xz": block(2)}), 2)
+    bodies, support = count_votes(ballots({"xy": block(1), "xz": block(2)}), 2)
     assert not bodies.any()
-    assert (ayes[block() > 0] == FULL).all()
+    assert (support[block() > 0] == FULL).all()
 
 
 def test_who_missed_the_body_abstains_and_who_saw_it_elsewhere_is_against():
     says = {"xy": block(), "xz": block(), "yz": np.zeros(SHAPE, np.int32)}
-    bodies, ayes = count_votes(ballots(says), 1)
-    assert np.array_equal(bodies, block()) and (ayes[block() > 0] == FULL).all()
+    bodies, support = count_votes(ballots(says), 1)
+    assert np.array_equal(bodies, block()) and (support[block() > 0] == FULL).all()
     says["yz"] = block()
     says["yz"][:, 2] = 0
-    _, ayes = count_votes(ballots(says), 1)
-    assert ayes[2, 2, 3] == 2 * FULL // 3 and ayes[2, 3, 3] == FULL
+    _, support = count_votes(ballots(says), 1)
+    assert support[2, 2, 3] == 2 * FULL // 3 and support[2, 3, 3] == FULL
 
 
 def test_of_two_who_differ_the_surer_one_wins():
@@ -78,8 +78,8 @@ def test_of_two_who_differ_the_surer_one_wins():
 def test_an_unnamed_object_is_for_a_body_but_not_for_which():
     given = ballots({view: block() for view in VIEWS})
     given["xy"].body_of[given["xy"].body_of == 1] = -1
-    bodies, ayes = count_votes(given, 1)
-    assert np.array_equal(bodies, block()) and (ayes[block() > 0] == FULL).all()
+    bodies, support = count_votes(given, 1)
+    assert np.array_equal(bodies, block()) and (support[block() > 0] == FULL).all()
 
 
 def test_a_lone_hole_and_a_lone_voxel_are_settled_by_their_neighbours():
@@ -96,13 +96,13 @@ def settle_of_block():
 @pytest.mark.parametrize(("grey", "expected"), [(100.0, 1.0), (0.0, 0.0)])
 def test_grey_decides_an_edge_on_which_the_views_are_divided(grey, expected):
     bodies = block()
-    ayes = (FULL * (bodies > 0)).astype(np.uint8)
-    ayes[1:5, 2:6, 5] = FULL // 2
+    support = (FULL * (bodies > 0)).astype(np.uint8)
+    support[1:5, 2:6, 5] = FULL // 2
     volume = np.where(bodies > 0, 100.0, 0.0).astype(np.float32)
     volume[1:5, 2:6, 5] = grey
-    ayes = add_grey_votes(bodies, ayes, volume, GreyLevels(np.full(2, 100.0), np.zeros(2)))
-    assert ayes[3, 4, 5] == round(FULL * (0.5 + expected) / 2)
-    assert ayes[3, 4, 3] == FULL
+    support = add_grey_votes(bodies, support, volume, GreyLevels(np.full(2, 100.0), np.zeros(2)))
+    assert support[3, 4, 5] == round(FULL * (0.5 + expected) / 2)
+    assert support[3, 4, 3] == FULL
 
 
 def divided(seed=0, shape=(9, 11, 13)):
@@ -110,26 +110,26 @@ def divided(seed=0, shape=(9, 11, 13)):
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 4, tuple(n // 3 + 1 for n in shape))
     bodies = np.kron(coarse, np.ones((3, 3, 3), int))[tuple(slice(n) for n in shape)]
-    ayes = rng.choice(np.array([0, FULL // 3, FULL]), coarse.shape, p=[0.3, 0.2, 0.5])
-    ayes = np.kron(ayes, np.ones((3, 3, 3), int))[tuple(slice(n) for n in shape)]
-    return bodies.astype(np.int32), ayes.astype(np.uint8)
+    support = rng.choice(np.array([0, FULL // 3, FULL]), coarse.shape, p=[0.3, 0.2, 0.5])
+    support = np.kron(support, np.ones((3, 3, 3), int))[tuple(slice(n) for n in shape)]
+    return bodies.astype(np.int32), support.astype(np.uint8)
 
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("centre", [2, 4])
 def test_settled_as_by_definition(seed, centre):
-    bodies, ayes = divided(seed)
+    bodies, support = divided(seed)
     kernel = np.array([1, centre, 1])
     kernel = kernel[:, None, None] * kernel[:, None] * kernel
 
     def heard(votes):
         return ndimage.convolve(votes.astype(np.int64), kernel, mode="constant")
 
-    for_each = np.stack([heard(ayes * (bodies == k)) for k in range(4)])
+    for_each = np.stack([heard(support * (bodies == k)) for k in range(4)])
     best = for_each[1:].max(axis=0)
     named = heard(bodies > 0) > 0
-    is_body = (2 * heard(ayes) > heard(np.full_like(ayes, FULL))) & named
-    found = settle(bodies, ayes, centre)
+    is_body = (2 * heard(support) > heard(np.full_like(support, FULL))) & named
+    found = settle(bodies, support, centre)
     assert np.array_equal(found > 0, is_body)
     voices = np.take_along_axis(for_each, found[None].astype(np.int64), 0)[0]
     assert (voices[is_body] == best[is_body]).all()
@@ -137,12 +137,12 @@ def test_settled_as_by_definition(seed, centre):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_grey_votes_at_edges_only(seed):
-    bodies, ayes = divided(seed)
-    volume = np.random.default_rng(seed).random(ayes.shape).astype(np.float32) * 100
-    found = add_grey_votes(bodies, ayes, volume, GreyLevels(np.full(4, 80.0), np.full(4, 20.0)))
-    inside = ayes > FULL // 2
+    bodies, support = divided(seed)
+    volume = np.random.default_rng(seed).random(support.shape).astype(np.float32) * 100
+    found = add_grey_votes(bodies, support, volume, GreyLevels(np.full(4, 80.0), np.full(4, 20.0)))
+    inside = support > FULL // 2
     edge = ndimage.maximum_filter(inside, 3) & ~ndimage.minimum_filter(inside, 3)
     grey = np.clip((volume - 20) / 60 + 0.3 * inside, 0, 1)
-    expected = np.where(edge, ((ayes + FULL * grey) / 2 + 0.5).astype(np.uint8), ayes)
+    expected = np.where(edge, ((support + FULL * grey) / 2 + 0.5).astype(np.uint8), support)
     assert np.abs(found.astype(int) - expected).max() <= 1
-    assert np.array_equal(found[~edge], ayes[~edge])
+    assert np.array_equal(found[~edge], support[~edge])

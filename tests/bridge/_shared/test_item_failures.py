@@ -192,7 +192,7 @@ def test_a_thread_does_not_end_the_engine_that_another_uses(
     with engine_ends(), engine_of(spec) as again:
         assert again is mine
     assert all(seat.closed for seat in started)
-    assert not view_pieces._idle
+    assert not view_pieces._engine_cache
 
 
 def test_pixels_that_differ_by_a_rounding_take_one_engine(

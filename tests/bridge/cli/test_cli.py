@@ -42,10 +42,10 @@ def test_help_imports_neither_tensorflow_nor_the_jvm_nor_numpy() -> None:
         assert command in done.stdout
 
 
-@pytest.mark.parametrize("room", ["analysis", "exporter", "bridge", "fiji_macros"])
-def test_rooms_load_lazily(room: str) -> None:
+@pytest.mark.parametrize("package", ["analysis", "exporter", "bridge", "fiji_macros"])
+def test_packages_load_lazily(package: str) -> None:
     code = (
-        f"import sys, particlebridge.{room}\n"
+        f"import sys, particlebridge.{package}\n"
         "print(sorted({'tensorflow', 'jpype', 'scyjava', 'imagej'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

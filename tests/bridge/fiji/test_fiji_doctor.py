@@ -41,12 +41,12 @@ def home(tmp_path, monkeypatch):
 def faults(home: Path) -> dict[str, tuple[str, str]]:
     checks = list(check_folder(Fiji(home)))
     for check in checks:
-        assert (check.mend == "") == (check.status == "ok"), check
-    return {c.name: (c.status, f"{c.found} -> {c.mend}") for c in checks if c.status != "ok"}
+        assert (check.fix == "") == (check.status == "ok"), check
+    return {c.name: (c.status, f"{c.found} -> {c.fix}") for c in checks if c.status != "ok"}
 
 
 def one(home: Path, name: str, status: str, *said: str) -> None:
-    """Exactly this line is not ok, and it says what is wrong and how to mend it."""
+    """Exactly this line is not ok, and it says what is wrong and how to fix it."""
     found = faults(home)
     assert set(found) == {name}
     assert found[name][0] == status
@@ -182,7 +182,7 @@ def test_apple_silicon_with_an_arm_java(home, tmp_path, monkeypatch):
     (java.home / "release").write_text('OS_ARCH="aarch64"\n')
     check = check_processor(Fiji(home), java)
     assert check.status == "problem"
-    assert "Intel Fiji" in check.mend
+    assert "Intel Fiji" in check.fix
     (java.home / "release").write_text('OS_ARCH="x86_64"\n')
     assert check_processor(Fiji(home), java).status == "ok"
 

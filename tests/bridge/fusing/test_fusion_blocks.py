@@ -14,7 +14,7 @@ from particlebridge.analysis.material import void_evidence
 from particlebridge.bridge import fuse as fuse_folder
 from particlebridge.bridge.fusing.blocks import BlockFusion, fuse_in_blocks, typical_section
 from particlebridge.bridge.runs.blocks import Layout, lay_out, neighbours, shared
-from particlebridge.bridge.runs.scheduling import InProcess, LostPiece
+from particlebridge.bridge.runs.scheduling import FailedTask, InProcess
 from particlebridge.bridge.volumes.field_of_view import fill_outside, find_field_of_view
 from particlebridge.bridge.volumes.label_records import label_digest
 from particlebridge.bridge.volumes.ome_zarr import create_stack, open_stack
@@ -188,7 +188,7 @@ class Losing(InProcess):
         lost = list(pieces)[1]
         kept = {name: piece for name, piece in pieces.items() if name != lost}
         yield from super().run(function, kept, advance)
-        yield lost, LostPiece(lost, "4 workers died over it")
+        yield lost, FailedTask(lost, "4 workers died over it")
 
 
 def test_a_lost_block_is_named_and_the_others_kept(made, views, tmp_path: Path) -> None:

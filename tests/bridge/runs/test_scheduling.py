@@ -13,10 +13,10 @@ import pytest
 from particlebridge.bridge.runs import scheduling
 from particlebridge.bridge.runs.scheduling import (
     DaskRunner,
+    FailedTask,
     InProcess,
-    LostPiece,
+    open_runner,
     report_progress,
-    runner,
     slurm_cluster,
 )
 
@@ -54,8 +54,8 @@ PIECES = {f"piece {i}": i for i in range(4)}
 
 @pytest.fixture(scope="module")
 def cluster():
-    with runner("local", workers=2) as hands:
-        yield hands
+    with open_runner("local", workers=2) as runner:
+        yield runner
 
 
 def test_here_one_after_the_other_with_progress() -> None:
@@ -74,7 +74,7 @@ def test_workers_give_the_same_results_and_their_progress(cluster: DaskRunner) -
 
 def test_a_piece_that_fails_is_named_and_the_others_are_done(cluster: DaskRunner) -> None:
     done = dict(cluster.run(_broken, PIECES))
-    assert done["piece 2"] == LostPiece("piece 2", "slice 2 is all NaN")
+    assert done["piece 2"] == FailedTask("piece 2", "slice 2 is all NaN")
     assert [done[f"piece {i}"] for i in (0, 1, 3)] == [0, 1, 3]
 
 
@@ -90,7 +90,7 @@ def test_a_piece_that_kills_every_worker_is_given_up_alone(cluster: DaskRunner) 
     pieces = {f"piece {i}": i for i in range(8)}
     done = dict(cluster.run(_one_deadly, pieces))
     lost = done.pop("piece 1")
-    assert isinstance(lost, LostPiece)
+    assert isinstance(lost, FailedTask)
     assert "2 workers died over it with no other piece under way" in lost.reason
     assert done == {name: i for name, i in pieces.items() if i != 1}
 
@@ -108,10 +108,10 @@ def test_workers_that_do_not_come_back_are_not_waited_for(tmp_path: Path) -> Non
     preload = _preload(tmp_path, f"    if os.path.exists({str(mark)!r}):\n        os._exit(1)")
     with (
         dask.config.set({"distributed.worker.preload": [preload]}),
-        runner("local", workers=1) as hands,
+        open_runner("local", workers=1) as runner,
         pytest.raises(RuntimeError, match=r"none came back.*run the same command again"),
     ):
-        dict(hands.run(_deadly, {"piece": (mark, 1)}))
+        dict(runner.run(_deadly, {"piece": (mark, 1)}))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
@@ -126,18 +126,18 @@ def test_a_slow_start_is_no_death(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     looks = []
     with (
         dask.config.set({"distributed.worker.preload": [_preload(tmp_path, wait)]}),
-        runner("local", workers=1) as hands,
+        open_runner("local", workers=1) as runner,
     ):
-        asks = hands._expects_workers  # type: ignore[attr-defined]
+        asks = runner._expects_workers  # type: ignore[attr-defined]
 
         def counted() -> bool:
             looks.append(asks())
-            if mark.exists() and not hands._client.nthreads() and len(looks) > 50:  # type: ignore[attr-defined]
+            if mark.exists() and not runner._client.nthreads() and len(looks) > 50:  # type: ignore[attr-defined]
                 looked.touch()
             return looks[-1]
 
-        hands._expects_workers = counted  # type: ignore[attr-defined]
-        assert dict(hands.run(_deadly, {"piece": (mark, 1)})) == {"piece": 1}
+        runner._expects_workers = counted  # type: ignore[attr-defined]
+        assert dict(runner.run(_deadly, {"piece": (mark, 1)})) == {"piece": 1}
     assert looked.exists()
 
 
@@ -184,7 +184,7 @@ def test_slurm_jobs_are_asked_for_as_dask_jobqueue_does() -> None:
     [("lokal", "must be local, slurm or HOST:PORT"), ("127.0.0.1:1", "no Dask scheduler answers")],
 )
 def test_schedulers_that_are_none(scheduler: str, sentence: str) -> None:
-    with pytest.raises((ValueError, OSError), match=sentence), runner(scheduler):
+    with pytest.raises((ValueError, OSError), match=sentence), open_runner(scheduler):
         pass
 
 

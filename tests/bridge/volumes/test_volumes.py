@@ -266,9 +266,9 @@ def test_what_is_larger_than_free_memory_is_not_read(
     free = SimpleNamespace(available=grey[0].nbytes + 1)
     monkeypatch.setattr("psutil.virtual_memory", lambda: free)
     assert open_volume(packed).data[3].shape == open_volume(chunked).data[3].shape == (64, 64)
-    mend = "8 x 64 x 64 voxels at once takes 6.55e-05 GB of memory, more than is free; run it with"
+    fix = "8 x 64 x 64 voxels at once takes 6.55e-05 GB of memory, more than is free; run it with"
     for path in (packed, chunked):
-        with pytest.raises(ValueError, match=f"{path.name}: reading its {mend} --format zarr"):
+        with pytest.raises(ValueError, match=f"{path.name}: reading its {fix} --format zarr"):
             read_volume(path)
     with pytest.raises(ValueError, match=r"a\.tif: unpacking it to 8 x 64 x 64"):
         read_labels(packed)
