@@ -14,9 +14,11 @@ from particlebridge.analysis import atomic_path
 
 from ..networks.keras_models import load_keras_model
 from ..networks.loading import load_model
+from ..networks.onnx_session import ONNX_NAME
 from ..networks.record import RECORD_NAME, ModelRecord
 from ..networks.saved_model import GRAPH_NAME, saved_model_bytes, write_zip
 from ..tensorflow_import import import_tensorflow
+from .onnx_graph import onnx_bytes
 from .plugin_graph import Layout, bundle_graph, layout_of
 from .verification import Verification, verify
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Of particlebridge.json in a bundle."""
 
-_PRODUCERS = ("particlebridge", "tensorflow", "keras", "stardist", "csbdeep")
+_PRODUCERS = ("particlebridge", "tensorflow", "keras", "stardist", "csbdeep", "tf2onnx")
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def export(
     verify: bool = True,
     runtimes: Sequence[str] = ("1.15.0",),
 ) -> Export:
-    """Write a model as a bundle for Fiji, run it on Fiji's TensorFlow, and keep the proof.
+    """Write a model as a bundle for Fiji and ONNX Runtime, run it on both, and keep the proof.
 
     Parameters
     ----------
@@ -98,7 +100,7 @@ def export(
     FileNotFoundError, OSError
         If the model is not found, cannot be downloaded, or the zip cannot be written.
     ValueError
-        If the model is 3-D StarDist, or has a layer that TensorFlow 1.12 cannot run.
+        If the model is 3-D StarDist, or has a layer that TensorFlow 1.12 or ONNX cannot run.
     RuntimeError
         If the bundle does not load, or differs from Keras; then it is not left behind.
 
@@ -149,7 +151,7 @@ def _verified(
     if verification.status == "failed":
         failed = next(r for r in verification.results if r.status == "failed")
         raise RuntimeError(
-            f"{path} was not written: on TensorFlow {failed.runtime} the bundle of {model.name} "
+            f"{path} was not written: on {failed.title} the bundle of {model.name} "
             f"fails ({failed.detail}); please report the model's config.json"
         )
     return verification
@@ -160,12 +162,19 @@ def _members(model: "StarDist2D | CARE", layout: Layout) -> dict[str, bytes]:
     graph = saved_model_bytes(
         bundle_graph(model, layout), (*any_size, layout.channels), (*any_size, layout.outputs)
     )
-    settings = json.dumps(_settings(model, layout), indent=2, sort_keys=True) + "\n"
+    network = load_model(model) if layout.kind == "stardist2d" else None
+    record = None if network is None else _record(model, network.record)
+    settings = json.dumps(_settings(model, layout, record), indent=2, sort_keys=True) + "\n"
     # CSBDeep and TensorFlow look for the folder even where all weights are constants.
-    return {"variables/": b"", GRAPH_NAME: graph, RECORD_NAME: settings.encode()}
+    members = {"variables/": b"", GRAPH_NAME: graph, RECORD_NAME: settings.encode()}
+    if network is not None and record is not None:
+        members[ONNX_NAME] = onnx_bytes(model, layout, record, network.reach)
+    return members
 
 
-def _settings(model: "StarDist2D | CARE", layout: Layout) -> dict[str, Any]:
+def _settings(
+    model: "StarDist2D | CARE", layout: Layout, record: ModelRecord | None
+) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "format": FORMAT,
         "kind": layout.kind,
@@ -174,14 +183,13 @@ def _settings(model: "StarDist2D | CARE", layout: Layout) -> dict[str, Any]:
         "channels": layout.channels,
         "producer": {name: importlib.metadata.version(name) for name in _PRODUCERS},
     }
-    if layout.kind == "stardist2d":
-        settings |= asdict(_record(model))
+    if record is not None:
+        settings |= asdict(record)
     return settings
 
 
-def _record(model: "StarDist2D | CARE") -> ModelRecord:
-    """Collect what the model's folder says; without a record StarDist itself tuned it."""
-    record = load_model(model).record
+def _record(model: "StarDist2D | CARE", record: ModelRecord) -> ModelRecord:
+    """Say who tuned the thresholds; without a record in the model's folder StarDist itself."""
     folder = None if model.basedir is None else Path(model.logdir)
     if folder is None or not (folder / RECORD_NAME).is_file():
         record = replace(record, numerics="stardist")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..networks.model_kinds import kind_of_file, kind_of_names
+from ..networks.onnx_session import ONNX_NAME
 from ..networks.record import RECORD_NAME, ModelRecord, read_record
 from ..networks.saved_model import GRAPH_NAME, SIGNATURE, TAG, read_saved_model
 from ..runtimes.runtime_ops import RUNTIMES, not_known
@@ -113,6 +114,7 @@ def inspect(bundle: str | os.PathLike[str]) -> Inspection:
         record=record,
         producer=producer,
         ops=dict(ops.most_common()),
+        onnx=ONNX_NAME in names,
         runtimes=runtimes,
         problems=tuple(problems),
         notes=tuple(notes),

@@ -65,6 +65,8 @@ class Inspection:
         Version of the TensorFlow that wrote it, "" if untold.
     ops
         {op: how often}.
+    onnx
+        Whether model.onnx lies beside the graph, for ONNX Runtime.
     runtimes
         {TensorFlow version: why it would not load, "" if it would}.
     problems
@@ -85,6 +87,7 @@ class Inspection:
     record: ModelRecord | None = None
     producer: str = ""
     ops: dict[str, int] = field(default_factory=dict)
+    onnx: bool = False
     runtimes: dict[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -120,6 +123,8 @@ class Inspection:
             pairs.append(("written by", f"TensorFlow {self.producer}"))
         if self.ops:
             pairs.append(("ops", ", ".join(f"{n} {op}" for op, n in self.ops.items())))
+        if self.onnx:
+            pairs.append(("model.onnx", "the same network, for ONNX Runtime"))
         pairs += [(f"TensorFlow {v}", why or "loads") for v, why in self.runtimes.items()]
         pairs.append(("Fiji would load it", "yes" if self.would_load else "no"))
         pairs += [("because", problem) for problem in self.problems]

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from ..networks.onnx_session import ONNX_NAME
 from ..runtimes.runtime_ops import RUNTIMES, run_worker
 from ..safe_zip import extract
 from ..tensorflow_import import import_tensorflow
+from .comparison import TOLERANCE, RuntimeResult, compared, on_onnx
 from .inspection import inspect
 from .trial_outputs import in_keras, in_tensorflow2, trial_images
 
@@ -21,45 +23,11 @@ if TYPE_CHECKING:
     from csbdeep.models import CARE
     from stardist.models import StarDist2D
 
-TOLERANCE = 1e-4
-"""Largest difference allowed, as a share of the range of the values."""
-
 # Stages of the worker at which nothing has been learned about the bundle.
 _NOT_THE_BUNDLE = {
     "java": "no TensorFlow from Maven",
     "native": "this machine has no TensorFlow 1.x library",
 }
-
-
-@dataclass(frozen=True)
-class RuntimeResult:
-    """How a bundle fared on one TensorFlow.
-
-    Attributes
-    ----------
-    runtime
-        Version of org.tensorflow.
-    status
-        "passed", "failed", or "unavailable" where the runtime itself could not be had.
-    loaded
-        Whether it opened the bundle.
-    differences
-        Largest absolute difference, by output: prob and dist, or output for CARE.
-    relative
-        The largest of them as a share of the range of its values.
-    milliseconds
-        For the last image, on a warm session.
-    detail
-        What went wrong; "" if nothing.
-    """
-
-    runtime: str
-    status: Literal["passed", "failed", "unavailable"]
-    loaded: bool
-    differences: dict[str, float]
-    relative: float | None = None
-    milliseconds: float | None = None
-    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,7 +47,7 @@ class Verification:
     java
         Version of Java.
     results
-        One for each runtime.
+        One for each runtime, the last for model.onnx where the bundle holds it.
     """
 
     bundle: str
@@ -124,7 +92,7 @@ def verify(
     model: "str | os.PathLike[str] | StarDist2D | CARE | None" = None,
     runtimes: Sequence[str] = ("1.15.0",),
 ) -> Verification:
-    """Run a bundle on the TensorFlow 1.x that Fiji has, and compare.
+    """Run a bundle on the TensorFlow 1.x that Fiji has, and compare; its model.onnx, too.
 
     Each runtime comes from Maven Central and runs in a JVM in a process of its own, through the
     same Java classes that Fiji calls. Three images are run: random ones whose sides are and are
@@ -185,6 +153,8 @@ def verify(
         }
         stardist = inspection.rays is not None
         answers = [_on_runtime(runtime, job, images, expected, stardist) for runtime in runtimes]
+        if inspection.onnx and inspection.grid is not None:
+            answers.append(("", on_onnx(folder / ONNX_NAME, bundle, images, expected)))
     return Verification(
         bundle=bundle.name,
         sha256=hashlib.sha256(bundle.read_bytes()).hexdigest(),
@@ -217,29 +187,4 @@ def _on_runtime(
             status: Literal["unavailable", "failed"] = "unavailable" if missing else "failed"
             return java, RuntimeResult(runtime, status, told["stage"] == "run", {}, detail=detail)
         got = [np.load(folder / f"out_{index}.npy") for index in range(len(images))]
-    outputs = {"prob": np.s_[..., :1], "dist": np.s_[..., 1:]} if stardist else {"output": ...}
-    differences, relative, detail = {}, 0.0, ""
-    for name, part in outputs.items():
-        largest = 0.0
-        for ours, theirs in zip(expected, got, strict=True):
-            if ours.shape != theirs.shape:
-                detail = f"the output has shape {theirs.shape}, not {ours.shape}"
-                return java, RuntimeResult(runtime, "failed", True, {}, detail=detail)
-            # A NaN makes the difference NaN, and no comparison with NaN passes.
-            largest = float(np.fmax(largest, np.abs(ours[part] - theirs[part]).max()))
-            if not np.isfinite(theirs[part]).all():
-                detail = f"{name} holds NaN or infinity"
-        scale = max(float(np.ptp(array[part])) for array in expected)
-        differences[name] = largest
-        relative = max(relative, largest / scale if scale else largest)
-    if not detail and not relative <= TOLERANCE:
-        detail = f"differs by {relative:.1e} of the range of the values, more than {TOLERANCE:g}"
-    return java, RuntimeResult(
-        runtime=runtime,
-        status="failed" if detail else "passed",
-        loaded=True,
-        differences=differences,
-        relative=relative,
-        milliseconds=told["milliseconds"][-1],
-        detail=detail,
-    )
+    return java, compared(runtime, expected, got, stardist, told["milliseconds"][-1])

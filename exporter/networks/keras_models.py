@@ -210,7 +210,7 @@ def _load(folder: Path, kind: str) -> Any:
     check_stand_in(weights)
     loader = type(kind, (_classes()[kind],), {"_find_and_load_weights": _load_own_weights})
     try:
-        with _quiet():
+        with quiet():
             model = loader(None, name=folder.name, basedir=str(folder.parent))
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         reason = " ".join(str(error).split())
@@ -246,7 +246,7 @@ def _load_registered(name: str) -> "StarDist2D":
             f"{name} is neither a model folder nor a known model ({known})"
         ) from None
     try:
-        with _quiet():
+        with quiet():
             return get_model_instance(StarDist2D, name)
     except Exception as error:  # Keras raises bare Exception when a download fails
         raise OSError(
@@ -283,8 +283,8 @@ def _classes() -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _quiet() -> Any:
-    """Keep csbdeep's and StarDist's prints out of a program's output."""
+def quiet() -> Any:
+    """Keep what libraries print out of a program's output."""
     with (
         contextlib.redirect_stdout(io.StringIO()),
         contextlib.redirect_stderr(io.StringIO()),

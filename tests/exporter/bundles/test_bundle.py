@@ -28,7 +28,8 @@ def test_the_zip_holds_the_contract_and_no_clock(tmp_path):
     written = export(small_models.stardist(n_channel_in=2), tmp_path / "b.zip", verify=False)
     assert os.fspath(written) == str(tmp_path / "b.zip")
     with zipfile.ZipFile(written) as archive:
-        assert archive.namelist() == ["variables/", "saved_model.pb", "particlebridge.json"]
+        graph, record, onnx = "saved_model.pb", "particlebridge.json", "model.onnx"
+        assert archive.namelist() == ["variables/", graph, record, onnx]
         assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
     told = settings(written)
     assert told["kind"] == "stardist2d"
@@ -79,7 +80,10 @@ def test_a_class_head_is_dropped_with_a_notice(tmp_path):
 
 
 def test_care_has_no_thresholds(tmp_path):
-    told = settings(export(small_models.care(), tmp_path / "c.zip", verify=False))
+    written = export(small_models.care(), tmp_path / "c.zip", verify=False)
+    told = settings(written)
+    with zipfile.ZipFile(written) as archive:
+        assert "model.onnx" not in archive.namelist()
     assert told["kind"] == "care2d"
     assert "thresholds" not in told
 

@@ -1,0 +1,139 @@
+"""What a runtime computed beside what Keras computed, and model.onnx in ONNX Runtime."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ..networks.onnx_session import OnnxSession, timed
+
+TOLERANCE = 1e-4
+"""Largest difference allowed, as a share of the range of the values."""
+
+
+@dataclass(frozen=True)
+class RuntimeResult:
+    """How a bundle fared on one TensorFlow.
+
+    Attributes
+    ----------
+    runtime
+        Version of org.tensorflow, or "ONNX Runtime" and its version.
+    status
+        "passed", "failed", or "unavailable" where the runtime itself could not be had.
+    loaded
+        Whether it opened the bundle.
+    differences
+        Largest absolute difference, by output: prob and dist, or output for CARE.
+    relative
+        The largest of them as a share of the range of its values.
+    milliseconds
+        For the last image, on a warm session.
+    detail
+        What went wrong; "" if nothing.
+    """
+
+    runtime: str
+    status: Literal["passed", "failed", "unavailable"]
+    loaded: bool
+    differences: dict[str, float]
+    relative: float | None = None
+    milliseconds: float | None = None
+    detail: str = ""
+
+    @property
+    def title(self) -> str:
+        """Which library it was, with its version."""
+        return self.runtime if self.runtime.startswith("ONNX") else f"TensorFlow {self.runtime}"
+
+
+def compared(
+    runtime: str,
+    expected: list[np.ndarray],
+    got: list[np.ndarray],
+    stardist: bool,
+    milliseconds: float,
+) -> RuntimeResult:
+    """Compare outputs in a bundle's layout.
+
+    Parameters
+    ----------
+    runtime, milliseconds
+        As in the result.
+    expected, got
+        (1, [Z,] H, W, outputs) of each image.
+    stardist
+        Whether the first channel is a probability and the others are distances.
+
+    Returns
+    -------
+    RuntimeResult
+        "passed" or "failed".
+    """
+    outputs = {"prob": np.s_[..., :1], "dist": np.s_[..., 1:]} if stardist else {"output": ...}
+    differences, relative, detail = {}, 0.0, ""
+    for name, part in outputs.items():
+        largest = 0.0
+        for ours, theirs in zip(expected, got, strict=True):
+            if ours.shape != theirs.shape:
+                detail = f"the output has shape {theirs.shape}, not {ours.shape}"
+                return RuntimeResult(runtime, "failed", True, {}, detail=detail)
+            # A NaN makes the difference NaN, and no comparison with NaN passes.
+            largest = float(np.fmax(largest, np.abs(ours[part] - theirs[part]).max()))
+            if not np.isfinite(theirs[part]).all():
+                detail = f"{name} holds NaN or infinity"
+        scale = max(float(np.ptp(array[part])) for array in expected)
+        differences[name] = largest
+        relative = max(relative, largest / scale if scale else largest)
+    if not detail and not relative <= TOLERANCE:
+        detail = f"differs by {relative:.1e} of the range of the values, more than {TOLERANCE:g}"
+    return RuntimeResult(
+        runtime=runtime,
+        status="failed" if detail else "passed",
+        loaded=True,
+        differences=differences,
+        relative=relative,
+        milliseconds=milliseconds,
+        detail=detail,
+    )
+
+
+def on_onnx(
+    path: Path, bundle: Path, images: list[np.ndarray], expected: list[np.ndarray]
+) -> RuntimeResult:
+    """Run a bundle's model.onnx and compare.
+
+    Parameters
+    ----------
+    path
+        model.onnx, unpacked.
+    bundle
+        Where it came from, for messages.
+    images, expected
+        What is run, and what comes of it in the bundle's layout.
+
+    Returns
+    -------
+    RuntimeResult
+        "passed" or "failed".
+    """
+    import onnxruntime
+
+    runtime = f"ONNX Runtime {onnxruntime.__version__}"
+    try:
+        session = OnnxSession(path.read_bytes(), bundle)
+    except ValueError as error:
+        return RuntimeResult(runtime, "failed", False, {}, detail=str(error))
+    gy, gx = session.metadata["grid"]
+    got = []
+    try:
+        for image in images:
+            (prob, dist), milliseconds = timed(session, image)
+            output = np.zeros((*image.shape[:-1], 1 + dist.shape[-1]), np.float32)
+            output[:, ::gy, ::gx, :1] = prob
+            output[..., 1:] = dist.repeat(gy, axis=1).repeat(gx, axis=2)
+            got.append(output)
+    except (RuntimeError, MemoryError, ValueError) as error:
+        return RuntimeResult(runtime, "failed", True, {}, detail=str(error))
+    return compared(runtime, expected, got, True, milliseconds)

@@ -1,0 +1,116 @@
+"""model.onnx: a network of ours in ONNX Runtime, and what it says about itself."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from particlebridge.analysis.io.errors import reason
+
+ONNX_NAME = "model.onnx"
+"""In a bundle beside saved_model.pb, in a model folder beside its weights."""
+
+ONNX_OUTPUTS = ("prob", "dist")
+
+
+class OnnxSession:
+    """A network in ONNX Runtime; threads may share it.
+
+    Each call computes in the thread that makes it. Several threads in one call would cut the
+    sums by their number, and the last bit of a result would follow what else the machine does.
+
+    Parameters
+    ----------
+    content
+        Of model.onnx.
+    source
+        Where it came from, for messages.
+
+    Raises
+    ------
+    ValueError
+        If it is no ONNX network, or none of ours.
+    """
+
+    def __init__(self, content: bytes, source: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.use_deterministic_compute = True
+        # Slices differ in size: memory planned for one and kept would only add up.
+        options.enable_mem_pattern = False
+        options.log_severity_level = 4
+        try:
+            self._session = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime's errors share no class of their own
+            raise ValueError(
+                f"{source}: ONNX Runtime does not load it ({reason(error)[:200]}); "
+                "export the model again"
+            ) from error
+        self.metadata: dict[str, Any] = _settings(self._session)
+        inputs = [(one.name, one.type, len(one.shape)) for one in self._session.get_inputs()]
+        outputs = tuple(one.name for one in self._session.get_outputs())
+        if (
+            inputs != [("input", "tensor(float)", 4)]
+            or outputs != ONNX_OUTPUTS
+            or not {"grid", "rays", "reach"} <= self.metadata.keys()
+        ):
+            raise ValueError(
+                f"{source} is not an ONNX network that `particlebridge export` wrote: its input "
+                f"and outputs are {[one[0] for one in inputs]} and {list(outputs)}, or its "
+                "metadata tell no grid, rays and reach; give the StarDist folder it was made from"
+            )
+        channels = self._session.get_inputs()[0].shape[3]
+        if not isinstance(channels, int):
+            raise ValueError(f"{source} does not tell its channels; export the model again")
+        self.channels = channels
+
+    def __call__(
+        self, image: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Run the network.
+
+        Parameters
+        ----------
+        image
+            (1, H, W, C) float32, normalised and padded.
+
+        Returns
+        -------
+        prob, dist
+            (1, H / grid y, W / grid x, 1) and (..., rays) float32.
+
+        Raises
+        ------
+        MemoryError, RuntimeError
+            If ONNX Runtime fails.
+        """
+        try:
+            prob, dist = self._session.run(ONNX_OUTPUTS, {"input": image})
+        except Exception as error:  # as above
+            if "alloc" in str(error):
+                raise MemoryError(str(error)) from error
+            raise RuntimeError(f"ONNX Runtime failed: {reason(error)}") from error
+        return prob, dist
+
+
+def timed(session: OnnxSession, image: NDArray[np.float32]) -> tuple[Any, float]:
+    """Run the network on an image; give its outputs and the milliseconds that it took."""
+    start = time.perf_counter()
+    return session(image), 1000 * (time.perf_counter() - start)
+
+
+def _settings(session: Any) -> dict[str, Any]:
+    """Read the metadata, each value JSON; what is none is of another writer."""
+    found = {}
+    for name, text in session.get_modelmeta().custom_metadata_map.items():
+        try:
+            found[name] = json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+    return found
