@@ -9,7 +9,7 @@ import pandas as pd
 from particlebridge import analysis
 from particlebridge.analysis.explanation.readable_rows import without_repeats
 
-from ._shared.progress import notice
+from ._shared.progress import inform, notice
 from .fusing.folder import SUFFIXES
 from .runs.run_folder import RunFolder, lasting
 from .runs.sheet import Item
@@ -109,7 +109,7 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
     explanation, reason = None, ""
     importance = run.path / "importance.csv"
     with run.stage("report", key) as notes:
-        notice("explaining damage")
+        inform("explaining damage")
         try:
             explanation = analysis.explain(particles, features=features)
         except analysis.NoForest as error:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from particlebridge.analysis import Electrode, atomic_path, electrode, score
 
-from ._shared.progress import notice
+from ._shared.progress import inform
 from .pipeline import run
 from .volumes.label_records import Recorded, is_our_tiff, label_digest
 from .volumes.reading import read_labels
@@ -59,7 +59,7 @@ def demo(out: str | os.PathLike[str], *, train: bool = False) -> Path:
     with atomic_path(out / "against_truth.json") as beside:
         beside.write_text(json.dumps(verdict, indent=1), "utf-8")
     for line in _sentences(verdict):
-        notice(line)
+        inform(line)
     return report
 
 
@@ -71,7 +71,7 @@ def _generate(folder: Path) -> Path:
         name = f"cycles{state}"
         if sheet.exists():
             continue
-        notice(f"generating an electrode after {state} cycles")
+        inform(f"generating an electrode after {state} cycles")
         _write(electrode(seed=_SEED + state, cycles=state), folder, name)
     if not sheet.exists():
         write_table(pd.DataFrame(rows), sheet)

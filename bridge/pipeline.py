@@ -12,7 +12,7 @@ from particlebridge.analysis.features.columns import Recipe
 from particlebridge.analysis.fusion.methods import Method
 
 from ._shared.failures import item_errors, why_failed
-from ._shared.progress import notice
+from ._shared.progress import inform, notice
 from .conclusion import Analysed, Regressors, conclude, report_outputs
 from .engines.protocol import Settings
 from .fusing.folder import SUFFIXES
@@ -198,7 +198,7 @@ def _analyse_each(
 ) -> tuple[list[Analysed], dict[str, str]]:
     analysed, failures = [], {}
     for number, item in enumerate(items, start=1):
-        notice(f"volume {number} of {len(items)}: {item.name}")
+        inform(f"volume {number} of {len(items)}: {item.name}")
         try:
             source = _read(item, plan, choice)
             run = RunFolder(top.path / item.name)

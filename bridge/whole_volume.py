@@ -8,7 +8,7 @@ from particlebridge import analysis
 from particlebridge.analysis._shared.views import View
 from particlebridge.analysis.material.void_evidence import told
 
-from ._shared.progress import notice
+from ._shared.progress import inform
 from .fusing.folder import write_fusion
 from .runs.measuring import measured_by
 from .runs.run_folder import RunFolder
@@ -56,7 +56,7 @@ def fuse_whole(
     if run.is_done(stage, key, [companion(target, "fusion"), target]):
         return
     check_fusion(run, stage, target)
-    notice("fusing the views")
+    inform("fusing the views")
     with run.stage(stage, key) as notes:
         stacks = {str(view): folder.stacks() for view, folder in views.items()}
         grey = fill_outside(volume.data, seen)
@@ -103,7 +103,7 @@ def measure_whole(
     files = [run.path / "contacts.csv", run.path / "features.csv"]
     if run.is_done("measure", key, files):
         return changed
-    notice("measuring the particles")
+    inform("measuring the particles")
     with run.stage("measure", key):
         table = analysis.measure(
             volume.data,

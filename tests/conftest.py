@@ -1,10 +1,24 @@
 """Fixtures that several modules' tests share."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def shown_log() -> Iterator[None]:
+    """Show the log on stderr as the command line does, and leave the logger as it was."""
+    from particlebridge.bridge._shared.progress import show_log
+
+    log = logging.getLogger("particlebridge")
+    before = (list(log.handlers), log.level, log.propagate)
+    show_log()
+    yield
+    log.handlers[:], log.level, log.propagate = before
 
 
 @pytest.fixture(scope="session")

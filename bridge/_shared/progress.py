@@ -1,6 +1,10 @@
-"""What a person sees while work goes on: a bar on a terminal, plain lines in a log."""
+"""What is said while work goes on: to the logger, which the command line shows on stderr.
 
-import sys
+Library code logs to the logger ``particlebridge``, so that a caller can silence or keep it.
+`show_log` is what the command line calls: lines and bars on stderr.
+"""
+
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,17 +21,45 @@ from rich.progress import (
 
 _SECONDS_BETWEEN_LINES = 10.0
 
-console = Console(stderr=True, highlight=False, soft_wrap=True)
+console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+log = logging.getLogger("particlebridge")
+
+
+class _OnConsole(logging.Handler):
+    """Show records as plain lines on stderr (stdout is for results)."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            console.print(record.getMessage(), markup=False)
+        except Exception:
+            self.handleError(record)
 
 
 def notice(text: str) -> None:
-    """Say one plain line on stderr (stdout is for results)."""
-    console.print(text, markup=False)
+    """Log what was guessed, dropped, assumed or recomputed, as a warning."""
+    log.warning("%s", text)
+
+
+def inform(text: str) -> None:
+    """Log what is being done."""
+    log.info("%s", text)
+
+
+def show_log() -> None:
+    """Show the log and progress on stderr, as the command line does."""
+    if not _is_shown():
+        log.addHandler(_OnConsole())
+    log.setLevel(logging.INFO)
+    log.propagate = False  # a library that sets up the root logger would say all twice
+
+
+def _is_shown() -> bool:
+    return any(isinstance(handler, _OnConsole) for handler in log.handlers)
 
 
 @contextmanager
 def progress(what: str, total: int, done: int = 0) -> Iterator[Callable[[int], None]]:
-    """Show how far a piece of work is.
+    """Tell how far a piece of work is: a bar on a terminal, lines in the log elsewhere.
 
     Parameters
     ----------
@@ -43,7 +75,7 @@ def progress(what: str, total: int, done: int = 0) -> Iterator[Callable[[int], N
     callable
         Call it with the number of pieces finished since the last call.
     """
-    if console.is_terminal:
+    if console.is_terminal and _is_shown() and log.isEnabledFor(logging.INFO):
         columns = (
             TextColumn("{task.description:<18}"),
             BarColumn(),
@@ -62,6 +94,6 @@ def progress(what: str, total: int, done: int = 0) -> Iterator[Callable[[int], N
         now = time.monotonic()
         if state["done"] >= total or now - state["last"] >= _SECONDS_BETWEEN_LINES:
             state["last"] = now
-            print(f"{what}: {state['done']:g} of {total}", file=sys.stderr, flush=True)
+            inform(f"{what}: {state['done']:g} of {total}")
 
     yield advance

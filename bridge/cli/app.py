@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from .._shared.failures import explained, item_errors
+from .._shared.progress import show_log
 from . import fiji as cli_fiji
 from . import models as cli_models
 from . import volumes as cli_volumes
@@ -81,6 +82,7 @@ def _common(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Version.")
     ] = False,
 ) -> None:
+    show_log()
     # What tifffile notes about a damaged file, the one sentence says.
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 

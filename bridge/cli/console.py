@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from .._shared.progress import console, notice
+from .._shared.progress import console, inform
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,7 @@ def training_progress() -> "Iterator[Callable[[TrainingProgress], None]]":
             )
             if not console.is_terminal and now.step == now.steps and now.epoch != state["epoch"]:
                 state["epoch"] = now.epoch
-                notice(f"epoch {now.epoch} of {now.epochs}: loss {now.loss:.4f}")
+                inform(f"epoch {now.epoch} of {now.epochs}: loss {now.loss:.4f}")
 
         yield show
 

@@ -31,15 +31,15 @@ def doctor(
 def install_macros(fiji: Fiji = None) -> None:
     """Put the commands into Fiji's menu Plugins > Particlebridge."""
     from .. import install_macros as function
-    from .._shared.progress import notice
+    from .._shared.progress import inform
 
-    notice(str(function(fiji)))
+    inform(str(function(fiji)))
 
 
 @app.command()
 def uninstall_macros(fiji: Fiji = None) -> None:
     """Take the commands out of Fiji again."""
     from .. import uninstall_macros as function
-    from .._shared.progress import notice
+    from .._shared.progress import inform
 
-    notice(str(function(fiji)))
+    inform(str(function(fiji)))

@@ -101,7 +101,7 @@ def export(
     """Write a bundle that Fiji's StarDist plugin loads, and the proof beside it."""
     from particlebridge.exporter import export as function
 
-    from .._shared.progress import notice
+    from .._shared.progress import inform, notice
 
     with warnings.catch_warnings():
         # The same sentences are in `notices`.
@@ -112,7 +112,7 @@ def export(
     if done.verification is None:
         notice(f"not verified, as --no-verify asks; {done.proof} says so")
     elif done.status == "verified":
-        notice(f"verified; proof in {done.proof}")
+        inform(f"verified; proof in {done.proof}")
     else:
         notice(f"unverified; {done.proof} says why")
     print(done.path)

@@ -17,7 +17,7 @@ from particlebridge.analysis.fusion.methods import Method
 from particlebridge.analysis.io.atomic import remove_folder
 from particlebridge.analysis.material.void_evidence import NONE, WORDS, coded, told
 
-from .._shared.progress import notice, progress
+from .._shared.progress import inform, progress
 from ..engines import memory_estimate
 from ..runs.blocks import Block, Layout, neighbours, shared
 from ..runs.scheduling import FailedTask, Runner, report_progress
@@ -120,7 +120,7 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
     resumed = len(blocks) - len(todo)
     side = " x ".join(str(n) for n in work.layout.side)
     size = (memory_estimate.BASE + memory_estimate.FUSE * work.layout.most_voxels()) / 1e9
-    notice(f"fusing the views in {len(blocks)} block(s) of {side} voxels, {size:.1f} GB for each")
+    inform(f"fusing the views in {len(blocks)} block(s) of {side} voxels, {size:.1f} GB for each")
     with progress("fused blocks", len(blocks), resumed) as advance:
         lost = [
             done

@@ -11,7 +11,7 @@ from particlebridge.analysis import atomic_path
 from particlebridge.analysis._shared.views import View
 from particlebridge.analysis.io.atomic import remove_folder
 
-from .._shared.progress import notice, progress
+from .._shared.progress import inform, progress
 from ..runs.measuring import measured_by
 from ..runs.run_folder import RunFolder, scratch_folder
 from ..runs.run_labels import check_fusion, is_stale, made_by_older_version, was_changed
@@ -129,7 +129,7 @@ def measure_large(
     files = [run.path / name for name in ("contacts.csv", "features.csv")]
     if run.is_done("measure", key, files):
         return changed
-    notice("measuring the particles")
+    inform("measuring the particles")
     scratch = scratch_folder(run.path, "measuring", key)
     kept = KeptMap(scratch, plan.runner)
     depth = plan.slab_depth(volume)

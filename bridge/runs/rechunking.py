@@ -5,7 +5,7 @@ import math
 from particlebridge.analysis import atomic_path
 from particlebridge.analysis.io.atomic import MARK, remove_folder
 
-from .._shared.progress import notice, progress
+from .._shared.progress import inform, progress
 from ..volumes.ome_zarr import CHUNK, create_stack, open_stack, place_stack
 from ..volumes.reading import Volume, open_volume
 from ..volumes.stored_arrays import AnyArray, chunks_of
@@ -51,7 +51,7 @@ def in_cubes(volume: Volume, run: RunFolder, ceiling: int | None) -> Volume:
         axis = min(range(3), key=lambda a: chunks[a])
         step = -(-chunks[axis] // CHUNK) * CHUNK
         with run.stage("copy in cubes", key) as notes:
-            notice(f"{volume.source}: is copied into cubic chunks, once")
+            inform(f"{volume.source}: is copied into cubic chunks, once")
             scratch = scratch_folder(run.path, "cubes", key)
             stack, mark = scratch / target.name, scratch / "copied"
             begun = int(mark.read_text()) if mark.exists() else 0

@@ -7,7 +7,7 @@ import numpy as np
 from particlebridge import analysis
 from particlebridge.analysis.material.void_evidence import coded, told
 
-from .._shared.progress import notice
+from .._shared.progress import inform, notice
 from ..volumes.voxel_size import Spacing
 
 _WHY = {
@@ -31,7 +31,7 @@ def say_void(counts: Mapping[str, int]) -> None:
     if reasons:
         text += f"; not known, so that Damage is NaN: {', '.join(reasons)}"
     if sum(counts.values()):
-        notice(text)
+        (notice if reasons else inform)(text)
 
 
 def found_mask(grey: np.ndarray, bodies: np.ndarray, spacing: Spacing) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from particlebridge.analysis._shared.memory import total_memory
 from particlebridge.analysis._shared.views import VIEWS
 
-from .._shared.progress import notice
+from .._shared.progress import inform, notice
 from ..engines import memory_estimate as memory_of
 from ..engines.tiling import MAX_PIXELS
 from ..volumes.ome_zarr import CHUNK
@@ -124,7 +124,7 @@ class Plan:
                 expected = max(expected, slab, min(whole, self.ceiling))
         allowed = "no limit" if self.ceiling is None else f"{_gb(self.ceiling)} allowed"
         if _gb(expected) != _gb(self.expected):
-            notice(f"memory of each process: {_gb(expected)} expected, {allowed} (--memory)")
+            inform(f"memory of each process: {_gb(expected)} expected, {allowed} (--memory)")
             if expected > total_memory():
                 notice(
                     f"warning: {_gb(total_memory())} is all that this machine or its container "

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -120,7 +121,7 @@ def train(
         Called after every batch.
     notice
         Called with each of the result's notes as soon as it is known: what there is to say about
-        the annotations comes before the training.
+        the annotations comes before the training. By default they are logged as warnings.
 
     Returns
     -------
@@ -148,7 +149,7 @@ def train(
     gathered, notes = gather_examples(images, labels, names)
     start = None if start is None else os.fspath(start)
     settings = TrainingSettings(start, dims, recipe or Recipe.augmented(dims), seed)
-    told = _Notes([], notice)
+    told = _Notes([], notice or logging.getLogger("particlebridge").warning)
     told.add(*notes)
     examples, left_out = check_examples(gathered, dims)
     told.add(*left_out)
@@ -173,13 +174,12 @@ class _Notes:
     """Sentences for the user, each said once, when it is known."""
 
     all: list[str]
-    say: Callable[[str], None] | None
+    say: Callable[[str], None]
 
     def add(self, *notes: str) -> None:
         self.all.extend(notes)
-        if self.say is not None:
-            for note in notes:
-                self.say(note)
+        for note in notes:
+            self.say(note)
 
 
 def _train(
