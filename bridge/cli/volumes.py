@@ -35,11 +35,14 @@ app = typer.Typer()
 def demo(
     out: Out = Path("demo"),
     train: Annotated[bool, typer.Option("--train", help="Train the model anew first.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="One small electrode, a minute: shows that it works.")
+    ] = False,
 ) -> None:
     """Run the whole road on generated electrodes; ends in OUT/report.html."""
     from .. import demo as function
 
-    print(function(out, train=train))
+    print(function(out, train=train, quick=quick))
 
 
 @app.command()
