@@ -2,7 +2,7 @@
 
     python -m benchmarks.bench_cluster [OUT]
 
-The whole road with `--format zarr` on one generated electrode, by the command line: in one
+The full pipeline with `--format zarr` on one generated electrode, by the command line: in one
 process, and with `--scheduler local --workers 2`.
 """
 

@@ -1,4 +1,4 @@
-"""Peak memory of the road in chunks on volumes of several sizes, and its growth per voxel.
+"""Peak memory of the pipeline in chunks on volumes of several sizes, and its growth per voxel.
 
     python -m benchmarks.bench_memory OUT [--sizes 256,256,256 512,512,512 512,1024,1024]
 

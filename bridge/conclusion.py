@@ -21,12 +21,12 @@ from .volumes.voxel_size import SizeFrom, Spacing
 Regressors = Literal["drivers", "paper"]
 
 _FILLED_IN: dict[SizeFrom, str] = {
-    "unknown": "records no voxel size, and none was given: a voxel is taken for 1 µm, so no "
+    "unknown": "records no voxel size, and none was given: a voxel is assumed to be 1 µm, so no "
     "length, area or volume of it is true.",
     "ratio": "records the sides of a voxel without a unit of length, and no voxel size was given: "
-    "the finest side is taken for 1 µm, so no length, area or volume of it is true.",
-    "pixel size": "records no distance between slices, and none was given: it is taken for the "
-    "height of a pixel, and no length, area or volume of it is true if it is another.",
+    "the smallest side is assumed to be 1 µm, so its lengths, areas and volumes are not true.",
+    "pixel size": "records no z step, and none was given: it is assumed to equal the "
+    "height of a pixel, and its lengths, areas and volumes are not true if it differs.",
 }
 
 

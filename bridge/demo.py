@@ -1,4 +1,4 @@
-"""The whole road on generated electrodes of two cycle states, judged by the known truth."""
+"""The full pipeline on generated electrodes of two cycle states, judged by the known truth."""
 
 import json
 import os
@@ -33,7 +33,7 @@ _QUICK_RADIUS = (5.0, 9.0)
 
 
 def demo(out: str | os.PathLike[str], *, train: bool = False, quick: bool = False) -> Path:
-    """Generate two electrodes, run the whole road on them, and compare with the truth.
+    """Generate two electrodes, run the full pipeline on them, and compare with the truth.
 
     Parameters
     ----------

@@ -148,7 +148,7 @@ def _mask(
         if mask.shape != bodies.shape:
             raise ValueError(f"{file}: has shape {mask.shape}, but {labels} has {bodies.shape}")
         return mask
-    notice(f"{file}: {why}; material is found anew from the grey values")
+    notice(f"{file}: {why}; material is found again from the grey values")
     return _found(labels, bodies, grey, seen, spacing)
 
 

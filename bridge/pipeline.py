@@ -1,4 +1,4 @@
-"""The whole road for one volume or many: segment, fuse, measure, explain, report."""
+"""The full pipeline for one volume or many: segment, fuse, measure, explain, report."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -78,7 +78,7 @@ def run(
     workers: int | None = None,
     memory: str | int | None = None,
 ) -> Path:
-    """Carry volumes down the whole road; a second call with the same settings resumes.
+    """Run the full pipeline on volumes; a second call with the same settings resumes.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def run(
     fiji
         Fiji's folder, for ``engine="fiji"``.
     fiji_workers
-        How many Fijis work at once, each with its own Java heap.
+        How many parallel Fiji instances, each with its own Java heap.
     diameter
         Typical particle diameter in pixels (the finest of the voxel's sides); estimated once if
         the model wants it and it is not given.
@@ -207,7 +207,7 @@ def _analyse_each(
                 analysed.append(_analyse(item, source, run, options, pipeline))
         except item_errors() as error:
             failures[item.name] = why_failed(error)
-            notice(f"{item.name} failed, going on with the next: {failures[item.name]}")
+            notice(f"{item.name} failed, continuing with the next: {failures[item.name]}")
     if not analysed:
         raise RuntimeError(f"all {len(items)} volumes failed; {next(iter(failures.values()))}")
     return analysed, failures

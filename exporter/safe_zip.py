@@ -1,4 +1,4 @@
-"""Zips from anyone: looked at before anything is written, refused whole when they are hostile."""
+"""Zips from anyone: looked at before anything is written, refused whole if they are unsafe."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ MAX_FILES = 1000
 _BOMB_BYTES = 64 << 20
 _BOMB_RATIO = 100
 _CHUNK = 1 << 20
-_FIX = "get it again from who made it"
+_FIX = "get it again from its author"
 _AGAIN = "copy or download it again"
 
 
@@ -116,16 +116,16 @@ def _check(archive: zipfile.ZipFile, zip_path: Path, max_files: int) -> None:
         name = info.filename
         if _escapes(name):
             raise ValueError(
-                f"{zip_path} is hostile: {shown(name)!r} would be written outside its folder; "
+                f"{zip_path} is unsafe: {shown(name)!r} would be written outside its folder; "
                 + _FIX
             )
         if stat.S_ISLNK(info.external_attr >> 16):
-            raise ValueError(f"{zip_path} is hostile: {shown(name)!r} is a symbolic link; {_FIX}")
+            raise ValueError(f"{zip_path} is unsafe: {shown(name)!r} is a symbolic link; {_FIX}")
         if info.flag_bits & 0x1:
             raise ValueError(f"{zip_path} is encrypted; unpack it and zip it without a password")
         key = name.rstrip("/").casefold()
         if key in seen:
-            raise ValueError(f"{zip_path} is hostile: {shown(name)!r} occurs twice; {_FIX}")
+            raise ValueError(f"{zip_path} is unsafe: {shown(name)!r} occurs twice; {_FIX}")
         seen.add(key)
     unpacked = sum(info.file_size for info in infos)
     packed = max(zip_path.stat().st_size, 1)
@@ -134,7 +134,7 @@ def _check(archive: zipfile.ZipFile, zip_path: Path, max_files: int) -> None:
         raise ValueError(f"{zip_path}: is damaged (a member begins past its end); {_AGAIN}")
     if unpacked > MAX_BYTES or (unpacked > _BOMB_BYTES and unpacked > _BOMB_RATIO * packed):
         raise ValueError(
-            f"{zip_path} is hostile: {packed:,} bytes would unpack to {unpacked:,}, "
+            f"{zip_path} is unsafe: {packed:,} bytes would unpack to {unpacked:,}, "
             f"which no model does; {_FIX}"
         )
 

@@ -1,7 +1,7 @@
 #@ File (label="Image (empty: the active one)", style="open", required=false, value="", persist=false, description="A file; if empty, the image in front. Its particles take the place of what is in the ROI Manager") image
 #@ File (label="Model (.zip)", style="open", required=false, description="models/Particlebridge/nmc.zip, or what particlebridge export MODEL makes") model
 #@ File (label="Save into folder (empty: do not save)", style="directory", required=false, value="", persist=false, description="Gets labels.tif, prob.tif, dist.tif, rois.zip, overlay.png, objects.csv") out
-#@ String (label="Probability threshold", required=false, persist=false, value="", description="0 to 1; higher: fewer, surer particles") prob
+#@ String (label="Probability threshold", required=false, persist=false, value="", description="0 to 1; higher values find fewer particles, with higher confidence") prob
 #@ String (label="Overlap threshold", required=false, persist=false, value="", description="0 to 1; how much of a particle another one may cover") nms
 #@ String (label="Percentiles", required=false, persist=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
 #@ String (label="Particle diameter (pixels)", required=false, persist=false, value="", description="How wide particles are in this image; the image is rescaled to the size the model was trained at") diameter

@@ -1,7 +1,7 @@
 #@ File (label="Stack, or folder of slices", style="open", required=false, persist=false, description="A TIFF stack, or a folder: type or drop its path") image
 #@ File (label="Model (.zip)", style="open", required=false, description="models/Particlebridge/nmc.zip, or what particlebridge export MODEL makes") model
 #@ File (label="Save into folder", style="directory", required=false, persist=false, description="Gets labels.tif, prob.tif and dist.tif") out
-#@ String (label="Probability threshold", required=false, persist=false, value="", description="0 to 1; higher: fewer, surer particles") prob
+#@ String (label="Probability threshold", required=false, persist=false, value="", description="0 to 1; higher values find fewer particles, with higher confidence") prob
 #@ String (label="Overlap threshold", required=false, persist=false, value="", description="0 to 1; how much of a particle another one may cover") nms
 #@ String (label="Percentiles", required=false, persist=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
 #@ String (label="Particle diameter (pixels)", required=false, persist=false, value="", description="How wide particles are in this image; slices are rescaled to the size the model was trained at") diameter

@@ -3,7 +3,7 @@
 #@ File (label="Model for xz and yz (empty: the same)", style="open", required=false, value="", persist=false, description="Another bundle for the side views, if their slices look different") sideModel
 #@ File (label="Save into folder", style="directory", required=false, persist=false, description="Gets views/xy, views/xz and views/yz; go on with: particlebridge fuse FOLDER") out
 #@ String (label="Views", required=false, persist=false, value="xy,xz,yz", description="Out of xy, xz and yz") views
-#@ String (label="Probability threshold", required=false, persist=false, value="", description="0 to 1; higher: fewer, surer particles") prob
+#@ String (label="Probability threshold", required=false, persist=false, value="", description="0 to 1; higher values find fewer particles, with higher confidence") prob
 #@ String (label="Overlap threshold", required=false, persist=false, value="", description="0 to 1; how much of a particle another one may cover") nms
 #@ String (label="Percentiles", required=false, persist=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
 #@ String (label="Particle diameter (pixels)", required=false, persist=false, value="", description="How wide particles are in this volume; slices are rescaled to the size the model was trained at") diameter

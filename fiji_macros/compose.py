@@ -93,7 +93,7 @@ def documents() -> dict[str, bytes]:
 
 
 def version() -> str:
-    """Return the version that installed files bear."""
+    """Return the version that installed files have."""
     return importlib.metadata.version("particlebridge")
 
 

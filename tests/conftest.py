@@ -32,7 +32,7 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def small_volume(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A TIFF with a dozen particles, made to be run down the whole road in seconds."""
+    """A TIFF with a dozen particles, made to be run through the full pipeline in seconds."""
     from particlebridge.analysis import electrode
     from particlebridge.bridge.volumes.writing import write_stack
 

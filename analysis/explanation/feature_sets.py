@@ -22,7 +22,7 @@ def feature_groups(names: Sequence[str]) -> dict[str, list[int]]:
 
 
 def feature_clusters(tables: Sequence[np.ndarray], names: Sequence[str]) -> dict[str, list[int]]:
-    r"""Put features together that carry much the same knowledge.
+    r"""Put features together that carry much the same information.
 
     Parameters
     ----------

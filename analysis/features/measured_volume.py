@@ -80,7 +80,7 @@ class MeasuredVolume:
             if array is not None and tuple(array.shape) != tuple(self.labels.shape):
                 raise ValueError(
                     f"{name} has shape {tuple(array.shape)} and labels "
-                    f"{tuple(self.labels.shape)}: they must be the same"
+                    f"{tuple(self.labels.shape)}: they must be equal"
                 )
 
     def has_gaps(self, depth: int) -> bool:

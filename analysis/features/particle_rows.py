@@ -157,7 +157,7 @@ def _describe_one(
     closing = slab.solid is None and slab.grey is not None
     mark = 0
     if setting.coded and slab.solid is not None:
-        # All of such a body bears its mark.
+        # All of such a particle has its mark.
         own = slab.solid[inside][slab.labels[inside] == label]
         mark = int(own[0]) if own[0] not in (0, 255) and (own == own[0]).all() else 0
     row = describe(

@@ -38,7 +38,7 @@ def reason(error: BaseException) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"line {error.lineno}, column {error.colno}: {error.msg[:1].lower()}{error.msg[1:]}"
     if type(error).__module__.startswith("imagecodecs"):
-        return "a packed piece of it cannot be unpacked"
+        return "compressed data in it cannot be decompressed"
     text = shown(str(error), _LONGEST)
     # The text of a KeyError is the key alone.
     own = (ValueError, OSError, RuntimeError, zipfile.BadZipFile)
@@ -56,7 +56,7 @@ _STAND_INS = {
     "in its folder",
     b"/annex/objects/": "is a pointer of git-annex, not the file itself; run 'git annex get' in "
     "its folder",
-    b"\x00\x05\x16\x07": "is what macOS keeps beside a file (its name begins with ._), not the "
+    b"\x00\x05\x16\x07": "is a companion file of macOS (its name begins with ._), not the "
     "file itself; give the file without ._",
 }
 

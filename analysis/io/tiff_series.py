@@ -181,7 +181,7 @@ def _checked(series: tifffile.TiffPageSeries, path: Path) -> list[tifffile.TiffP
         return [series]
     if series.kind not in _PLAIN:
         raise ValueError(
-            f"{path}: page {odd[0].index + 1} is stored in another way than the first "
+            f"{path}: page {odd[0].index + 1} is stored differently from the first "
             f"({_kind(odd[0])} for {_kind(first)}); open and save the stack again in Fiji"
         )
     groups: dict[tuple[object, ...], list[tifffile.TiffPage]] = {}
@@ -222,7 +222,7 @@ def _joined(series: Sequence[tifffile.TiffPageSeries], path: Path) -> tifffile.T
     if not (alike and plain and single and len(pages) == sum(_count(s) for s in series)):
         raise ValueError(
             f"{path}: holds images that are not the slices of one volume ({_told(series)}); "
-            "save those that belong together to a file of their own"
+            "save images that belong together to a file of their own"
         )
     # tifffile groups pages by their packing; slices packed in two ways may alternate.
     return _series_of(sorted(pages, key=lambda page: page.index))
@@ -235,7 +235,7 @@ def _check_all_told(
     told = sum(_count(s) for s in series)
     if series[0].kind in ("imagej", "ome") and len(tif.pages) > told:
         raise ValueError(
-            f"{path}: its description tells of {told} images, but it holds {len(tif.pages)}; "
+            f"{path}: its description lists {told} images, but it holds {len(tif.pages)}; "
             "save the stack again, all of it"
         )
 

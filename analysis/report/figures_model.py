@@ -71,9 +71,7 @@ def importance_plate(explanation: Explanation) -> Plate:
             f"with them, {int(own['above_control'].sum())} more than any feature got in forests on "
             f"shuffled Damage (dotted, {number(100 * ceiling(explanation, state))} points)."
         )
-    says.append(
-        "Bars: mean of the seeds, with standard deviation; pale: not told apart from noise."
-    )
+    says.append("Bars: mean of the seeds, with standard deviation; pale: no better than noise.")
     return Plate("importance", "Importance of each feature", capital(says), table, figure)
 
 
@@ -82,8 +80,8 @@ def cluster_plate(explanation: Explanation) -> Plate:
     """Draw the importance of clusters of correlated features, which share one credit."""
     table = explanation.sets[explanation.sets["kind"] == "cluster"]
     says = [
-        "Features correlated at |ρ| ≥ 0.7 carry much the same knowledge and SHAP splits the credit "
-        "among them; here such features are one bar (pale: not told apart from shuffled copies)."
+        "Features correlated at |ρ| ≥ 0.7 carry much the same information, and SHAP divides the "
+        "importance among them. Here they share one bar (pale: no better than shuffled copies)."
     ]
     for state in explanation.states:
         own = table[table["state"] == state].sort_values("permutation", ascending=False)
@@ -166,7 +164,9 @@ def _cluster_words(explanation: Explanation, state: str, cluster: dict[str, Any]
     way = "in no one direction"
     if abs(first["direction"]) > 0.5:
         way = f"more where {'larger' if first['direction'] > 0 else 'smaller'}"
-    alike = f"; too like {listing(o['feature'] for o in others)} to tell apart" if others else ""
+    alike = (
+        f"; too similar to {listing(o['feature'] for o in others)} to tell apart" if others else ""
+    )
     return f"{first['feature']} ({way}, {number(100 * cluster['shap'])} pp{alike})"
 
 

@@ -257,7 +257,7 @@ def confidence_plate(fusion: pd.DataFrame) -> Plate:
     right.set_ylabel("equivalent diameter (µm)")
     low = known.loc[known["confidence"] < 0.5].sort_values("confidence")
     says = [
-        f"The median body overlaps what the views saw with an IoU of "
+        f"The median particle overlaps the views' objects with an IoU of "
         f"{fixed(float(np.median(confidence)))}; {len(low)} of {len(known)} are below 0.5"
     ]
     if len(low):
@@ -273,7 +273,7 @@ def confidence_plate(fusion: pd.DataFrame) -> Plate:
         rho, p = spearman(diameter, confidence)
         if p < 0.01 and abs(rho) > 0.15:
             says.append(
-                f"{'Small' if rho > 0 else 'Large'} particles are the less certain ones "
+                f"{'Small' if rho > 0 else 'Large'} particles have lower confidence "
                 f"(ρ = {fixed(rho)} with size)."
             )
         else:

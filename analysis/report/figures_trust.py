@@ -68,9 +68,9 @@ def fit_plate(explanation: Explanation) -> Plate:
         says.append(
             f"{in_state(state, states)}out-of-bag R² = {fixed(real['oob_r2'])} ± "
             f"{fixed(real['oob_r2_std'])} over seeds, {fixed(control['oob_r2'])} with Damage "
-            f"shuffled; on held-out particles the forest misses by "
-            f"{number(100 * real['held_out_mae'])} points of Damage on average, guessing the "
-            f"median by {number(100 * real['guess_mae'])}."
+            f"shuffled; on held-out particles the error of the forest is "
+            f"{number(100 * real['held_out_mae'])} points of Damage on average, that of "
+            f"always predicting the median {number(100 * real['guess_mae'])}."
         )
     panels[0].set_ylabel("predicted, out of bag (%)")
     return Plate("out_of_bag_fit", "How well Damage is predicted", capital(says), table, figure)
@@ -126,9 +126,7 @@ def stability_plate(explanation: Explanation) -> Plate:
     panels[0].set_yticks(range(len(order)), order)
     panels[0].set_ylim(len(order) - 0.4, -0.6)
     panels[0].legend(loc="lower left", handletextpad=0.2)
-    says.append(
-        "Features in the middle of the list often change places: only the top is a finding."
-    )
+    says.append("Features in the middle often change places: only the top of the list is reliable.")
     return Plate("rank_stability", "Is the ranking stable", capital(says), runs, figure)
 
 
@@ -158,19 +156,19 @@ def correlation_plate(tables: dict[str, pd.DataFrame], features: Sequence[str]) 
         {"feature_a": np.array(order)[a], "feature_b": np.array(order)[b], "rho": rho}
     ).sort_values("rho", key=np.abs, ascending=False, ignore_index=True)
     tight = pairs[pairs["rho"].abs() >= 0.7]
-    says = "No two regressors are correlated beyond |ρ| = 0.7, so little credit is shared."
+    says = "No two features are correlated beyond |ρ| = 0.7, so SHAP divides little importance."
     if len(tight):
         says = (
             f"{plural(len(tight), 'pair')} of regressors "
-            f"{'carries' if len(tight) == 1 else 'carry'} much the same knowledge (|ρ| ≥ 0.7): "
+            f"{'carries' if len(tight) == 1 else 'carry'} much the same information (|ρ| ≥ 0.7): "
             + listing(
                 f"{r['feature_a']} with {r['feature_b']} ({fixed(r['rho'])})"
                 for r in records(tight.head(6))
             )
             + (" and others" if len(tight) > 6 else "")
-            + ". SHAP splits the credit within such a pair; read them as one."
+            + ". SHAP divides the importance within such a pair; read them as one."
         )
-    return Plate("feature_correlation", "Who shares the credit", says, pairs, figure)
+    return Plate("feature_correlation", "Correlated features", says, pairs, figure)
 
 
 @styled
@@ -274,18 +272,25 @@ def _step_words(own: pd.DataFrame, a: str, b: str, scale: str) -> str:
     sure = own[own["p_particles"] < 0.05].sort_values("mean", key=np.abs, ascending=False)
     only_seeds = int(((own["p_seeds"] < 0.05) & (own["p_particles"] >= 0.05)).sum())
     doubt = (
-        f" ({only_seeds} differ beyond the forests' chance, but not beyond that of the particles)"
+        f" ({only_seeds} differ more than between seeds, but not more than between random "
+        "subsets of particles)"
         if only_seeds
         else ""
     )
     if sure.empty:
-        return f"no feature's {what} surely changed from {state_name(a)} to {state_name(b)}{doubt}."
+        return (
+            f"no feature's {what} changed significantly from {state_name(a)} to "
+            f"{state_name(b)}{doubt}."
+        )
     words = listing(
         f"{n} {'up' if r['mean'] > 0 else 'down'} by {number(abs(100 * r['mean']))} points "
         f"({p_value(r['p_particles'])})"
         for n, r in sure.head(5).iterrows()
     )
-    return f"from {state_name(a)} to {state_name(b)} the {what} changed surely for {words}{doubt}."
+    return (
+        f"from {state_name(a)} to {state_name(b)} the {what} changed significantly for "
+        f"{words}{doubt}."
+    )
 
 
 @styled

@@ -76,8 +76,8 @@ def count_section(
         words = f"{in_state(state, list(tables))}{plural(len(table), 'particle')} found"
         if cut:
             words += (
-                f", {cut:,} of them cut by the field of view: measured, drawn in the network, and "
-                "left out of everything else"
+                f", {cut:,} of them cut by the field of view: measured and drawn in the "
+                "network, but left out of everything else"
             )
         answers.append(f"{words}.")
     section = Section("count", "How many particles?", answers)
@@ -90,25 +90,27 @@ def count_section(
 
 def sure_section(fusion: pd.DataFrame | None) -> Section:
     """Answer how far the particles can be trusted."""
-    section = Section("sure", "How sure are we of them?")
+    section = Section("sure", "How reliable are they?")
     if fusion is None:
         section.answers = [
-            "Not known: the particles were given to this run, not found by it in three views that "
-            "could agree or disagree."
+            "Not known: the particles were given to this run. It did not find them in three views "
+            "whose agreement could be measured."
         ]
         return section
     if fusion.empty:
-        section.answers = ["This run found no particle, so there is none to be sure of."]
+        section.answers = ["This run found no particle, so there is nothing to judge."]
         return section
     if "confidence" not in fusion or not fusion["confidence"].notna().any():
-        section.answers = ["Not known: no agreement of the views with the particles was recorded."]
+        section.answers = [
+            "Not known: the agreement of the views with the particles was not recorded."
+        ]
         return section
     confidence = fusion["confidence"].dropna()
     views = sum(name.startswith("agreement_") for name in fusion)
     said = {
-        1: "Only one view was segmented, so no other can contradict it. Its agreement with",
-        2: "The two views were segmented apart. Their agreement on",
-    }.get(views, "The three views were segmented apart. Their agreement on")
+        1: "Only one view was segmented, so there is no second opinion. Its agreement with",
+        2: "The two views were segmented separately. Their agreement on",
+    }.get(views, "The three views were segmented separately. Their agreement on")
     section.answers = [
         f"{said} a particle has a median of "
         f"{fixed(confidence.median())} (1: the same voxels), and reaches 0.5 for "
@@ -123,16 +125,16 @@ def damage_section(tables: Tables) -> Section:
     known = {s: t.dropna(subset=["Damage"]) for s, t in whole_particles(tables).items()}
     section = Section("damage", "How damaged are they?")
     if not _many(known):
-        section.answers = ["Too few particles with a known Damage to say."]
+        section.answers = ["Too few particles have a known Damage."]
         return section
     answers = []
     for state, table in known.items():
         damage = table["Damage"]
         answers.append(
-            f"{in_state(state, list(tables))}on average {percent(damage.mean())} of a particle's "
-            f"body is void; {percent(float((damage < 0.02).mean()))} of the particles are all but "
-            f"intact (below 2\u202f%), and {percent(float((damage > 0.2).mean()))} have lost more "
-            "than a fifth."
+            f"{in_state(state, list(tables))}on average {percent(damage.mean())} of a particle "
+            f"(cracks included) is void; {percent(float((damage < 0.02).mean()))} of the "
+            f"particles are almost intact (below 2\u202f%), and "
+            f"{percent(float((damage > 0.2).mean()))} have lost more than a fifth."
         )
         answers += _published_words(state, table, list(tables))
     section.answers = answers
@@ -149,8 +151,8 @@ def _published_words(state: str, table: pd.DataFrame, states: list[str]) -> list
     ours, published = (spearman(both["Volume"], both[column])[0] for column in ("Damage", name))
     return [
         f"{in_state(state, states)}as published, each particle closed inside its own bounding box "
-        f"with a ball of 10 voxels, Damage is {percent(both[name].mean())} on average. It follows "
-        f"the particles' Volume with ρ = {fixed(published)}, Damage as measured here with "
+        f"with a ball of 10 voxels, Damage is {percent(both[name].mean())} on average. It "
+        f"correlates with Volume with ρ = {fixed(published)}, Damage as measured here with "
         f"ρ = {fixed(ours)}."
     ]
 
@@ -164,7 +166,7 @@ def place_section(tables: Tables, contacts: Tables) -> Section:
         section.answers = [_trend_words(s, t, list(tables)) for s, t in known.items()]
         section.plates.append(figures_particles.depth_plate(known))
     else:
-        section.answers = ["Too few particles with a known Damage to say."]
+        section.answers = ["Too few particles have a known Damage."]
     top = max(darkest(t) for t in tables.values())
     for state, table in tables.items():
         shown, touching = _first_volume(table, contacts.get(state))
@@ -179,7 +181,7 @@ def place_section(tables: Tables, contacts: Tables) -> Section:
             )
         if len(shown) < len(table):
             drawn = (
-                f"Drawn is {shown['volume'].iloc[0]}, one of {table['volume'].nunique()} volumes"
+                f"This shows {shown['volume'].iloc[0]}, one of {table['volume'].nunique()} volumes"
             )
             plate = replace(plate, says=f"{drawn}: {plate.says}")
         section.plates.append(plate)
@@ -223,7 +225,7 @@ def trust_section(explanation: Explanation) -> Section:
     for state in explanation.states:
         real, control = fit[state, "seed"], fit[state, "shuffled"]
         spread = max(real["oob_r2_std"], control["oob_r2_std"])
-        verdict = "the forest predicts nothing: do not read its importances"
+        verdict = "the forest has no predictive power: ignore its importances"
         if real["oob_r2"] > 3 * spread:
             verdict = "the forest predicts weakly: most of Damage has causes not measured here"
         if real["oob_r2"] >= 0.3:
@@ -237,7 +239,9 @@ def trust_section(explanation: Explanation) -> Section:
         "In every forest the SHAP values of each particle add up to its prediction (largest gap "
         f"{worst:.0e})."
     )
-    section = Section("trust", "Does it hold up?", answers, notes=list(explanation.notes))
+    section = Section(
+        "trust", "Is the explanation reliable?", answers, notes=list(explanation.notes)
+    )
     section.plates += [
         figures_trust.fit_plate(explanation),
         figures_trust.stability_plate(explanation),

@@ -63,7 +63,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
-    help="Train StarDist, run it in Fiji or Python on three views of a volume, explain damage.",
+    help="Find the particles in a tomography volume, measure them and explain their damage.",
 )
 
 
@@ -76,10 +76,11 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _common(
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Add the traceback to an error.")
+        bool, typer.Option("--verbose", "-v", help="Show the traceback of an error.")
     ] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Version.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     show_log()
@@ -89,7 +90,7 @@ def _common(
 
 app.add_typer(cli_volumes.app)
 app.add_typer(cli_models.app)
-app.add_typer(cli_fiji.app, name="fiji", help="A Fiji installation: doctor, macros.")
+app.add_typer(cli_fiji.app, name="fiji", help="Check a Fiji installation, install the commands.")
 
 
 def main() -> None:

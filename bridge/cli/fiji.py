@@ -13,10 +13,10 @@ app = typer.Typer(no_args_is_help=True)
 def doctor(
     fiji: Fiji = None,
     no_run: Annotated[
-        bool, typer.Option("--no-run", help="Look only; do not segment the test image.")
+        bool, typer.Option("--no-run", help="Do not segment the test image.")
     ] = False,
 ) -> None:
-    """Look for what keeps Fiji from running the models, and tell the fix."""
+    """Find what keeps Fiji from running the models, and how to fix it."""
     from .. import doctor as function
     from .console import show_checks
 
@@ -29,7 +29,7 @@ def doctor(
 
 @app.command()
 def install_macros(fiji: Fiji = None) -> None:
-    """Put the commands into Fiji's menu Plugins > Particlebridge."""
+    """Install the commands in Fiji's menu Plugins > Particlebridge."""
     from .. import install_macros as function
     from .._shared.progress import inform
 
@@ -38,7 +38,7 @@ def install_macros(fiji: Fiji = None) -> None:
 
 @app.command()
 def uninstall_macros(fiji: Fiji = None) -> None:
-    """Take the commands out of Fiji again."""
+    """Remove the commands from Fiji."""
     from .. import uninstall_macros as function
     from .._shared.progress import inform
 

@@ -11,9 +11,9 @@ from .options import runtimes_of
 
 app = typer.Typer()
 
-Bundle = Annotated[Path, typer.Argument(help="A zip that `export` wrote, or anybody's.")]
+Bundle = Annotated[Path, typer.Argument(help="A zip from `export` or from another source.")]
 Inspected = Annotated[
-    Path, typer.Argument(help="A zip that `export` wrote, or anybody's; or a model folder.")
+    Path, typer.Argument(help="A zip from `export` or from another source, or a model folder.")
 ]
 Runtimes = Annotated[
     Any, typer.Option("--runtimes", parser=runtimes_of, metavar="1.15.0,1.12.0",
@@ -30,41 +30,48 @@ class TrainingRecipe(StrEnum):
 
 @app.command()
 def train(
-    images: Annotated[str, typer.Option("--images", help="A glob or a file.")],
+    images: Annotated[str, typer.Option("--images", help="Training images: a glob or a file.")],
     labels: Annotated[
         str,
-        typer.Option("--labels", help="A file or a glob: label images, VIA, COCO, rois.zip, ..."),
+        typer.Option(
+            "--labels", help="Annotations, a file or a glob: label images, VIA, COCO, rois.zip, ..."
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="Model folder to make.")],
+    out: Annotated[Path, typer.Option("--out", help="Model folder to write.")],
     start: Annotated[
-        str | None, typer.Option("--from", help="Model to train on: a folder or a name.")
+        str | None, typer.Option("--from", help="Model to fine-tune: a folder or a name.")
     ] = None,
-    dims: Annotated[int, typer.Option("--dims", min=2, max=3, help="3 trains StarDist3D.")] = 2,
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Default: 50.")] = None,
+    dims: Annotated[int, typer.Option("--dims", min=2, max=3, help="3: train StarDist3D.")] = 2,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, help="Epochs (default: 50).")
+    ] = None,
     steps: Annotated[
-        int | None, typer.Option("--steps", min=1, help="Of an epoch (default: 100).")
+        int | None, typer.Option("--steps", min=1, help="Steps per epoch (default: 100).")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of weights, patches, augmentation.")] = 42,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Seed of weights, patches and augmentation.")
+    ] = 42,
     diameter: Annotated[
         float | None,
         typer.Option(
             "--diameter",
             min=1,
-            help="Typical particle diameter, pixels, that images are rescaled to "
-            "(default: that of --from; without it images keep their scale).",
+            help="Rescale images to this typical particle diameter, pixels "
+            "(default: that of --from; otherwise images keep their scale).",
         ),
     ] = None,
     recipe: Annotated[
         TrainingRecipe,
         typer.Option(
             "--recipe",
-            help="published: the paper's notebook, without augmentation and early stopping.",
+            help="published: settings of the paper's notebook (no augmentation, all epochs).",
         ),
     ] = TrainingRecipe.augmented,
 ) -> None:
-    """Train a StarDist model on annotated images; the same command resumes it.
+    """Train a StarDist model on annotated images.
 
-    OUT/training.html shows the losses, F1 on unseen and on held-out images, and the worst examples.
+    Run the same command again to resume. OUT/training.html shows the losses, F1 on unseen and on
+    held-out images, and the worst examples.
     """
     from dataclasses import replace
 
@@ -89,16 +96,18 @@ def train(
 
 @app.command()
 def export(
-    model: Annotated[str, typer.Argument(help="StarDist or CARE folder, or a registered name.")],
+    model: Annotated[
+        str, typer.Argument(help="StarDist or CARE folder, or the name of a registered model.")
+    ],
     out: Annotated[
         Path | None, typer.Option("--out", help="Zip to write (default: NAME.zip).")
     ] = None,
     no_verify: Annotated[
-        bool, typer.Option("--no-verify", help="Do not run it on Fiji's TensorFlow.")
+        bool, typer.Option("--no-verify", help="Do not run the bundle on Fiji's TensorFlow.")
     ] = False,
     runtimes: Runtimes = "1.15.0",
 ) -> None:
-    """Write a bundle that Fiji's StarDist plugin loads, and the proof beside it."""
+    """Write a bundle that Fiji's StarDist plugin loads, and NAME.verify.json with the proof."""
     from particlebridge.exporter import export as function
 
     from .._shared.progress import inform, notice
@@ -122,11 +131,14 @@ def export(
 def verify(
     bundle: Bundle,
     model: Annotated[
-        str | None, typer.Option("--model", help="What it was made from; else itself in TF 2.")
+        str | None,
+        typer.Option(
+            "--model", help="Model it was made from (default: the bundle itself in TF 2)."
+        ),
     ] = None,
     runtimes: Runtimes = "1.15.0,1.12.0",
 ) -> None:
-    """Run a bundle on the TensorFlow 1.x that Fiji has, and compare with Keras."""
+    """Run a bundle on Fiji's TensorFlow 1.x and compare its output with Keras."""
     from particlebridge.exporter import verify as function
 
     from .console import show_table
@@ -139,7 +151,7 @@ def verify(
 
 @app.command()
 def inspect(bundle: Inspected) -> None:
-    """Tell what is in a bundle or a model folder, and whether Fiji would load it."""
+    """Show what a bundle or a model folder holds, and whether Fiji loads it."""
     from particlebridge.exporter import inspect as function
 
     from .console import show_pairs

@@ -99,77 +99,86 @@ def _model(text: str) -> str | dict[str, str]:
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
 VoxelSize = Annotated[
     Any, typer.Option("--voxel-size", parser=_spacing, metavar="Z,Y,Xum",
-                      help="Micrometres, or one number for cubes; wins over the file's.")
+                      help="Size in micrometres, one number for cubes (default: from the file).")
 ]  # fmt: skip
 Model = Annotated[
     Any, typer.Option("--model", parser=_model, metavar="M | xy=M1,xz=M2,yz=M3",
-                      help="Shipped model, StarDist folder or bundle.zip.")
+                      help="Name of the shipped model, StarDist folder or bundle.zip.")
 ]  # fmt: skip
 Views = Annotated[
-    Any, typer.Option("--views", parser=_views, metavar="xy,xz,yz", help="Which views to run.")
+    Any, typer.Option("--views", parser=_views, metavar="xy,xz,yz", help="Views to segment.")
 ]
-EngineOption = Annotated[EngineName, typer.Option("--engine", help="Where the network runs.")]
+EngineOption = Annotated[
+    EngineName, typer.Option("--engine", help="Run the network in Python or in Fiji.")
+]
 Fiji = Annotated[
-    str | None, typer.Option("--fiji", help="Fiji's folder; else $FIJI_HOME, then usual places.")
+    str | None,
+    typer.Option("--fiji", help="Fiji's folder (default: $FIJI_HOME, then usual places)."),
 ]
 FijiWorkers = Annotated[
-    int, typer.Option("--fiji-workers", min=1, help="How many Fijis work at once.")
+    int, typer.Option("--fiji-workers", min=1, help="Number of parallel Fiji instances.")
 ]
 Diameter = Annotated[
     float | None,
-    typer.Option("--diameter", min=1, metavar="PX", help="Typical particle; else estimated once."),
+    typer.Option(
+        "--diameter", min=1, metavar="PX", help="Typical particle diameter (default: estimated)."
+    ),
 ]
 ProbThresh = Annotated[
-    float | None, typer.Option("--prob-thresh", min=0, max=1, help="Else the model's.")
+    float | None,
+    typer.Option(
+        "--prob-thresh", min=0, max=1, help="Probability threshold (default: the model's)."
+    ),
 ]
 NmsThresh = Annotated[
-    float | None, typer.Option("--nms-thresh", min=0, max=1, help="Else the model's.")
+    float | None,
+    typer.Option("--nms-thresh", min=0, max=1, help="Overlap threshold (default: the model's)."),
 ]
 Percentiles = Annotated[
     Any, typer.Option("--percentiles", parser=_percentiles, metavar="LO,HI",
-                      help="For normalisation; else the model's.")
+                      help="For normalisation (default: the model's).")
 ]  # fmt: skip
 NumericsOption = Annotated[
-    Numerics, typer.Option("--numerics", help="The Fiji plugin's rules, or StarDist's own.")
+    Numerics, typer.Option("--numerics", help="Rules of the Fiji plugin or of StarDist in Python.")
 ]
-MethodOption = Annotated[Method, typer.Option("--method", help="How the views are fused.")]
+MethodOption = Annotated[Method, typer.Option("--method", help="How to fuse the views.")]
 Downscale = Annotated[
     float | None,
-    typer.Option("--downscale", help="Method paper works at this scale; published: 0.25."),
+    typer.Option("--downscale", help="Scale for method paper (published: 0.25)."),
 ]
 MinVoxels = Annotated[
     int | None,
     typer.Option(
-        "--min-voxels", help="Its smallest body at that scale (default: 2001, as published)."
+        "--min-voxels", help="Smallest particle for method paper, at that scale (default: 2001)."
     ),
 ]
 FormatOption = Annotated[
-    Format, typer.Option("--format", help="zarr: in chunks, for volumes larger than memory.")
+    Format, typer.Option("--format", help="Use zarr for volumes larger than memory.")
 ]
 Scheduler = Annotated[
     str | None,
-    typer.Option("--scheduler", metavar="local|HOST:PORT|slurm", help="Dask workers do the work."),
+    typer.Option("--scheduler", metavar="local|HOST:PORT|slurm", help="Run on Dask workers."),
 ]
 Workers = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Processes that local or slurm starts.")
+    int | None, typer.Option("--workers", min=1, help="Processes to start with local or slurm.")
 ]
 Memory = Annotated[
-    str | None, typer.Option("--memory", metavar="8GB", help="Ceiling for each process.")
+    str | None, typer.Option("--memory", metavar="8GB", help="Memory limit of each process.")
 ]
 FieldOfView = Annotated[
     str, typer.Option("--field-of-view", metavar="auto|none|FILE",
-                      help="What was seen; FILE: a mask, not 0 inside (default: auto).")
+                      help="FILE is a mask: 0 is outside (default: auto).")
 ]  # fmt: skip
 RecipeOption = Annotated[
     Recipe,
-    typer.Option("--recipe", help="How features are counted; paper: exactly as published."),
+    typer.Option("--recipe", help="How to compute features; paper: exactly as published."),
 ]
 Ball = Annotated[
     float | None,
     typer.Option(
         "--ball",
         metavar="UM",
-        help="Radius that closes solids and spans Contact's ring (default: 0.7).",
+        help="Radius for closing solids and for Contact's ring (default: 0.7).",
     ),
 ]
 DensityReach = Annotated[
@@ -177,11 +186,11 @@ DensityReach = Annotated[
     typer.Option(
         "--density-reach",
         metavar="UM",
-        help="How far around a particle PDensity looks (default: 10).",
+        help="Distance around a particle used by PDensity (default: 10).",
     ),
 ]
 FeaturesOption = Annotated[
-    Regressors, typer.Option("--features", help="Which features explain damage.")
+    Regressors, typer.Option("--features", help="Features to explain damage with.")
 ]
 
 

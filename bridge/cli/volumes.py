@@ -34,12 +34,12 @@ app = typer.Typer()
 @app.command()
 def demo(
     out: Out = Path("demo"),
-    train: Annotated[bool, typer.Option("--train", help="Train the model anew first.")] = False,
+    train: Annotated[bool, typer.Option("--train", help="Train the model first.")] = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="One small electrode, a minute: shows that it works.")
+        bool, typer.Option("--quick", help="Use one small electrode (a minute), to see that it works.")
     ] = False,
 ) -> None:
-    """Run the whole road on generated electrodes; ends in OUT/report.html."""
+    """Run the full pipeline on generated electrodes and write OUT/report.html."""
     from .. import demo as function
 
     print(function(out, train=train, quick=quick))
@@ -54,7 +54,8 @@ def run(
     downscale: Downscale = None,
     min_voxels: MinVoxels = None,
     rounds: Annotated[
-        int, typer.Option("--rounds", min=1, max=2, help="2: segment the fused result once more.")
+        int,
+        typer.Option("--rounds", min=1, max=2, help="2: segment again inside the fused particles."),
     ] = 1,
     recipe: RecipeOption = Recipe.physical,
     ball: Ball = None,
@@ -62,9 +63,9 @@ def run(
     features: FeaturesOption = Regressors.drivers,
     **options: Any,
 ) -> None:
-    """Run the whole road on volumes: segment, fuse, measure, explain, report.
+    """Run the full pipeline on volumes: segment, fuse, measure, explain, report.
 
-    Running the same command again resumes it.
+    Run the same command again to resume.
     """
     from .. import run as function
 
@@ -90,14 +91,13 @@ def segment(
     source: Annotated[Path, typer.Argument(help="An image, a folder of images, or a volume.")],
     out: Out,
     dims: Annotated[
-        int, typer.Option("--dims", min=2, max=3, help="3: a StarDist 3D model, no views.")
+        int, typer.Option("--dims", min=2, max=3, help="3: use a StarDist 3D model, without views.")
     ] = 2,
     **options: Any,
 ) -> None:
     """Find the particles of images, or of a volume's views.
 
-    A folder is taken as single images unless --views is given; then its images are the slices
-    of one volume.
+    A folder holds single images. With --views its images are the slices of one volume.
     """
     from .. import segment as function
 
@@ -109,17 +109,20 @@ def segment(
 def fuse(
     folder: Annotated[Path, typer.Argument(help="A run folder with views/*/labels.tif.")],
     volume: Annotated[
-        Path | None, typer.Option("--volume", help="Grey values: refine outlines, find voids.")
+        Path | None, typer.Option("--volume", help="Grey values, to refine outlines and find void.")
     ] = None,
     method: MethodOption = Method.consensus,
     downscale: Downscale = None,
     min_voxels: MinVoxels = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Else FOLDER/labels.tif.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--out", help="Labels to write (default: FOLDER/labels.tif).", show_default=False
+        ),
     ] = None,
     field_of_view: FieldOfView = "auto",
     format: Annotated[
-        Format | None, typer.Option("--format", help="Else that of the views; zarr: in blocks.")
+        Format | None, typer.Option("--format", help="Default: that of the views.")
     ] = None,
     scheduler: Scheduler = None,
     workers: Workers = None,
@@ -147,13 +150,15 @@ def fuse(
 @app.command()
 def measure(
     volume: Annotated[Path, typer.Argument(help="Grey values.")],
-    labels: Annotated[Path, typer.Argument(help="Labels of the same shape, 0 the background.")],
+    labels: Annotated[Path, typer.Argument(help="Labels of the same shape; 0 is background.")],
     out: Annotated[Path, typer.Option("--out", help="Table to write, such as features.csv.")],
     solid: Annotated[
-        Path | None, typer.Option("--solid", help="Mask of material; else solid beside LABELS.")
+        Path | None,
+        typer.Option("--solid", help="Mask of material (default: the one beside LABELS)."),
     ] = None,
     labels_are: Annotated[
-        LabelsAre | None, typer.Option("--labels-are", help="Where there is no solid mask.")
+        LabelsAre | None,
+        typer.Option("--labels-are", help="What LABELS hold if there is no solid mask."),
     ] = None,
     voxel_size: VoxelSize = None,
     recipe: RecipeOption = Recipe.physical,
@@ -173,7 +178,7 @@ def measure(
         if not beside.exists():
             raise typer.BadParameter(
                 f"there is no {beside}: name the mask with --solid, or say with --labels-are "
-                "whether LABELS holds whole bodies or only their solid material"
+                "whether LABELS hold whole particles (cracks included) or only their material"
             )
     function(
         volume,
@@ -192,11 +197,11 @@ def measure(
 
 @app.command()
 def explain(
-    tables: Annotated[list[Path], typer.Argument(help="features.csv of one or several states.")],
+    tables: Annotated[list[Path], typer.Argument(help="features.csv, one file per state.")],
     out: Out,
     features: FeaturesOption = Regressors.drivers,
 ) -> None:
-    """Explain damage by a random forest and SHAP; several tables are compared as states."""
+    """Explain damage with a random forest and SHAP; compare several tables as states."""
     from .. import explain as function
 
     print(function(tables, out, features=features.value))

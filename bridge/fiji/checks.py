@@ -124,7 +124,7 @@ def check_heap(fiji: Fiji) -> Iterator[Check]:
         file = fiji.home / name
         text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
         if found := re.search(r"(?:-Xmx|max-heap\s*=\s*)(\d+[kmgKMG])", text):
-            fix = f"change it in Edit > Options > Memory & Threads... (it stands in {name})"
+            fix = f"change it in Edit > Options > Memory & Threads... (it is set in {name})"
             yield _heap_check("Fiji's own heap", _bytes(found[1]), memory, fix)
 
 
@@ -132,7 +132,7 @@ def check_plugin(fiji: Fiji, name: str, artifact: str) -> Check:
     """Look whether an update site's plugin is there, once."""
     versions = fiji.jar_versions(artifact)
     if not versions:
-        fix = f"{_UPDATE}: tick {name}, Apply, start Fiji again"
+        fix = f"{_UPDATE}: tick {name}, Apply, restart Fiji"
         return Check(name, "problem", "not installed", fix)
     if len(versions) > 1:
         jars = ", ".join(f"{artifact}-{v}.jar" for v in versions[:-1])
@@ -147,7 +147,7 @@ def check_imagej_tensorflow(fiji: Fiji, java: Java | None) -> Check:
     if len(versions) != 1:
         check = check_plugin(fiji, name, name)
         if not versions:
-            fix = f"{_UPDATE}: tick TensorFlow, Apply, start Fiji again"
+            fix = f"{_UPDATE}: tick TensorFlow, Apply, restart Fiji"
             return Check(name, "problem", "not installed", fix)
         return check
     natives = fiji.jar_versions("libtensorflow")

@@ -72,7 +72,7 @@ def _trial(fiji: Any) -> Check:
         with FijiEngine(network, fiji=fiji) as engine:
             ((_, theirs),) = engine.predict([image], [0])
     except (RuntimeError, ValueError, OSError) as error:
-        return Check(_TRIAL, "problem", str(error), "the sentence tells; see also the lines above")
+        return Check(_TRIAL, "problem", str(error), "see the error and the lines above")
     if isinstance(theirs, Failure) or isinstance(ours, Failure):
         failure = theirs if isinstance(theirs, Failure) else ours
         assert isinstance(failure, Failure)

@@ -46,7 +46,7 @@ class FijiEngine:
     fiji
         As for `find_fiji`.
     workers
-        How many Fijis work at once; each needs its own memory.
+        How many parallel Fiji instances; each needs its own memory.
     heap
         Java's heap of each, such as ``"8g"``; by default they share half of the memory.
 
@@ -74,7 +74,7 @@ class FijiEngine:
         if self.settings.numerics != "plugin":
             raise ValueError("Fiji's plugin has its own numerics; leave numerics at plugin")
         if workers < 1:
-            raise ValueError(f"at least one Fiji must work, not {workers}")
+            raise ValueError(f"at least one Fiji instance is needed, not {workers}")
         self._sessions: list[tuple[FijiSession, list[str]]] = []
         for _ in range(workers):
             said: list[str] = []
@@ -96,7 +96,7 @@ class FijiEngine:
         self.close()
 
     def close(self) -> None:
-        """End the Fijis and drop what was unfinished."""
+        """End the Fiji instances and drop what was unfinished."""
         for session, _ in self._sessions:
             session.close()
         self._scratch.cleanup()
@@ -194,7 +194,7 @@ class FijiEngine:
     def _segment(
         self, folder: Path, indices: Sequence[int]
     ) -> Iterator[tuple[int, Prediction | Failure]]:
-        """Segment the slices of a folder, shared out among the Fijis, in order."""
+        """Segment the slices of a folder, shared among the Fiji instances, in order."""
         count = min(len(self._sessions), len(indices))
         shares = [
             Share(

@@ -122,7 +122,7 @@ def find_fiji(fiji: str | os.PathLike[str] | None = None) -> Fiji | Endpoint:
             return Endpoint(os.fspath(named))
         source = "" if fiji is not None else " ($FIJI_HOME)"
         raise FileNotFoundError(
-            f"{os.fspath(named)}{source}: is no Fiji; give the folder that holds jars and plugins"
+            f"{os.fspath(named)}{source}: is not a Fiji; give the folder that has jars and plugins"
         )
     for place in usual_places():
         home = _home_above(place)

@@ -31,7 +31,7 @@ _MEANINGS: tuple[tuple[str, str], ...] = (
         r"NoSuchMethodError.*protobuf|com/google/protobuf|com\.google\.protobuf",
         "a protobuf-java is in the way of TensorFlow; run `particlebridge fiji doctor`",
     ),
-    (r"(?P<said>\S*HeadlessException.*)", "a command wanted a window: {said}"),
+    (r"(?P<said>\S*HeadlessException.*)", "a command needed a window: {said}"),
     (r"(?P<said>(?:[\w$]+\.)*[\w$]*(?:Exception|Error)\b:? ?.*)", "Java said: {said}"),
 )
 

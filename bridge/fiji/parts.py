@@ -61,7 +61,7 @@ def read_part(path: str | os.PathLike[str]) -> Part:
     expected = size + 10 * h * w + 4 * n * columns
     sound = magic == _MAGIC and min(h, w, inner_h, inner_w) > 0 and n >= 0
     if not sound or len(data) != expected or (n > 0 and columns < 6):
-        what = "is no finished slice of Fiji"
+        what = "is not a finished slice of Fiji"
         if sound and len(data) < expected:
             what = f"is damaged ({len(data):,} of {expected:,} bytes)"
         raise ValueError(f"{path}: {what}; delete it and run again")

@@ -42,7 +42,7 @@ def java_for(fiji: Fiji | Endpoint) -> Java:
 def heap_option(fiji_heap: str | None = None, share: int = 1) -> str:
     """Give Java's -Xmx: `fiji_heap`, else $PARTICLEBRIDGE_HEAP, else half of the memory.
 
-    With `share` Fijis at a time each gets its part of that half.
+    With `share` Fiji instances at a time each gets its part of that half.
 
     Raises
     ------
@@ -67,7 +67,7 @@ class FijiSession:
     heap
         Java's heap, such as ``"8g"``; by default $PARTICLEBRIDGE_HEAP, else half of the memory.
     share
-        Among how many Fijis that half is shared.
+        Among how many Fiji instances that half is shared.
     log
         Called with each line that Java prints.
 

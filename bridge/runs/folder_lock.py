@@ -31,7 +31,7 @@ def held(folder: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise RuntimeError(
-            f"{folder}: another run is at work in this folder; wait for it or choose another --out"
+            f"{folder}: another run is using this folder; wait for it or choose another --out"
         ) from None
     try:
         with journal(folder):

@@ -62,7 +62,7 @@ class Measuring:
         if self.recipe == "paper":
             if np.ptp(spacing) > 1e-6 * max(spacing):
                 size = " x ".join(f"{s:g}" for s in spacing)
-                return [f"{path}: the paper recipe takes voxels of {size} um for cubes"]
+                return [f"{path}: the paper recipe treats voxels of {size} um for cubes"]
             return []
         return [f"{path}: {doubt}" for doubt in ball_doubts(spacing, self.ball, closing)]
 

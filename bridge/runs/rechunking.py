@@ -51,7 +51,7 @@ def in_cubes(volume: Volume, run: RunFolder, ceiling: int | None) -> Volume:
         axis = min(range(3), key=lambda a: chunks[a])
         step = -(-chunks[axis] // CHUNK) * CHUNK
         with run.stage("copy in cubes", key) as notes:
-            inform(f"{volume.source}: is copied into cubic chunks, once")
+            inform(f"{volume.source}: copying into cubic chunks (once)")
             scratch = scratch_folder(run.path, "cubes", key)
             stack, mark = scratch / target.name, scratch / "copied"
             begun = int(mark.read_text()) if mark.exists() else 0

@@ -163,7 +163,7 @@ class RunFolder:
         try:
             record: dict[str, Any] = json.loads(file.read_text("utf-8"))
             if not _PARTS & record.keys():
-                raise ValueError("it is no record of a run")
+                raise ValueError("it is not a record of a run")
             stages, claims = record.get("stages", {}), record.get("claims", {})
             entries = [*stages.values(), *claims.values(), record.get("estimated_diameter", {})]
             if not all(isinstance(entry, dict) for entry in entries):

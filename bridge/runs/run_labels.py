@@ -75,9 +75,9 @@ def is_stale(mask: Path, labels: Path, digest: str, older: bool) -> bool:
     why = misfit(mask, labels, digest) if mask.exists() else "is gone"
     if why and mask.exists() and recorded(mask) is None and not older:
         raise ValueError(
-            f"{mask}: {why}, so another program wrote it; delete it to have it found anew, or "
+            f"{mask}: {why}, so another program wrote it; delete it to have it found again, or "
             "measure with it: particlebridge measure --solid"
         )
     if why:
-        notice(f"{mask}: {why}; material is found anew from the grey values")
+        notice(f"{mask}: {why}; material is found again from the grey values")
     return bool(why)

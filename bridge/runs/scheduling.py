@@ -143,7 +143,7 @@ class DaskRunner:
             else:
                 yield name, _failed(name, error) if error else done
         for name in suspects:
-            notice(f"{name}: workers died; tried once more with no other piece under way")
+            notice(f"{name}: workers died; tried once more with no other task running")
             for _, done, error in self._finished(function, {name: pieces[name]}):
                 yield name, _failed(name, error) if error else done
 
@@ -161,7 +161,7 @@ class DaskRunner:
             workers = len(self._client.nthreads())
             if not workers and not expected:
                 raise RuntimeError(
-                    "all worker processes have ended and none came back; what is finished is "
+                    "all worker processes have ended and none restarted; finished work is "
                     "kept: run the same command again"
                 )
             room = max(1, workers) - len(under_way)
@@ -397,8 +397,8 @@ def _failed(name: str, error: Exception) -> FailedTask:
     if isinstance(error, KilledWorker):
         deaths, last = error.allowed_failures + 1, error.last_worker.address
         error = RuntimeError(
-            f"{deaths} workers died over it with no other piece under way, the last at {last}; "
-            "they lack memory?"
+            f"{deaths} workers died over it with no other task running, the last at {last}; "
+            "do they lack memory?"
         )
     lost = FailedTask(name, reason(error))
     notice(f"{name} failed on its worker: {lost.reason}")

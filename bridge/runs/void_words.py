@@ -27,7 +27,7 @@ def say_void(counts: Mapping[str, int]) -> None:
     """
     known = counts["found"] + counts["none"]
     reasons = [f"{counts[word]:,} {why}" for word, why in _WHY.items() if counts[word]]
-    text = f"void found in {counts['found']:,} of {known:,} bodies where it can be told"
+    text = f"void found in {counts['found']:,} of {known:,} particles where it can be known"
     if reasons:
         text += f"; not known, so that Damage is NaN: {', '.join(reasons)}"
     if sum(counts.values()):

@@ -243,7 +243,7 @@ def parse_bytes(text: str | int) -> int:
     except (ValueError, TypeError, AttributeError):
         size = 0
     if size < _LEAST_BYTES:  # "8" would be eight bytes
-        raise ValueError(f"'{text}' is no size of memory; write it like 8GB")
+        raise ValueError(f"'{text}' is not a memory size; write it like 8GB")
     return size
 
 

@@ -33,7 +33,7 @@ def volume_diameter(
     Returns
     -------
     float or None
-        In voxels of the finest side; None: slices keep their scale.
+        In voxels of the smallest side; None: slices keep their scale.
 
     Raises
     ------

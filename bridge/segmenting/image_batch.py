@@ -174,7 +174,7 @@ def _each(
                     raise
                 reason = why_failed(error)
                 failures[file.name] = reason if str(file) in reason else f"{file}: {reason}"
-                notice(f"failed, going on with the next: {failures[file.name]}")
+                notice(f"failed, continuing with the next: {failures[file.name]}")
         advance(1)
     return resumed, failures
 
@@ -220,7 +220,7 @@ def _told(image: Image) -> list[str]:
         height = len(image.data)
         notes.append(
             f"{image.source}: rows {height - image.bar} to {height - 1} are a data bar and no "
-            "sample; nothing is looked for in them"
+            "sample; no particles are searched there"
         )
     for note in notes:
         notice(note)

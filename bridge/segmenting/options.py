@@ -32,7 +32,7 @@ class SegmentOptions:
     settings
         Thresholds, percentiles, diameter and numerics.
     fiji_workers
-        How many Fijis work at once.
+        How many parallel Fiji instances.
 
     Raises
     ------
@@ -92,7 +92,7 @@ class SegmentOptions:
 
 
 def squareness(height: float, width: float, finest: float | None = None) -> tuple[float, float]:
-    """Give a pixel's sides over the finest side, as `Settings.pixel_size` wants them.
+    """Give a pixel's sides over the smallest side, as `Settings.pixel_size` wants them.
 
     They are rounded to four places: sizes that differ by less than any microscope tells need no
     other engine, and results are mapped back by the shapes of the images, not by this ratio.

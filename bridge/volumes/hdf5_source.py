@@ -238,7 +238,7 @@ def _axis_tags(
             return tags, ()
         why = f"they name {shown(', '.join(keys)) or 'nothing'} for {dataset.ndim} axes"
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        why = "they are no JSON of vigra"
+        why = "they are not JSON of vigra"
     return None, (
         f"{path}: its axistags are not used ({why}); axes are taken in the order Z, Y, X",
     )
@@ -274,7 +274,7 @@ def _spacing(
     # Numbers with different units do not tell the ratio.
     if y and x and len({units.get(axis, "") for axis in sides}) == 1:
         strange = units.get("y", "")
-        notes = (f"{path}: its unit '{shown(strange)}' is no known length",)
+        notes = (f"{path}: its unit '{shown(strange)}' is not a known unit of length",)
         return (plain.get("z"), y, x), False, notes if is_strange(strange) else ()
     return None, True, ()
 

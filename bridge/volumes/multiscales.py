@@ -88,7 +88,9 @@ def described(
         return Found(array, axes)
     strange = unit["Y"]
     notes = (
-        (f"{path}: its unit '{shown(strange)}' is no known length",) if is_strange(strange) else ()
+        (f"{path}: its unit '{shown(strange)}' is not a known unit of length",)
+        if is_strange(strange)
+        else ()
     )
     z = to_micrometres(sides.get("Z", 0.0), "um")
     return Found(array, axes, (z, y, x), False, notes if is_strange(strange) else ())

@@ -48,7 +48,7 @@ class Volume(Generic[Voxels]):
     spacing_from
         Where the voxel size comes from: ``"given"``; ``"metadata"``; ``"pixel size"`` where the
         distance between slices is not recorded; ``"ratio"`` where no unit of length is, and the
-        finest side is 1; or ``"unknown"`` (then it is 1, and lengths are in voxels).
+        smallest side is 1; or ``"unknown"`` (then it is 1, and lengths are in voxels).
     source
         The file or folder it was read from.
     notes

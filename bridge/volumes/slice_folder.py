@@ -138,10 +138,10 @@ def _check_numbering(files: Sequence[Path], folder: Path) -> list[str]:
         odd = next(file for file in files if _pattern(file) != common)
         raise ValueError(
             f"{folder}: {odd.name} is not named like {usual.name}; leave only the slices of one "
-            "volume in the folder, numbered in one way"
+            "volume in the folder, numbered in the same way"
         )
     if len(patterns) > 1:
-        return [f"{folder}: its files bear no numbers; they are taken in the order of their names"]
+        return [f"{folder}: its files have no numbers; they are taken in the order of their names"]
     varying = [column for column in _numbers(files) if len(set(column)) > 1]
     telling = [np.diff(column) for column in varying if len(set(column)) == len(files)]
     if any((step == step[0]).all() for step in telling):
@@ -152,11 +152,11 @@ def _check_numbering(files: Sequence[Path], folder: Path) -> list[str]:
         place = int(np.argmax(step > step.min()))
         raise ValueError(
             f"{folder}: {files[place].name} is followed by {files[place + 1].name}; "
-            "put the slices between them back, or number the files anew"
+            "put the slices between them back, or renumber the files"
         )
     raise ValueError(
         f"{folder}: no number in the names of its files ({files[0].name}, {files[1].name}, ...) "
-        "tells all of them apart; leave one file a slice in the folder (one channel, one volume)"
+        "tells all of them apart; leave one file per slice in the folder (one channel, one volume)"
     )
 
 

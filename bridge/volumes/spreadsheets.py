@@ -62,7 +62,7 @@ def read_spreadsheet(path: Path, key: str, fault: str, remedy: str) -> Spreadshe
         wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
         text = data.decode("utf-16" if wide else "utf-8-sig")
         if "\x00" in text:
-            raise ValueError("it holds zero bytes, so it is no text")
+            raise ValueError("it holds zero bytes, so it is not text")
     first, _, rest = text.partition("\n")
     told = _SEPARATOR_LINE.match(first)
     start = 2 if told else 1

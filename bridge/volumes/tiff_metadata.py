@@ -35,7 +35,7 @@ def spacing_of(tif: tifffile.TiffFile, path: Path) -> Sizes:
     -------
     Sizes
         None where nothing usable is recorded; z is None where only the pixel size is. ImageJ
-        does not write a distance of slices that is 1 in its unit, as it is where nobody set it.
+        does not write a z step that is 1 in its unit, as it is where nobody set it.
         The notes name units that are not known.
     """
     if tif.is_ome and tif.ome_metadata:

@@ -10,7 +10,7 @@ from .length_units import to_micrometres
 
 Spacing = tuple[float, float, float]
 Recorded = tuple[float | None, float, float]
-"""(z, y, x) in micrometres as a file records it; without the distance of slices if z is None."""
+"""(z, y, x) in micrometres as a file records it; without the z step if z is None."""
 SizeFrom = Literal["given", "metadata", "pixel size", "ratio", "unknown"]
 """Where a voxel size is from; ``"ratio"``: from numbers without a unit of length."""
 
@@ -35,7 +35,7 @@ def parse_voxel_size(text: str) -> Spacing:
     numbers, unit = (parts[1], parts[2] or "um") if parts else ("", "um")
     factor = to_micrometres(1.0, unit)
     if factor is None:
-        raise ValueError(f"voxel size '{text}': '{unit}' is no unit of length; give micrometres")
+        raise ValueError(f"voxel size '{text}': '{unit}' is not a unit of length; give micrometres")
     try:
         values = [float(part) * factor for part in numbers.split(",")]
     except ValueError:
@@ -48,7 +48,7 @@ def parse_voxel_size(text: str) -> Spacing:
 def completed(recorded: Recorded | None, has_unit: bool = True) -> tuple[Spacing, SizeFrom]:
     """Fill in what a file does not record of its voxel size, and say where the size is from.
 
-    Numbers without a unit of length tell only how the sides of a voxel compare: the finest side
+    Numbers without a unit of length tell only how the sides of a voxel compare: the smallest side
     becomes 1.
     """
     if recorded is None:
@@ -64,17 +64,17 @@ def completed(recorded: Recorded | None, has_unit: bool = True) -> tuple[Spacing
 def size_doubt(path: str | os.PathLike[str], spacing: Spacing, size_from: SizeFrom) -> str | None:
     """Say what a file does not record of its voxel size; None if nothing was filled in."""
     if size_from == "unknown":
-        return f"{path}: records no voxel size; a voxel is taken for 1 um (give --voxel-size)"
+        return f"{path}: records no voxel size; a voxel is assumed to be 1 um (give --voxel-size)"
     if size_from == "ratio":
         z, y, x = (f"{side:.4g}" for side in spacing)
         return (
             f"{path}: records the sides of a voxel without a unit of length; their ratio "
-            f"{z} : {y} : {x} (Z : Y : X) is kept, and the finest side is taken for 1 um "
+            f"{z} : {y} : {x} (Z : Y : X) is kept, and the smallest side is assumed to be 1 um "
             "(give --voxel-size)"
         )
     if size_from == "pixel size":
         return (
-            f"{path}: records no distance between slices; it is taken for the pixel height, "
+            f"{path}: records no z step; it is assumed to equal the pixel height, "
             f"{spacing[1]:g} um (give --voxel-size)"
         )
     return None

@@ -57,7 +57,7 @@ def drawings_of_coco(
         names[str(image.get("id"))] = name
         sizes[name] = _size(image.get("height"), image.get("width"))
     if len(names) < len(images):
-        raise ValueError(f"{path}: two images bear one id; export it again")
+        raise ValueError(f"{path}: two images have the same id; export it again")
     classes = _classes(entries.get("categories"))
     regions: dict[str, list[Region]] = {name: [] for name in sizes}
     numbers = dict.fromkeys(sizes, 0)

@@ -69,7 +69,7 @@ def find_image(names: Iterable[str], image: str | os.PathLike[str]) -> str | Non
 
 
 def _folders_shared(name: str, other: str) -> int:
-    """Count the folders above the two files that bear the same names, from below."""
+    """Count the folders above the two files that have the same names, from below."""
     above = [[_caseless(part) for part in path.split("/")[-2::-1]] for path in (name, other)]
     count = 0
     for mine, yours in zip(*above, strict=False):

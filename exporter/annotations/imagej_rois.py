@@ -124,7 +124,7 @@ def read_rois(path: str | os.PathLike[str]) -> list[Region]:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no such file, or is damaged or hostile.
+        If it is no such file, or is damaged or unsafe.
     """
     path = Path(path)
     if path.suffix.lower() == ".roi":
@@ -140,7 +140,7 @@ def read_rois(path: str | os.PathLike[str]) -> list[Region]:
                 continue
             if info.file_size > _MOST_REGION_BYTES:
                 raise ValueError(
-                    f"{path} is hostile: {info.filename} unpacks to {info.file_size:,} bytes"
+                    f"{path} is unsafe: {info.filename} unpacks to {info.file_size:,} bytes"
                 )
             name = Path(info.filename).stem
             regions.append(_read_region(archive.read(info), len(regions) + 1, name, path))

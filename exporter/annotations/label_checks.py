@@ -24,7 +24,7 @@ _REMEDY = "give every particle its own number (in Fiji: Process > Binary > Find 
 def check_particles(
     examples: Sequence["Example"], originals: Sequence[tuple[int, np.dtype]]
 ) -> list[str]:
-    """Refuse labels in which several particles bear one number, or the background bears one.
+    """Refuse labels in which several particles have the same number, or the background has one.
 
     Parameters
     ----------
@@ -58,15 +58,15 @@ def check_particles(
 
 
 def _pieces(labels: np.ndarray) -> int:
-    """Count what hangs together and bears one number."""
+    """Count what hangs together and has one number."""
     parts = connected(np.maximum(labels, 0), background=0, connectivity=labels.ndim)
     return int(np.count_nonzero(np.bincount(parts.ravel())[1:] >= _SPECK))
 
 
 def _mask_sentence(example: "Example", pieces: int, numbers: int) -> str:
-    borne = "all bear one number" if numbers == 1 else f"bear {numbers} numbers"
+    having = "all have the same number" if numbers == 1 else f"have {numbers} numbers"
     return (
-        f"{example.name}: the labels are a mask of {pieces} pieces that {borne}, not numbered "
+        f"{example.name}: the labels are a mask of {pieces} pieces that {having}, not numbered "
         f"particles; {_REMEDY}"
     )
 
@@ -95,7 +95,7 @@ def _check_single_numbers(
             (found,) = regionprops((example.labels > 0).astype(np.uint8))
             if found.solidity < _SOLID:
                 raise ValueError(
-                    f"{example.name}: all that is labelled bears one number and is no single "
+                    f"{example.name}: all that is labelled has the same number and is no single "
                     f"particle by its shape, so the labels look like a mask; {_REMEDY}"
                 )
     value, dtype = originals[0]

@@ -33,7 +33,7 @@ def read_label_image(path: Path) -> tuple[np.ndarray, list[str]]:
     """
     if path.suffix.lower() in _LOSSY:
         raise ValueError(
-            f"{path} is no label image: JPEG changes the numbers; save labels as TIFF or PNG"
+            f"{path} is not a label image: JPEG changes the numbers; save labels as TIFF or PNG"
         )
     labels = read_pixels(path)
     notes: list[str] = []
@@ -42,13 +42,13 @@ def read_label_image(path: Path) -> tuple[np.ndarray, list[str]]:
     if labels.dtype.kind == "f":
         if not np.array_equal(labels, np.round(labels)):
             raise ValueError(
-                f"{path} is no label image: its values are not whole numbers; give every particle "
-                "its own number"
+                f"{path} is not a label image: its values are not whole numbers; give every "
+                "particle its own number"
             )
     elif labels.dtype.kind not in "iub":
-        raise ValueError(f"{path} is no label image: its pixels are {labels.dtype}")
+        raise ValueError(f"{path} is not a label image: its pixels are {labels.dtype}")
     if labels.size and labels.max() > np.iinfo(np.int32).max:
-        raise ValueError(f"{path} is no label image: it holds {labels.max()}; number from 1 on")
+        raise ValueError(f"{path} is not a label image: it holds {labels.max()}; number from 1 on")
     return labels.astype(np.int32), notes
 
 
@@ -66,8 +66,8 @@ def _numbered_colours(pixels: np.ndarray, path: Path) -> tuple[np.ndarray, list[
         )
     if np.count_nonzero(counts < _SPECK) > _MOST_SPECKS * len(counts):
         raise ValueError(
-            f"{path} is no label image: its {len(colours):,} colours blend into each other; save "
-            "labels with one channel, every particle with its own number"
+            f"{path} is not a label image: its {len(colours):,} colours blend into each other; "
+            "save labels with one channel, every particle with its own number"
         )
     numbers = np.cumsum(~black)
     numbers[black] = 0

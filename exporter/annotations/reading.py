@@ -78,7 +78,7 @@ def read_annotations(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is damaged, hostile or of another kind, `image` is not in it or was of
+        If the file is damaged, unsafe or of another kind, `image` is not in it or was of
         another size, or `shape` is missing or wrong.
     """
     path = Path(path)
@@ -129,7 +129,7 @@ def read_drawings(path: str | os.PathLike[str]) -> tuple[dict[str, Drawing], lis
     suffix = path.suffix.lower()
     if suffix not in ANNOTATION_SUFFIXES:
         raise ValueError(
-            f"{path} is no annotation file; give a VIA project (.json, .csv), COCO, GeoJSON, "
+            f"{path} is not an annotation file; give a VIA project (.json, .csv), COCO, GeoJSON, "
             "LabelMe (.json), ImageJ regions (.zip, .roi), or a label image (.tif, .png)"
         )
     if not path.is_file():

@@ -182,7 +182,7 @@ def via_region(shape: Any, attributes: Any, number: int, where: str) -> Region:
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else error
         raise ValueError(
-            f"{where}: the {name} is damaged ({reason}); draw it anew in VIA"
+            f"{where}: the {name} is damaged ({reason}); draw it again in VIA"
         ) from error
 
 

@@ -48,7 +48,7 @@ def regions_of_project3(entries: Mapping[str, Any], path: Path) -> dict[str, lis
         if len(ids) > 1:
             raise ValueError(
                 f"{path}: view {shown(key)} shows {len(ids)} files side by side, so its regions "
-                "belong to none of them alone; annotate one image in a view"
+                "belong to none of them alone; annotate one image per view"
             )
         file = files.get(str(ids[0]))
         name = file.get("fname") if isinstance(file, dict) else None
@@ -111,7 +111,7 @@ def regions_of_csv3(rows: list[list[str]], path: Path) -> dict[str, list[Region]
                 f"{path}, row {line} is damaged ({reason(error)}); export it from VIA 3 again"
             ) from error
         if not isinstance(names, list) or len(names) != 1 or not isinstance(names[0], str):
-            raise ValueError(f"{path}, row {line} does not name one image; annotate one in a view")
+            raise ValueError(f"{path}, row {line} does not name one image; annotate one per view")
         name = plain_path(names[0])
         regions = found.setdefault(name, [])
         where = f"{path}, image {shown(name)}, region {len(regions) + 1}"
@@ -143,7 +143,7 @@ def _regions(
         values = [coordinate(value) for value in xy]
         shape = _SHAPES.get(int(values[0]), _unknown)(values[1:])
     except (ValueError, ZeroDivisionError, OverflowError) as error:
-        raise ValueError(f"{where} is damaged ({error}); draw it anew in VIA") from error
+        raise ValueError(f"{where} is damaged ({error}); draw it again in VIA") from error
     return [via_region(shape, attributes, number, where)]
 
 

@@ -43,7 +43,7 @@ class Export:
     proof
         X.verify.json beside it.
     verification
-        What was proven; None if verification was not asked for.
+        What was proven; None if verification was turned off.
     notices
         What the user should know: what was left out, what could not be proven.
     seconds
@@ -130,7 +130,7 @@ def export(
     if verification is None:
         record: dict[str, Any] = {
             "status": "unverified",
-            "detail": "verification was not asked for",
+            "detail": "verification was turned off",
         }
     else:
         record = verification.record()

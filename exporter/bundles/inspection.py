@@ -48,7 +48,7 @@ def inspect(bundle: str | os.PathLike[str]) -> Inspection:
     FileNotFoundError
         If there is no such file or folder.
     ValueError
-        If it is neither a zip nor of a known kind, is cut short or damaged, or is hostile.
+        If it is neither a zip nor of a known kind, is cut short or damaged, or is unsafe.
     """
     path = Path(bundle)
     if path.is_dir():
@@ -104,7 +104,7 @@ def inspect(bundle: str | os.PathLike[str]) -> Inspection:
         fatal = fatal or problems[-1]
     grid, rays = _star_convex(meta.graph_def, signature)
     if record and rays and (record.grid, record.rays) != (grid, rays):
-        notes.append(f"{RECORD_NAME} tells another grid or ray count than the network has")
+        notes.append(f"{RECORD_NAME} gives another grid or ray count than the network has")
     return Inspection(
         path=path,
         kind=_kind(signature, rays, is_tf2),

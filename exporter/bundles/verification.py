@@ -118,7 +118,7 @@ def verify(
     FileNotFoundError
         If there is no such bundle or model.
     ValueError
-        If the file is not a SavedModel that takes and gives one image, is hostile, does not
+        If the file is not a SavedModel that takes and gives one image, is unsafe, does not
         belong to the model, or the model's output is not finite.
     """
     if unknown := set(runtimes) - set(RUNTIMES):

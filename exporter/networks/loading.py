@@ -225,12 +225,12 @@ def _from_stardist(model: "StarDist2D", record: ModelRecord) -> Network:
 def _from_bundle(path: Path) -> Network:
     tf = import_tensorflow()
     if kind := kind_of_file(path):
-        raise ValueError(f"{path} is no bundle: {kind.name}; {kind.python}")
+        raise ValueError(f"{path} is not a bundle: {kind.name}; {kind.python}")
     with tempfile.TemporaryDirectory(prefix="particlebridge-") as scratch:
         folder = extract(path, Path(scratch) / "bundle")
         if not (folder / GRAPH_NAME).is_file():
             kind = kind_of_names(names_in(folder))
-            raise ValueError(f"{path} is no bundle: {kind.name}; {kind.python}")
+            raise ValueError(f"{path} is not a bundle: {kind.name}; {kind.python}")
         own = folder / RECORD_NAME
         record = read_record(own) if own.is_file() else ModelRecord()
         try:
@@ -243,7 +243,7 @@ def _from_bundle(path: Path) -> Network:
         except Exception as error:  # TensorFlow raises all kinds on a damaged or foreign graph
             raise ValueError(
                 f"{path} is not a StarDist bundle for Fiji ({' '.join(str(error).split())[:200]}); "
-                "`particlebridge inspect` tells what it holds"
+                "`particlebridge inspect` shows what it holds"
             ) from error
     if trial.shape[:2] != (64, 64) or trial.shape[2] < 4:
         raise ValueError(f"{path} is not a StarDist 2-D bundle: its output is {trial.shape}")

@@ -114,8 +114,8 @@ def kind_of_names(names: Iterable[str]) -> Kind:
         imported = "import it with StarDist (stardist.bioimageio_utils.import_bioimageio)"
         return Kind(
             "BioImage.IO package",
-            f"{imported} and run `particlebridge export` on the folder that this makes{direct}",
-            f"{imported} and give the folder that this makes",
+            f"{imported} and run `particlebridge export` on the folder that it creates{direct}",
+            f"{imported} and give the folder that it creates",
         )
     nested = [name for name in own if name.endswith(f"/{GRAPH_NAME}")]
     if nested:

@@ -166,7 +166,7 @@ def folder_digest(folder: str | os.PathLike[str]) -> str:
 def _whole(value: Any) -> int:
     number = _number(value, 1, _MOST)
     if not number.is_integer():
-        raise ValueError(f"{value} is no whole number")
+        raise ValueError(f"{value} is not a whole number")
     return int(number)
 
 

@@ -1,4 +1,4 @@
-"""SavedModels, written so that the same graph gives the same bytes, and read as hostile."""
+"""SavedModels, written so that the same graph gives the same bytes, and not trusted when read."""
 
 import io
 import os
@@ -109,7 +109,7 @@ def read_saved_model(zip_path: str | os.PathLike[str]) -> "SavedModel":
         if GRAPH_NAME not in archive.namelist():
             raise ValueError(
                 f"{zip_path} has no {GRAPH_NAME} at its root; "
-                f"`particlebridge inspect {Path(zip_path).name}` tells what it is"
+                f"`particlebridge inspect {Path(zip_path).name}` shows what it is"
             )
         content = archive.read(GRAPH_NAME)
     try:
@@ -117,7 +117,7 @@ def read_saved_model(zip_path: str | os.PathLike[str]) -> "SavedModel":
     except DecodeError as error:
         # The archive's checksum has held: this is what was packed.
         raise ValueError(
-            f"{zip_path}: {GRAPH_NAME} is no TensorFlow graph; export the model again"
+            f"{zip_path}: {GRAPH_NAME} is not a TensorFlow graph; export the model again"
         ) from error
     if not saved.meta_graphs:
         raise ValueError(f"{zip_path}: {GRAPH_NAME} holds no graph; export the model again")

@@ -245,7 +245,7 @@ def _split_one(example: Example, share: float) -> Split:
             return Split([first], [last], [note])
     note = (
         "Only one image is annotated, with too few particles to hold some out: it served for "
-        "training and validation alike, so the scores below are NOT a test."
+        "training and validation alike, so the scores below are not a test."
     )
     return Split([example], [example], [note])
 

@@ -38,7 +38,7 @@ def load_start(start: str | os.PathLike[str], dims: int) -> Any:
             )
         model = load_keras_model(start)
         if not hasattr(model.config, "n_rays"):
-            raise ValueError(f"{start} is a CARE model; training goes on from StarDist models")
+            raise ValueError(f"{start} is a CARE model; only StarDist models can be fine-tuned")
         return model
     return load_stardist3d(start)
 

@@ -62,7 +62,7 @@ def gather_examples(
     labels
         As many arrays; or files, as a glob or a list: those that name their images (VIA, COCO)
         count for all they name, the others (label images, ImageJ's regions, GeoJSON, LabelMe)
-        bear their image's name, the same or with something added (``a.tif`` and
+        have their image's name, the same or with something added (``a.tif`` and
         ``a_labels.tif``). See `read_annotations`.
     names
         Of arrays, for messages.

@@ -46,7 +46,7 @@ def examples_of_files(
         TIFF, PNG, JPEG or BMP.
     labels
         Files that name their images (VIA, COCO) count for all they name. Others (ImageJ's
-        regions, GeoJSON, LabelMe, label images) bear their image's name, with something added
+        regions, GeoJSON, LabelMe, label images) have their image's name, with something added
         if need be; a single one belongs to a single image, whatever the names.
 
     Returns

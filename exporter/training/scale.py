@@ -73,7 +73,7 @@ def rescale_examples(
     differ = highest > _MAGNIFICATIONS * lowest
     if diameter is None:
         note = (
-            f"{spread}: each is learnt at its own scale; give a diameter to bring all to one scale."
+            f"{spread}: each is used at its own scale; give a diameter to bring all to one scale."
         )
         return list(examples), [note] if differ else []
     if not differ:

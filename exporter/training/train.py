@@ -145,7 +145,7 @@ def train(
     """
     out = Path(out)
     if out.exists():
-        raise FileExistsError(f"{out} exists; give another name, or delete it to train it anew")
+        raise FileExistsError(f"{out} exists; give another name, or delete it to train it again")
     gathered, notes = gather_examples(images, labels, names)
     start = None if start is None else os.fspath(start)
     settings = TrainingSettings(start, dims, recipe or Recipe.augmented(dims), seed)
@@ -277,7 +277,7 @@ def _claim(work: Path, out: Path, fingerprint: str) -> None:
     elif mark.read_text(encoding="utf-8") != fingerprint:
         raise FileExistsError(
             f"{work} holds an unfinished training of {out} with other images or settings; "
-            "repeat that command, or delete the folder to start anew"
+            "repeat that command, or delete the folder to start again"
         )
 
 

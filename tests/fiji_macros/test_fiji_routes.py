@@ -272,7 +272,7 @@ def test_voxels_that_are_no_cubes_give_the_python_engines_particles(session, nmc
         same_particles(plane, ours.labels)
 
 
-# --- the engine's own routes, and several Fijis
+# --- the engine's own routes, and several Fiji instances
 
 
 @pytest.mark.parametrize("route", ["macro", "text"])

@@ -469,10 +469,11 @@ def main() -> None:
     TABLE.write_text(HEAD + "".join(rows) + mark + rest, encoding="utf-8")
 
 
-HEAD = """# What the command line says to input it cannot use
+HEAD = """# Error messages for input that cannot be used
 
-Each command ended with exit code 1, this one line on stderr and no file left half-written.
-`python tests/helpers/bad_inputs.py` runs them all and writes this table; a test keeps it true.
+For each input the command ends with exit code 1, prints this line to stderr and leaves no
+half-written file. `python tests/helpers/bad_inputs.py` runs all commands and writes this table; a
+test checks it.
 
 | input | sentence |
 |---|---|

@@ -171,9 +171,9 @@ def test_a_second_fuse_into_one_folder_waits_its_turn(views: Path) -> None:
             [sys.executable, "-c", code, str(views)], capture_output=True, text=True, check=False
         )
         assert not out.exists()
-        with pytest.raises(RuntimeError, match="another run is at work in this folder"):
+        with pytest.raises(RuntimeError, match="another run is using this folder"):
             measure(views / "grey.tif", views / "views/xy/labels.tif", views / "features.csv")
-    assert "another run is at work in this folder" in other.stderr
+    assert "another run is using this folder" in other.stderr
     fuse(views)
     assert out.is_file()
 

@@ -1,4 +1,4 @@
-"""The road in chunks: the same bodies and table as in memory, on one process or several."""
+"""The pipeline in chunks: the same bodies and table as in memory, on one process or several."""
 
 import json
 import os
@@ -110,7 +110,7 @@ def test_two_processes_give_what_one_gives_after_a_piece_killed_its_workers(
     assert killed.returncode == 1
     last = killed.stderr.strip().splitlines()[-1]
     assert "32 of 48 slices failed (0, 1, 2" in last
-    assert "2 workers died over it with no other piece under way" in last
+    assert "2 workers died over it with no other task running" in last
     assert "tried once more" in killed.stderr
     assert (out / "views" / "xy" / "labels.zarr").is_dir()
     assert (out / "views" / "yz" / "labels.zarr").is_dir()
@@ -145,9 +145,9 @@ def test_a_worker_writes_the_slabs_of_its_own_slices_only(tmp_path: Path) -> Non
 
 def test_ceilings() -> None:
     assert parse_bytes("8GB") == 8 * 10**9
-    with pytest.raises(ValueError, match="'much' is no size of memory; write it like 8GB"):
+    with pytest.raises(ValueError, match="'much' is not a memory size; write it like 8GB"):
         parse_bytes("much")
-    with pytest.raises(ValueError, match="'8' is no size of memory"):
+    with pytest.raises(ValueError, match="'8' is not a memory size"):
         parse_bytes("8")
 
 

@@ -1,4 +1,4 @@
-"""The whole road on small generated electrodes: files, resume, many volumes."""
+"""The full pipeline on small generated electrodes: files, resume, many volumes."""
 
 import json
 import os

@@ -102,7 +102,7 @@ def test_a_report_counts_a_copy_once_without_a_forest(tmp_path: Path) -> None:
 def test_a_run_that_found_nothing_says_so() -> None:
     empty = pd.DataFrame({"label": [], "Volume": [], "confidence": [], "agreement_xy": []})
     assert sure_section(empty).answers == [
-        "This run found no particle, so there is none to be sure of."
+        "This run found no particle, so there is nothing to judge."
     ]
     assert "were given to this run" in sure_section(None).answers[0]
 
@@ -124,6 +124,6 @@ def test_both_recipes_stand_side_by_side() -> None:
     size = table["Volume"].rank() / len(table)
     table["Damage_paper"] = 0.3 - 0.2 * size + rng.normal(0, 0.001, len(table))
     ours, published = damage_section({"all": table}).answers
-    assert "of a particle's body is void" in ours
+    assert "of a particle (cracks included) is void" in ours
     assert "as published" in published and "Volume with ρ = −1.00" in published
     assert len(damage_section({"all": _table(0)}).answers) == 1

@@ -72,7 +72,7 @@ def explanations():
 
 @pytest.fixture(scope="module")
 def whole_report(tmp_path_factory, contacts, explanations, coarse_pictures):
-    """Two states, one of them with a hostile name, and everything a run has."""
+    """Two states, one of them with an unsafe name, and everything a run has."""
     rng = np.random.default_rng(0)
     labels = np.zeros((20, 40, 50), np.int32)
     labels[5:15, 10:30, 10:40] = 7
@@ -161,13 +161,13 @@ def test_no_forest_says_why_and_shows_the_consequences(tmp_path, only_words):
 def test_hardly_any_particles_still_give_a_report(tmp_path, rows):
     table = table_of(4, rows=rows).assign(Border=False)
     page = write_report(tmp_path, features=table, reason="Too few.").read_text(encoding="utf-8")
-    assert f"{rows} particle" in page and "Too few particles with a known Damage" in page
+    assert f"{rows} particle" in page and "Too few particles have a known Damage" in page
 
 
 def test_unknown_damage_is_not_drawn_as_zero(tmp_path, only_words):
     table = table_of(5).assign(Damage=np.nan)
     page = write_report(tmp_path, features=table).read_text(encoding="utf-8")
-    assert "Too few particles with a known Damage" in page
+    assert "Too few particles have a known Damage" in page
     assert 'id="damage_distribution"' not in page and "mean Damage" not in page
     assert all(n[4] is None for n in scene(table, None)["nodes"])
 
@@ -186,7 +186,7 @@ def test_of_several_volumes_one_is_drawn_and_named(tmp_path, only_words, contact
     page = write_report(tmp_path, features=both, contacts=contacts).read_text(encoding="utf-8")
     (drawn,) = re.findall(r'<script type="application/json">(.*?)</script>', page, flags=re.S)
     assert [n[5] for n in json.loads(drawn)["nodes"]] == first["label"].tolist()
-    assert "Drawn is left, one of 2 volumes: 90 particles" in page
+    assert "This shows left, one of 2 volumes: 90 particles" in page
 
 
 def test_a_table_of_something_else_is_refused(tmp_path):

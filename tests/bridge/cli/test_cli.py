@@ -91,7 +91,7 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["measure", "grey.npy", "grey.npy", "--out", "f.csv", "--labels-are", "body"],
          "grey.npy: is the volume itself"),
         (["run", "grey.npy", "--out", "words.csv"], "words.csv: a file is in the way of a folder"),
-        (["run", "grey.npy", "--out", "o", "--memory", "8"], "'8' is no size of memory"),
+        (["run", "grey.npy", "--out", "o", "--memory", "8"], "'8' is not a memory size"),
         (["run", "stacks", "--out", "o"], "give single slices, or this file by itself"),
         (["segment", "colour.png", "--out", "o"], "colour.png: has 3 channels, but model nmc"),
         (["segment", "grey.npy", "--out", "o", "--dims", "3"], "nmc is not the folder of a 3-D"),

@@ -208,7 +208,7 @@ def test_the_trial_waits_until_problems_are_mended(home):
 def test_no_fiji_is_a_line_of_the_table(tmp_path):
     last = doctor(tmp_path)[-1]
     assert (last.name, last.status) == ("Fiji", "problem")
-    assert "is no Fiji" in last.found
+    assert "is not a Fiji" in last.found
     assert "fiji.sc" in as_text([last])
 
 

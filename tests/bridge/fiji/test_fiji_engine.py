@@ -137,7 +137,7 @@ def test_several_fijis_share_a_call_and_one_may_die(stub_worker, tmp_path):
 
 
 def test_no_fiji_at_all_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="at least one Fiji must work"):
+    with pytest.raises(ValueError, match="at least one Fiji instance is needed"):
         FijiEngine(PLUGIN / "bundle.zip", fiji=fiji_folder(tmp_path), workers=0)
 
 
@@ -266,7 +266,7 @@ def test_the_worker_ends_with_its_parent(stub_worker, tmp_path):
         (["java.lang.ClassCastException: AppClassLoader cannot be cast to java.net.URLClassLoader"],
          "imagej-tensorflow 1.1.8 or older"),
         (["java.lang.UnsatisfiedLinkError: no tensorflow_jni"], "native TensorFlow"),
-        (["java.awt.HeadlessException"], "wanted a window"),
+        (["java.awt.HeadlessException"], "needed a window"),
         (["# A fatal error has been detected by the Java Runtime Environment:"],
          "crashed in native"),
         (["java.lang.NullPointerException: splitPrediction", "\tat a.b"],

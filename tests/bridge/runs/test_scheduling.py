@@ -91,7 +91,7 @@ def test_a_piece_that_kills_every_worker_is_given_up_alone(cluster: DaskRunner) 
     done = dict(cluster.run(_one_deadly, pieces))
     lost = done.pop("piece 1")
     assert isinstance(lost, FailedTask)
-    assert "2 workers died over it with no other piece under way" in lost.reason
+    assert "2 workers died over it with no other task running" in lost.reason
     assert done == {name: i for name, i in pieces.items() if i != 1}
 
 
@@ -109,7 +109,7 @@ def test_workers_that_do_not_come_back_are_not_waited_for(tmp_path: Path) -> Non
     with (
         dask.config.set({"distributed.worker.preload": [preload]}),
         open_runner("local", workers=1) as runner,
-        pytest.raises(RuntimeError, match=r"none came back.*run the same command again"),
+        pytest.raises(RuntimeError, match=r"none restarted.*run the same command again"),
     ):
         dict(runner.run(_deadly, {"piece": (mark, 1)}))
 

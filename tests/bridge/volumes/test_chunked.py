@@ -92,7 +92,7 @@ def test_without_a_unit_the_ratio_of_the_sides_is_kept_and_said(tmp_path: Path) 
     assert "ratio 3 : 2 : 1 (Z : Y : X) is kept" in volume.doubts[0]
     strange = read_volume(_ome_zarr(tmp_path / "b.zarr", NOISE, unit="furlong"))
     assert strange.spacing == pytest.approx((3, 2, 1))
-    assert "its unit 'furlong' is no known length" in strange.doubts[0]
+    assert "its unit 'furlong' is not a known unit of length" in strange.doubts[0]
 
 
 def test_a_distance_of_slices_without_a_unit_is_doubted(tmp_path: Path) -> None:

@@ -70,6 +70,6 @@ def test_nothing_is_looked_for_in_a_data_bar(
     assert labels.shape == picture.shape
     assert labels[:240].any()
     assert not labels[240:].any()
-    assert "rows 240 to 263 are a data bar and no sample" in capsys.readouterr().err
+    assert "rows 240 to 263 are a data bar, not sample" in capsys.readouterr().err
     record = (tmp_path / "out" / "run.json").read_text()
     assert "rows 240 to 263 are a data bar" in record

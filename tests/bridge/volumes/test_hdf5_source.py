@@ -119,7 +119,7 @@ def test_voxel_size_of_ilastik(tmp_path: Path) -> None:
     units = json.dumps(dict.fromkeys("zyx", "furlong"))
     strange = read_volume(_tagged(tmp_path / "d.h5", NOISE[..., None], tags, axis_units=units))
     assert strange.spacing_from == "ratio"
-    assert "its unit 'furlong' is no known length" in strange.notes[0]
+    assert "its unit 'furlong' is not a known unit of length" in strange.notes[0]
     none = read_volume(_tagged(tmp_path / "c.h5", NOISE, _tags("zyx")))
     assert none.spacing_from == "unknown"
 

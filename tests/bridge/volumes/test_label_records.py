@@ -1,4 +1,4 @@
-"""A mask of material belongs to its labels: never measured with others, and found anew instead."""
+"""A mask of material belongs to its labels: never measured with others, and found again instead."""
 
 import json
 import shutil
@@ -92,7 +92,7 @@ def test_two_fusions_in_one_folder_keep_their_own_masks(views: Path) -> None:
     fuse(views, volume=views / "grey.tif", out=views / "flow.tif", method="flow")
     again, said = _measured(views, first)
     pd.testing.assert_frame_equal(alone, again)
-    assert "anew" not in said
+    assert "found again" not in said
     assert sorted(p.name for p in views.glob("*_*")) == [
         "consensus_fusion.csv", "consensus_solid.tif", "flow_fusion.csv", "flow_solid.tif"
     ]  # fmt: skip
@@ -106,7 +106,7 @@ def test_a_mask_of_other_labels_is_found_anew(views: Path, form: str) -> None:
     mask = companion(other, "solid")
     table, said = _measured(views, first, "--solid", str(mask))
     assert f"{mask.name}: belongs to flow.{form}, not to labels.{form}" in said
-    assert "material is found anew from the grey values" in said
+    assert "material is found again from the grey values" in said
     np.testing.assert_allclose(table["Damage"], right["Damage"], atol=1e-6)
 
 
@@ -128,7 +128,7 @@ def test_a_mask_without_a_record_is_used_only_where_it_is_named(
     write_labels(views / "labels.tif", made.labels, made.spacing)
     write_mask(views / SOLID, np.zeros(SHAPE, bool) | (made.labels > 0), made.spacing)
     beside, said = _measured(views, views / "labels.tif")
-    assert "records no labels that it belongs to; material is found anew" in said
+    assert "records no labels that it belongs to; material is found again" in said
     assert beside["Damage"].mean() > 0.005
     named, said = _measured(views, views / "labels.tif", "--solid", str(views / SOLID))
     assert "it is taken as given" in said
@@ -174,7 +174,7 @@ def test_a_run_measures_labels_that_were_changed_as_they_are_now(
     page = _carry(volume, out, form)
     said = capsys.readouterr().err
     assert f"{file.name}: was changed after fusing" in said
-    assert "material is found anew from the grey values" in said
+    assert "material is found again from the grey values" in said
     assert "its labels were changed after fusing" in page.read_text("utf-8")
     mask = companion(file, "solid")
     assert recorded(mask) == Recorded(label_digest(made.labels), file.name)
@@ -184,7 +184,7 @@ def test_a_run_measures_labels_that_were_changed_as_they_are_now(
     assert table["label"].tolist() == expected["label"].tolist()
     np.testing.assert_allclose(table["Damage"], expected["Damage"], atol=1e-6)
     _carry(volume, out, form)
-    assert "anew" not in capsys.readouterr().err
+    assert "found again" not in capsys.readouterr().err
     # Fusing over them would lose them.
     with pytest.raises(ValueError, match=rf"{file.name}: was not written .* or was changed since"):
         _carry(volume, out, form, method="flow")

@@ -76,7 +76,7 @@ def test_two_images_of_one_slice_are_refused(names: tuple[str, str], tmp_path: P
     for z, plane in enumerate(STACK):
         for name in names:
             tifffile.imwrite(tmp_path / f"{name.format(z)}.tif", plane)
-    with pytest.raises(ValueError, match="tells all of them apart; leave one file a slice"):
+    with pytest.raises(ValueError, match="tells all of them apart; leave one file per slice"):
         read_volume(tmp_path)
 
 
@@ -85,7 +85,7 @@ def test_names_without_numbers_are_told(tmp_path: Path) -> None:
         tifffile.imwrite(tmp_path / f"{name}.tif", plane)
     volume = read_volume(tmp_path)
     assert np.array_equal(volume.data, STACK)
-    assert "its files bear no numbers" in volume.notes[0]
+    assert "its files have no numbers" in volume.notes[0]
 
 
 def test_slices_in_colour_without_any_are_grey(tmp_path: Path) -> None:
@@ -124,5 +124,5 @@ def test_images_of_other_kinds_are_told(tmp_path: Path, capsys: pytest.CaptureFi
 def test_what_macos_leaves_behind_is_no_slice(tmp_path: Path) -> None:
     (_fill(tmp_path) / "._s000.tif").write_bytes(b"\x00\x05\x16\x07" + bytes(60))
     assert np.array_equal(read_volume(tmp_path).data, STACK)
-    with pytest.raises(ValueError, match=r"\._s000\.tif: is what macOS keeps beside a file"):
+    with pytest.raises(ValueError, match=r"\._s000\.tif: is a companion file of macOS"):
         read_volume(tmp_path / "._s000.tif")

@@ -1,4 +1,4 @@
-"""Reading: what Fiji, Python and microscopes write, and what hostile files do."""
+"""Reading: what Fiji, Python and microscopes write, and what unsafe files do."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -306,7 +306,7 @@ def test_a_distance_of_slices_that_is_not_recorded_is_doubted(tmp_path: Path, ki
     assert volume.spacing_from == "pixel size"
     doubt = size_doubt(path, volume.spacing, volume.spacing_from)
     assert doubt is not None
-    assert doubt.startswith(f"{path}: records no distance between slices")
+    assert doubt.startswith(f"{path}: records no z step")
     given = read_volume(path, voxel_size=(0.2, 0.14, 0.07))
     assert size_doubt(path, given.spacing, given.spacing_from) is None
 

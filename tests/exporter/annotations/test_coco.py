@@ -109,7 +109,7 @@ def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
     [
         (coco(images=3), "not a list"),
         (coco(images=[{"id": 1}]), "image 1 has no file_name"),
-        (coco(images=[{"id": 1, "file_name": n} for n in ("a.png", "b.png")]), "bear one id"),
+        (coco(images=[{"id": 1, "file_name": n} for n in ("a.png", "b.png")]), "have the same id"),
         (coco(images=[{"id": k, "file_name": "a.png"} for k in (1, 2)]), "two images are named"),
         (coco(annotations=[4]), "no object"),
         (coco({"segmentation": [[1, 2, 3]]}), "make no points"),

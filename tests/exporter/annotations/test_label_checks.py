@@ -43,9 +43,9 @@ two[:, 25:] = 0
 @pytest.mark.parametrize(
     ("labels", "wrong"),
     [
-        ([squares(255)], "a mask of 9 pieces that all bear one number"),
-        ([two], "a mask of 2 pieces that all bear one number"),
-        ([squares() + 1], "a mask of 10 pieces that bear 2 numbers"),
+        ([squares(255)], "a mask of 9 pieces that all have the same number"),
+        ([two], "a mask of 2 pieces that all have the same number"),
+        ([squares() + 1], "a mask of 10 pieces that have 2 numbers"),
         ([numbered() + 1], "no 0 for background"),
         ([np.where(squares() > 0, np.arange(60) % 2 + 1, 0)], "a mask of"),  # two classes
         ([disks()], "no single particle by its shape"),

@@ -167,7 +167,7 @@ def test_what_the_caller_must_say(tmp_path: Path) -> None:
         read_annotations(path, (9, 9), image="c.png")
     with pytest.raises(ValueError, match="give its shape"):
         read_annotations(path, image="a.png")
-    with pytest.raises(ValueError, match="no annotation file"):
+    with pytest.raises(ValueError, match="not an annotation file"):
         read_drawings(tmp_path / "a.docx")
     with pytest.raises(ValueError, match="two images are named"):
         write_via({"a/x.tif": np.eye(3, dtype=int), "b/x.tif": np.eye(3, dtype=int)}, path)

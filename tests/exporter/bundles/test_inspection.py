@@ -244,7 +244,7 @@ def test_a_damaged_record_or_graph_is_survived(bundle, tmp_path):
     assert found.would_load
     assert "cannot be read" in found.notes[0]
     write_zip(tmp_path / "g.zip", {"saved_model.pb": graph[: len(graph) // 2]})
-    with pytest.raises(ValueError, match=r"saved_model\.pb is no TensorFlow graph"):
+    with pytest.raises(ValueError, match=r"saved_model\.pb is not a TensorFlow graph"):
         inspect(tmp_path / "g.zip")
 
 

@@ -202,7 +202,7 @@ def test_hostile_bundles_are_one_sentence(folder: Path, tmp_path: Path) -> None:
     for path, reason in (
         (truncated, "zip"),
         (zipped_folder, "unzip"),
-        (escaping, "hostile"),
+        (escaping, "unsafe"),
         (empty, "no saved_model"),
         (broken, "not a StarDist bundle"),
     ):

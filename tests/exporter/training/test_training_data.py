@@ -138,7 +138,7 @@ def test_one_image_gives_up_its_end_or_says_that_it_cannot() -> None:
     assert len(np.unique(right.labels)) >= 3 and right.labels.shape[1] <= 0.25 * 12 * 24
     assert "Only one image" in split.notes[0]
     split = split_examples([example(row_of_disks(2))], 0.15, 42, (1, 99.8))
-    assert split.train == split.validation and "NOT a test" in split.notes[0]
+    assert split.train == split.validation and "not a test" in split.notes[0]
 
 
 def test_validation_patches_cover_the_image() -> None:

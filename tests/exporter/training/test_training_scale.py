@@ -41,7 +41,7 @@ def test_images_of_several_magnifications_are_rescaled_one_by_one() -> None:
     assert all(set(np.unique(e.labels)) == set(range(10)) for e in rescaled)
     # From nothing the network learns them as they are, and this is said.
     same, (note,) = rescale_examples(examples, None)
-    assert same == examples and "each is learnt at its own scale" in note and "(58.tif)" in note
+    assert same == examples and "each is used at its own scale" in note and "(58.tif)" in note
 
 
 def test_slices_of_a_stack_share_their_factor_and_few_particles_decide_nothing() -> None:
