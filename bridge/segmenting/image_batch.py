@@ -219,7 +219,7 @@ def _told(image: Image) -> list[str]:
     if image.bar:
         height = len(image.data)
         notes.append(
-            f"{image.source}: rows {height - image.bar} to {height - 1} are a data bar and no "
+            f"{image.source}: rows {height - image.bar} to {height - 1} are a data bar, not "
             "sample; no particles are searched there"
         )
     for note in notes:
