@@ -22,6 +22,7 @@ from .volumes.chunked_source import is_chunked
 from .volumes.field_of_view import AUTO, FieldOfView, fill_outside, find_field_of_view
 from .volumes.label_records import (
     check_labels_of,
+    check_mask_of_others,
     check_replaceable,
     companion,
     label_digest,
@@ -140,13 +141,16 @@ def _mask(
 ) -> AnyArray:
     """Open the mask of material of these labels, or find the material anew if it is another's."""
     why = misfit(file, labels, label_digest(bodies))
-    if given and recorded(file) is None:
+    of_others = given and recorded(file) is None
+    if of_others:
         notice(f"{file}: {why}; it is taken as given")
         why = ""
     if not why:
         mask = open_volume(file, holds="labels").data
         if mask.shape != bodies.shape:
             raise ValueError(f"{file}: has shape {mask.shape}, but {labels} has {bodies.shape}")
+        if of_others:
+            check_mask_of_others(file, mask, bodies)
         return mask
     notice(f"{file}: {why}; material is found again from the grey values")
     return _found(labels, bodies, grey, seen, spacing)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from particlebridge.analysis.io.errors import reason
 from particlebridge.analysis.io.images import TIFF_SUFFIXES, opened_tiff
+from particlebridge.analysis.material.void_evidence import MASK_VALUES
 
 from .._shared.progress import notice
 from .reading import Volume, open_volume
@@ -21,6 +22,7 @@ ATTRIBUTE = "particlebridge_labels"
 """Of the Zarr groups of labels and masks that we write."""
 
 _NOTE = re.compile(r"Particlebridge (?:mask of )?labels ([0-9a-f]{16})(?: in ([^\n<]*))?")
+_SEVERAL = 5
 _COLUMNS = ({"label", "confidence"}, {"source", "target", "area"}, {"label", "Damage"})
 """Of fusion.csv, contacts.csv and features.csv."""
 
@@ -123,6 +125,40 @@ def misfit(mask: Path, labels: Path, digest: str) -> str:
     if record.name == labels.name:
         return f"belongs to {labels.name} as it was before it was changed"
     return f"belongs to {record.name}, not to {labels.name}"
+
+
+def check_mask_of_others(file: Path, mask: AnyArray, labels: AnyArray) -> None:
+    """Look whether a mask that we did not write marks material by all that is not 0.
+
+    What else it may be is said: values of several kinds, or a mask of what is not material.
+
+    Raises
+    ------
+    ValueError
+        If it is 0 nowhere: then it is no mask, or marks its background by another number.
+    """
+    inside, outside = np.zeros(2, np.int64), np.zeros(2, np.int64)
+    values: set[float] = set()
+    for plane, own in zip(planes(mask), planes(labels), strict=True):
+        material, body = np.asarray(plane) != 0, np.asarray(own) != 0
+        inside += [np.count_nonzero(material & body), np.count_nonzero(body)]
+        outside += [np.count_nonzero(material & ~body), np.count_nonzero(~body)]
+        if len(values) <= _SEVERAL:
+            values.update(float(v) for v in np.unique(plane) if v != 0)
+    some = ", ".join(f"{v:g}" for v in sorted(values)[:_SEVERAL])
+    some += ", ..." if len(values) > _SEVERAL else ""
+    if inside[0] + outside[0] == inside[1] + outside[1]:
+        raise ValueError(
+            f"{file}: is 0 nowhere (its values: {some}), so that all would be material; give a "
+            "mask that is 0 in voids and background"
+        )
+    if len(values) > 1 and not values <= {float(v) for v in MASK_VALUES}:
+        notice(f"{file}: its values {some} all count as material; only 0 does not")
+    if inside[0] * outside[1] < outside[0] * inside[1]:
+        notice(
+            f"{file}: marks {inside[0] / inside[1]:.0%} of the particles as material and "
+            f"{outside[0] / outside[1]:.0%} of what is around them; is it inverted?"
+        )
 
 
 def check_replaceable(files: Sequence[Path]) -> None:

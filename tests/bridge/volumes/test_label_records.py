@@ -135,6 +135,29 @@ def test_a_mask_without_a_record_is_used_only_where_it_is_named(
     assert (named["Damage"] == 0).all()
 
 
+def test_a_mask_of_others_that_marks_something_else_is_told(views: Path, made: Electrode) -> None:
+    write_labels(views / "labels.tif", made.labels, made.spacing)
+    material = np.array(made.labels > 0)
+    material[::2] = False
+
+    def measured(mask: np.ndarray) -> str:
+        tifffile.imwrite(views / "own.tif", mask.astype(np.uint8), metadata={"axes": "ZYX"})
+        return _measured(views, views / "labels.tif", "--solid", str(views / "own.tif"))[1]
+
+    assert "its values 1, 2 all count as material; only 0 does not" in measured(
+        material + 1 * (made.labels > 0)
+    )
+    assert "around them; is it inverted?" in measured(~material)
+    plain = measured(material)
+    assert "inverted" not in plain and "all count" not in plain
+    write_mask(views / "own.tif", np.ones(SHAPE, bool), made.spacing)
+    names = [str(views / f"{name}.tif") for name in ("grey", "labels", "own")]
+    out = views / "none.csv"
+    done = CliRunner().invoke(app, ["measure", *names[:2], "--solid", names[2], "--out", str(out)])
+    assert done.exit_code == 1 and "own.tif: is 0 nowhere (its values: 255)" in done.stderr
+    assert not out.exists()
+
+
 @pytest.fixture(scope="module")
 def finished(made: Electrode, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """A run of each format, made once."""
