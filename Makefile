@@ -3,7 +3,7 @@ OUT ?= demo
 PYTHON ?= python3
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
 
-.PHONY: demo test lint types bench dist
+.PHONY: demo test lint types bench dist wheel check-wheel
 
 demo: $(UV)
 	$(UV) run particlebridge demo --out $(OUT)
@@ -21,6 +21,21 @@ bench: $(UV)
 
 dist: $(UV)
 	$(UV) run python -m particlebridge.bridge.fiji.dist dist/particlebridge-fiji.zip
+
+# A build folder of an earlier layout would leak its files into the wheel.
+wheel: $(UV)
+	rm -rf build dist/particlebridge-*.whl dist/particlebridge-*.tar.gz
+	$(UV) build --out-dir dist
+
+# In an empty environment outside the checkout: does the wheel alone run?
+check-wheel: wheel
+	set -e; there=$$(mktemp -d); trap 'rm -rf "$$there"' EXIT; \
+	$(UV) venv --quiet --python $(PYTHON) "$$there/venv"; \
+	$(UV) pip install --quiet --python "$$there/venv" dist/particlebridge-*.whl; \
+	cd "$$there"; unset PYTHONPATH; \
+	venv/bin/particlebridge demo --quick --out demo; \
+	venv/bin/particlebridge export nmc --out nmc.zip; \
+	test -s demo/report.html; test -s demo/against_truth.json; test -s nmc.zip
 
 $(CURDIR)/.tools/bin/uv:
 	$(PYTHON) -m venv .tools

@@ -1,11 +1,16 @@
 """What `import particlebridge` gives, and what it does not import."""
 
+import ast
+import re
 import subprocess
 import sys
-from importlib.metadata import version
+import tomllib
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parents[1]
 
 FUNCTIONS = {
     "run": "bridge", "segment": "bridge", "fuse": "bridge", "measure": "bridge",
@@ -50,4 +55,45 @@ def test_the_version_is_that_of_the_installed_package() -> None:
 
 def test_a_folder_of_the_checkout_does_not_hide_the_installed_package() -> None:
     # `python -m` puts the current folder first: one called particlebridge would be imported.
-    assert not (Path(__file__).parents[1] / "particlebridge").exists()
+    assert not (ROOT / "particlebridge").exists()
+
+
+def _imported() -> set[str]:
+    names = set()
+    for folder in ("analysis", "exporter", "bridge", "fiji_macros", "package"):
+        for file in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    names |= {alias.name.split(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    names.add(node.module.split(".")[0])
+    return names - set(sys.stdlib_module_names) - {"particlebridge"}
+
+
+def _normal(requirement: str) -> str:
+    return re.split(r"[^\w.-]", requirement)[0].lower().replace("_", "-")
+
+
+def test_what_is_imported_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {_normal(text) for text in project["dependencies"]}
+    declared |= {_normal(t) for extra in project["optional-dependencies"].values() for t in extra}
+    declared.add("distributed")  # by dask[distributed]
+    known = packages_distributions()
+    undeclared = {
+        name
+        for name in _imported()
+        if not declared & {_normal(distribution) for distribution in known.get(name, [name])}
+    }
+    assert undeclared == set()
+
+
+def test_each_folder_of_the_packages_is_in_the_wheel() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    listed = settings["tool"]["setuptools"]["packages"]
+    folders = {
+        ".".join(("particlebridge", *file.parent.relative_to(ROOT).parts))
+        for part in ("analysis", "exporter", "bridge", "fiji_macros")
+        for file in (ROOT / part).rglob("__init__.py")
+    }
+    assert set(listed) == folders | {"particlebridge"}
