@@ -13,12 +13,14 @@ from .fiji.install import Installation as Installation
 from .fiji.install import install_macros as install_macros
 from .fiji.install import uninstall_macros as uninstall_macros
 from .fiji.session import FijiSession as FijiSession
+from .file_commands import Measured as Measured
 from .file_commands import compare as compare
 from .file_commands import explain as explain
 from .file_commands import measure as measure
 from .fusing.folder import fuse as fuse
 from .pipeline import run as run
 from .segmenting.diameter import estimate_diameter as estimate_diameter
+from .segmenting.result import Segmented as Segmented
 from .segmenting.segmentation import segment as segment
 from .volumes.images import read_image as read_image
 from .volumes.reading import read_labels as read_labels

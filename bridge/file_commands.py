@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,22 @@ from .volumes.tables import read_table, write_table
 from .volumes.voxel_size import Spacing
 
 
+@dataclass(frozen=True)
+class Measured:
+    """The tables that a measurement wrote.
+
+    Attributes
+    ----------
+    features
+        A row for each particle.
+    contacts
+        A row for each pair of particles that touch.
+    """
+
+    features: Path
+    contacts: Path
+
+
 def measure(
     volume: str | os.PathLike[str],
     labels: str | os.PathLike[str],
@@ -47,7 +64,7 @@ def measure(
     ball: float | None = None,
     density_reach: float | None = None,
     field_of_view: str | os.PathLike[str] = AUTO,
-) -> None:
+) -> Measured:
     """Measure every particle of a label file.
 
     Parameters
@@ -76,6 +93,11 @@ def measure(
         looks, um (default: 0.7 and 10).
     field_of_view
         What of the volume was seen: ``auto``, ``none`` (all of it) or a file with a mask.
+
+    Returns
+    -------
+    Measured
+        The tables written.
 
     Raises
     ------
@@ -127,6 +149,7 @@ def measure(
             notice(f"{labels}: holds no particle; the tables have no rows")
         write_table(analysis.contacts(bodies, spacing), files[0])
         write_table(table, files[1])
+    return Measured(files[1], files[0])
 
 
 def _mask(

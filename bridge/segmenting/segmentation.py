@@ -26,6 +26,7 @@ from .diameter_choice import volume_diameter
 from .image_batch import result_folders, segment_images
 from .image_results import check_channels
 from .options import ModelSpec, SegmentOptions, effective_settings, squareness
+from .result import Segmented
 from .stardist3d import segment_3d
 from .view_pieces import engine_ends, engine_of, engine_spec, segment_view
 
@@ -51,7 +52,7 @@ def segment(
     scheduler: str | None = None,
     workers: int | None = None,
     memory: str | int | None = None,
-) -> None:
+) -> Segmented:
     """Find the particles of an image, of each image of a folder, or of a volume's views.
 
     Parameters
@@ -76,6 +77,11 @@ def segment(
         Of a volume's views, as for `run`. Images take `memory` only: the size of the pieces that
         go through the network.
 
+    Returns
+    -------
+    Segmented
+        The label files.
+
     Raises
     ------
     FileNotFoundError, ValueError, OSError, RuntimeError
@@ -94,8 +100,8 @@ def segment(
             fiji=fiji,
         )
         limits = (prob_thresh, nms_thresh, percentiles)
-        _segment_3d(source, out, voxel_size, model, limits, engine, field_of_view)
-        return
+        labels = _segment_3d(source, out, voxel_size, model, limits, engine, field_of_view)
+        return Segmented(labels.parent, {source.name: labels})
     settings = Settings(prob_thresh, nms_thresh, percentiles, diameter, numerics=numerics)
     options = SegmentOptions(model, tuple(views or VIEWS), engine, fiji, settings, fiji_workers)
     if views or is_image_stack(source):
@@ -110,18 +116,20 @@ def segment(
                 run.describe(volume={**volume.facts, "field_of_view": seen.facts})
                 if plan.format == "zarr":
                     volume = in_cubes(volume, run, plan.ceiling)
-                segment_volume(volume, seen, run, options, plan)
-    else:
-        _refuse_for("images", format=format, scheduler=scheduler, workers=workers)
-        pixels = MAX_PIXELS if memory is None else network_pixels(parse_bytes(memory))
-        run = RunFolder(out)
-        files, folders = [source], [run.path]
-        if source.is_dir() and not is_chunked(source):
-            files = list_images(source)
-            for note in left_out(source):
-                notice(note)
-            folders = result_folders(files, run.path)
-        segment_images(files, folders, run, options, voxel_size, pixels, field_of_view)
+                held = segment_volume(volume, seen, run, options, plan)
+        return Segmented(run.path, {view: each.file("labels") for view, each in held.items()})
+    _refuse_for("images", format=format, scheduler=scheduler, workers=workers)
+    pixels = MAX_PIXELS if memory is None else network_pixels(parse_bytes(memory))
+    run = RunFolder(out)
+    files, folders = [source], [run.path]
+    if source.is_dir() and not is_chunked(source):
+        files = list_images(source)
+        for note in left_out(source):
+            notice(note)
+        folders = result_folders(files, run.path)
+    segment_images(files, folders, run, options, voxel_size, pixels, field_of_view)
+    named = zip(files, folders, strict=True)
+    return Segmented(run.path, {file.name: each / "labels.tif" for file, each in named})
 
 
 @engine_ends()
@@ -245,7 +253,7 @@ def _segment_3d(
     limits: tuple[float | None, float | None, tuple[float, float] | None],
     engine: str,
     choice: str | os.PathLike[str],
-) -> None:
+) -> Path:
     if engine != "python" or isinstance(model, Mapping):
         raise ValueError("3-D models run in the python engine, one for the volume; Fiji's is 2-D")
     prob_thresh, nms_thresh, percentiles = limits
@@ -256,7 +264,7 @@ def _segment_3d(
     run = RunFolder(out)
     with run.locked():
         run.describe(volume={**volume.facts, "field_of_view": seen.facts})
-        segment_3d(
+        return segment_3d(
             volume,
             seen,
             run,

@@ -22,7 +22,8 @@ def test_void_of_bodies_comes_from_the_grey_values(
     grey, labels, out = (tmp_path / name for name in ("grey.tif", "labels.tif", "features.csv"))
     write_stack(grey, made.volume, made.volume.shape, made.volume.dtype, made.spacing)
     write_labels(labels, made.labels, made.spacing)
-    measure(grey, labels, out, labels_are="body")
+    written = measure(grey, labels, out, labels_are="body")
+    assert (written.features, written.contacts) == (out, tmp_path / "contacts.csv")
     said = " ".join(capsys.readouterr().err.split())
     assert "no mask is given: void is found from grey values" in said
     assert "void found in" in said

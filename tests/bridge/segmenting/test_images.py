@@ -62,7 +62,8 @@ def test_results_carry_the_pixel_size(results: Path) -> None:
 def test_one_image_writes_into_the_folder_itself(
     folder: Path, results: Path, tmp_path: Path
 ) -> None:
-    segment(folder / "s0.tif", tmp_path, diameter=46)
+    made = segment(folder / "s0.tif", tmp_path, diameter=46)
+    assert (made.folder, made.labels) == (tmp_path, {"s0.tif": tmp_path / "labels.tif"})
     assert all((tmp_path / name).is_file() for name in FILES)
     one, among = (read_labels(f / "labels.tif") for f in (tmp_path, results / "s0"))
     assert np.array_equal(one, among)
@@ -79,7 +80,8 @@ def test_a_folder_of_one_image_gives_it_a_folder_too(folder: Path, tmp_path: Pat
 
 def test_finished_images_are_not_done_again(folder: Path, results: Path) -> None:
     before = {p: p.stat().st_mtime_ns for p in results.rglob("*.*") if p.parent != results}
-    segment(folder, results, diameter=46)
+    made = segment(folder, results, diameter=46)
+    assert made.labels == {f"{name}.tif": results / name / "labels.tif" for name in ("s0", "s1")}
     assert {p: p.stat().st_mtime_ns for p in before} == before
 
 

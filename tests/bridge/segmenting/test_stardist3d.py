@@ -27,7 +27,7 @@ def test_labels_solid_and_table_go_straight_to_measuring(model: Path, tmp_path: 
     source = tmp_path / "volume.tif"
     write_stack(source, made.volume, made.volume.shape, np.uint16, made.spacing)
     out = tmp_path / "out"
-    segment(source, out, model=model, dims=3)
+    assert segment(source, out, model=model, dims=3).labels == {"volume.tif": out / "labels.tif"}
     labels = read_labels(out / "labels.tif")
     assert labels.shape == made.volume.shape
     assert len(pd.read_csv(out / "objects.csv")) == labels.max()
