@@ -98,6 +98,15 @@ def score(
     -----
     One linear pass over the voxels fills a sparse contingency table; all else works on that table.
     Panoptic quality: Kirillov et al., CVPR 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.analysis import score
+    >>> truth = np.array([1, 1, 1, 0, 2, 2])
+    >>> found = np.array([7, 7, 7, 0, 0, 9])
+    >>> score(truth, found, [0.5, 0.75]).as_row()["F1@0.75"]
+    0.5
     """
     for threshold in thresholds:
         if not 0 < threshold <= 1:

@@ -25,6 +25,13 @@ def to_view(volume: np.ndarray, view: View) -> np.ndarray:
     -------
     ndarray
         A transposed view of the same memory.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.analysis import to_view
+    >>> to_view(np.zeros((3, 4, 5)), "xz").shape
+    (4, 3, 5)
     """
     return volume.transpose(_ORDER[view])
 
@@ -43,6 +50,13 @@ def from_view(stack: np.ndarray, view: View) -> np.ndarray:
     -------
     ndarray
         (Z, Y, X), a transposed view of the same memory.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.analysis import from_view
+    >>> from_view(np.zeros((4, 3, 5)), "xz").shape
+    (3, 4, 5)
     """
     return stack.transpose(np.argsort(_ORDER[view]))
 

@@ -62,6 +62,14 @@ def hungarian_link(source: np.ndarray, target: np.ndarray, max_distance: float =
     ValueError
         If the points have different numbers of coordinates, one is not finite (or beyond 1e150),
         or the distance is negative or NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.analysis import hungarian_link
+    >>> link = hungarian_link(np.array([[0.0], [5.0]]), np.array([[6.0], [1.0], [40.0]]), 10)
+    >>> link.targets.tolist()
+    [1, 0]
     """
     source, target = _checked(source, target, max_distance)
     if _reaches_all(source, target, max_distance):
@@ -150,6 +158,14 @@ def track_points(
     Two things differ from simpletracker: its max_gap_closing counts frames from point to point,
     so that 3 bridges two missing ones; and it closes gaps frame after frame, by the nearest
     neighbour whatever the method.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.analysis import track_points
+    >>> frames = [np.array([[0.0], [9.0]]), np.array([[9.1]]), np.array([[9.2], [0.2]])]
+    >>> track_points(frames, max_distance=1, max_gap=1).tolist()
+    [[0, -1, 1], [1, 0, 0]]
     """
     linkers = {"hungarian": hungarian_link, "nearest": nearest_link}
     if method not in linkers:

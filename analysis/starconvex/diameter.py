@@ -27,6 +27,13 @@ def typical_diameter(sizes: ArrayLike, dims: int = 2) -> float:
     ------
     ValueError
         If no size is positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.analysis import typical_diameter
+    >>> round(typical_diameter([1, 1, 1, 25 * np.pi]), 6)
+    10.0
     """
     rising = np.sort(np.asarray(sizes, np.float64).ravel())
     rising = rising[rising > 0]

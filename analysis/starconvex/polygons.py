@@ -110,6 +110,13 @@ def ray_angles(rays: int) -> NDArray[np.float64]:
     -------
     (rays,) float64
         Radians, from x (0) towards y.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.analysis import ray_angles
+    >>> np.rad2deg(ray_angles(4)).tolist()
+    [0.0, 90.0, 180.0, 270.0]
     """
     return np.arange(rays, dtype=np.float64) * (2 * np.pi / rays)
 
@@ -144,6 +151,13 @@ def normalize(
     References
     ----------
     CSBDeep_fiji, PercentileNormalizer and HistogramPercentile: float32 throughout.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.analysis import normalize
+    >>> normalize(np.array([[0, 5, 10]]), (0, 100)).round(3).tolist()
+    [[0.0, 0.5, 1.0]]
     """
     low, high = percentiles
     if not 0 <= low < high <= 100:

@@ -24,6 +24,12 @@ def resized_shape(shape: tuple[int, ...], scale: tuple[float, float]) -> tuple[i
     -------
     (H, W)
         Pixels.
+
+    Examples
+    --------
+    >>> from particlebridge.analysis import resized_shape
+    >>> resized_shape((101, 200), (0.5, 0.5))
+    (51, 100)
     """
     height, width = (max(1, int(np.floor(n * s + 0.5))) for n, s in zip(shape, scale, strict=False))
     return height, width
@@ -79,6 +85,13 @@ def fill_grid(
     Returns
     -------
     (H, W), dtype of `values`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.analysis import fill_grid
+    >>> fill_grid(np.array([[1, 2]]), grid=(2, 2), inner=(2, 4), shape=(2, 4)).tolist()
+    [[1, 1, 2, 2], [1, 1, 2, 2]]
     """
     index = []
     for size, small, step in zip(shape, inner, grid, strict=True):
