@@ -1,6 +1,8 @@
 """Particlebridge: train StarDist, segment the views of a volume, fuse, measure, explain damage.
 
 Names load lazily: importing this package imports neither TensorFlow nor the JVM.
+What is guessed, dropped or assumed is logged as a warning to the logger ``particlebridge``, what
+is being done as information: ``logging.getLogger("particlebridge").setLevel("ERROR")`` silences it.
 
 Examples
 --------
