@@ -94,6 +94,8 @@ def split_states(table: pd.DataFrame, name: str = "all") -> dict[str, pd.DataFra
     if pd.api.types.is_float_dtype(column):  # 10 with an empty cell below becomes 10.0
         column = column.map(lambda v: "" if pd.isna(v) else f"{v:g}")
     states = column.fillna("").astype(str).str.strip().replace("", "no state")
+    # Tables put together by others hold 10 here and 10.0 there.
+    states = states.str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
     if states.nunique() < 2:
         return {name: table}
     return {state: table[states == state] for state in states.unique()}

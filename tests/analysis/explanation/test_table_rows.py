@@ -70,6 +70,8 @@ def test_states_of_a_column_are_told_apart() -> None:
         "50": [3],
     }
     assert list(split_states(table[:1])) == ["all"]
+    words = table[:3].assign(state=["10.0", "10", "50.0"])
+    assert {s: len(t) for s, t in split_states(words).items()} == {"10": 2, "50": 1}
 
 
 def test_explain_compares_the_states_of_one_file(
