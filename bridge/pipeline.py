@@ -64,6 +64,7 @@ def run(
     nms_thresh: float | None = None,
     percentiles: tuple[float, float] | None = None,
     numerics: str = "plugin",
+    backend: str = "auto",
     method: Method = "consensus",
     downscale: float | None = None,
     min_voxels: int | None = None,
@@ -107,6 +108,10 @@ def run(
         Default to the model's.
     numerics
         ``plugin``, the Fiji plugin's (both engines), or ``stardist``, the Python package's.
+    backend
+        What computes the network in the python engine: ``onnx`` (ONNX Runtime), ``tensorflow``,
+        or ``auto``: ONNX Runtime where the model holds model.onnx, as ``nmc`` does. Their results
+        differ by rounding only; a folder that one of them began, the other does not go on with.
     method
         Fusion: ``consensus``, ``flow`` or ``paper``.
     downscale, min_voxels
@@ -149,7 +154,9 @@ def run(
     """
     fusing = fusion_method(method, downscale, min_voxels)
     items = list_items(volumes, voxel_size)
-    settings = Settings(prob_thresh, nms_thresh, percentiles, diameter, numerics=numerics)
+    settings = Settings(
+        prob_thresh, nms_thresh, percentiles, diameter, numerics=numerics, backend=backend
+    )
     options = SegmentOptions(model, tuple(views), engine, fiji, settings, fiji_workers)
     if rounds not in (1, 2):
         raise ValueError(f"rounds of detection are 1 or 2, not {rounds!r}")

@@ -9,8 +9,8 @@ from .bundles.inspection_result import Inspection as Inspection
 from .bundles.verification import Verification as Verification
 from .bundles.verification import verify as verify
 from .networks.keras_models import load_stardist3d as load_stardist3d
-from .networks.loading import Network as Network
 from .networks.loading import load_model as load_model
+from .networks.network import Network as Network
 from .networks.record import ModelRecord as ModelRecord
 from .networks.record import Thresholds as Thresholds
 from .runtimes.java import Java as Java

@@ -26,6 +26,14 @@ class Numerics(StrEnum):
     stardist = "stardist"
 
 
+class Backend(StrEnum):
+    """What computes the network in the python engine."""
+
+    auto = "auto"
+    onnx = "onnx"
+    tensorflow = "tensorflow"
+
+
 class Method(StrEnum):
     """How the views become one volume."""
 
@@ -103,7 +111,7 @@ VoxelSize = Annotated[
 ]  # fmt: skip
 Model = Annotated[
     Any, typer.Option("--model", parser=_model, metavar="M | xy=M1,xz=M2,yz=M3",
-                      help="Name of the shipped model, StarDist folder or bundle.zip.")
+                      help="Name of the shipped model, StarDist folder, bundle.zip or .onnx.")
 ]  # fmt: skip
 Views = Annotated[
     Any, typer.Option("--views", parser=_views, metavar="xy,xz,yz", help="Views to segment.")
@@ -140,6 +148,9 @@ Percentiles = Annotated[
 ]  # fmt: skip
 NumericsOption = Annotated[
     Numerics, typer.Option("--numerics", help="Rules of the Fiji plugin or of StarDist in Python.")
+]
+BackendOption = Annotated[
+    Backend, typer.Option("--backend", help="auto: ONNX Runtime if the model holds model.onnx.")
 ]
 MethodOption = Annotated[Method, typer.Option("--method", help="How to fuse the views.")]
 Downscale = Annotated[
@@ -206,6 +217,7 @@ def segmenting(
     nms_thresh: NmsThresh = None,
     percentiles: Percentiles = None,
     numerics: NumericsOption = Numerics.plugin,
+    backend: BackendOption = Backend.auto,
     field_of_view: FieldOfView = "auto",
     format: FormatOption = Format.tiff,
     scheduler: Scheduler = None,

@@ -1,5 +1,6 @@
 """What every engine is: slices in, predictions out, one failure never ends a run."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -7,10 +8,12 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 from particlebridge.analysis import Prediction, in_reach
+from particlebridge.exporter import Network, load_model
 
 from .._shared.progress import notice
 
 NUMERICS = ("plugin", "stardist")
+BACKENDS = ("auto", "onnx", "tensorflow")
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,9 @@ class Settings:
     numerics
         "plugin", the definition (docs/numerics.md), or "stardist", what StarDist2D's own
         predict_instances gives.
+    backend
+        What computes the network in the python engine: "onnx" (ONNX Runtime), "tensorflow", or
+        "auto": ONNX Runtime where the model holds model.onnx.
 
     Raises
     ------
@@ -63,6 +69,7 @@ class Settings:
     diameter: float | None = None
     pixel_size: tuple[float, float] = (1.0, 1.0)
     numerics: str = "plugin"
+    backend: str = "auto"
 
     def __post_init__(self) -> None:
         for name in ("prob_thresh", "nms_thresh"):
@@ -79,6 +86,15 @@ class Settings:
             raise ValueError(f"pixel sizes must be positive, not {self.pixel_size}")
         if self.numerics not in NUMERICS:
             raise ValueError(f"numerics must be one of {NUMERICS}, not {self.numerics!r}")
+        if self.backend not in BACKENDS:
+            raise ValueError(f"backend must be one of {BACKENDS}, not {self.backend!r}")
+        if self.numerics == "stardist" and self.backend == "onnx":
+            raise ValueError("StarDist's own numerics run by TensorFlow only; leave --backend out")
+
+    def load(self, model: str | os.PathLike[str]) -> Network:
+        """Load a model for the backend; StarDist's own numerics need the StarDist object."""
+        backend = "tensorflow" if self.numerics == "stardist" else self.backend
+        return load_model(model, backend)  # type: ignore[arg-type]
 
 
 class GreyReach:

@@ -26,11 +26,15 @@ if TYPE_CHECKING:
     from stardist.models import StarDist2D
 
 _BORDER = 2
-_LIBRARIES = ("tensorflow", "keras", "stardist", "csbdeep", "numpy", "pillow", "pyclipper")
+_LIBRARIES = {
+    "onnx": ("onnxruntime",),
+    "tensorflow": ("tensorflow", "keras", "stardist", "csbdeep"),
+}
+_NUMERICS = ("numpy", "pillow", "pyclipper")
 
 
 class PythonEngine:
-    """Segment slices with TensorFlow 2 in this process.
+    """Segment slices in this process, with ONNX Runtime or TensorFlow 2.
 
     Parameters
     ----------
@@ -56,12 +60,12 @@ class PythonEngine:
     ) -> None:
         self._max_pixels = max_pixels
         self._reach = GreyReach()
-        self.network = model if isinstance(model, Network) else load_model(model)
         self.settings = settings or Settings()
+        self.network = _loaded(model, self.settings)
         if self.settings.numerics == "stardist" and self.network.stardist is None:
             raise ValueError(
-                f"bundle {self.network.name} runs by the plugin's numerics only; give the StarDist "
-                "folder it was made from"
+                f"model {self.network.name} runs by the plugin's numerics only here; give the "
+                "StarDist folder it was made from"
             )
 
     @property
@@ -181,9 +185,11 @@ class PythonEngine:
 
     def versions(self) -> dict[str, Any]:
         """Return what run.json says about this engine."""
-        libraries = {name: importlib.metadata.version(name) for name in _LIBRARIES}
+        names = (*_LIBRARIES[self.network.backend], *_NUMERICS)
+        libraries = {name: importlib.metadata.version(name) for name in names}
         return {
             "engine": "python",
+            "backend": self.network.backend,
             "numerics": self.settings.numerics,
             "model": self.network.name,
             "model_digest": self.network.digest,
@@ -228,3 +234,9 @@ class PythonEngine:
             prob, dist, self.prob_thresh, _BORDER, network.grid, image.shape[:2]
         )
         return found[analysis.suppress(found, self.nms_thresh)], prob, dist
+
+
+def _loaded(model: "Network | str | os.PathLike[str] | StarDist2D", settings: Settings) -> Network:
+    if isinstance(model, Network):
+        return model
+    return settings.load(model) if isinstance(model, str | os.PathLike) else load_model(model)

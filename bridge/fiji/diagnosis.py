@@ -69,7 +69,7 @@ def _trial(fiji: Any) -> Check:
     try:
         network = load_model("nmc")
         ((_, ours),) = PythonEngine(network).predict([image], [0])
-        with FijiEngine(network, fiji=fiji) as engine:
+        with FijiEngine("nmc", fiji=fiji) as engine:
             ((_, theirs),) = engine.predict([image], [0])
     except (RuntimeError, ValueError, OSError) as error:
         return Check(_TRIAL, "problem", str(error), "see the error and the lines above")

@@ -278,7 +278,7 @@ def _bring_bundle(model: Network | str | os.PathLike[str], target: Path) -> tupl
     else:
         from particlebridge.exporter import load_model
 
-        network = load_model(model)
+        network = load_model(model, "tensorflow")  # to be exported
         return _bring_bundle(network, target)
     with tempfile.TemporaryDirectory(prefix="particlebridge-") as scratch:
         record = extract(target, Path(scratch) / "bundle") / RECORD_NAME

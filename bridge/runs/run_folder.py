@@ -20,7 +20,7 @@ from particlebridge.analysis.io.errors import reason
 from .folder_lock import held
 
 _PACKAGES = ("particlebridge", "numpy", "scikit-image", "scikit-learn", "shap", "stardist", "keras",
-             "tensorflow")  # fmt: skip
+             "tensorflow", "onnxruntime")  # fmt: skip
 
 _PARTS = {"claims", "estimated_diameter", "settings", "software", "stages"}
 """A record of ours has one of these."""
@@ -122,9 +122,10 @@ class RunFolder:
             what = f"with {name} = {_told(held, name)}, not {_told(wanted, name)}"
             # These two are known by digests, which tell a person nothing.
             what = f"of another {name}" if name in ("volume", "model") else what
+            more = f", or give --backend {_told(held, name)} to go on" if name == "backend" else ""
             raise ValueError(
                 f"{results} holds results {what}; choose another --out, or delete that folder to "
-                "do it anew"
+                f"do it anew{more}"
             )
         claims[part] = wanted
         self._save()
@@ -209,7 +210,8 @@ def scratch_folder(parent: Path, name: str, key: Any) -> Path:
 
 
 def _told(claim: Mapping[str, Any], name: str) -> str:
-    value = claim.get(name, "tiff" if name == "format" else None)  # tiff is not written down
+    # These are not written down.
+    value = claim.get(name, {"format": "tiff", "backend": "tensorflow"}.get(name))
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from particlebridge.analysis import Prediction, atomic_path
-from particlebridge.exporter import load_model, write_rois
+from particlebridge.exporter import write_rois
 
 from .._shared.failures import item_errors, why_failed
 from .._shared.progress import notice, progress
@@ -68,7 +68,7 @@ def segment_images(
     RuntimeError
         If some failed, after the others are done; failures.csv and run.json name all.
     """
-    network = load_model(options.model_of(options.views[0]))
+    network = options.settings.load(options.model_of(options.views[0]))
     with run.locked():
         outputs = [folder / name for folder in folders for name in _NAMES]
         run.check_free({"images": [*outputs, run.path / FAILURES]})

@@ -52,6 +52,8 @@ class SegmentOptions:
             raise ValueError(f"views must be out of {', '.join(VIEWS)}, not {self.views}")
         if self.engine not in ("python", "fiji"):
             raise ValueError(f"engine must be python or fiji, not {self.engine!r}")
+        if self.engine == "fiji" and self.settings.backend != "auto":
+            raise ValueError("--backend does nothing for --engine fiji; leave it out")
         if self.fiji_workers < 1:
             raise ValueError(f"fiji_workers must be at least 1, not {self.fiji_workers}")
         if isinstance(self.model, Mapping) and set(self.views) - set(self.model):
@@ -74,6 +76,7 @@ class SegmentOptions:
             "percentiles": self.settings.percentiles,
             "diameter": self.settings.diameter,
             "numerics": self.settings.numerics,
+            "backend": self.settings.backend,
         }
 
     def start(
@@ -103,9 +106,12 @@ def squareness(height: float, width: float, finest: float | None = None) -> tupl
 
 def effective_settings(network: Network, settings: Settings, engine: str) -> dict[str, Any]:
     """List what a slice's result depends on besides its pixels, the model's defaults filled in."""
+    # Without it a result is TensorFlow's, as all were before there was a choice.
+    backend = {"backend": "onnx"} if engine == "python" and network.backend == "onnx" else {}
     return {
         "model": network.digest,
         "engine": engine,
+        **backend,
         "prob_thresh": network.thresholds.prob
         if settings.prob_thresh is None
         else settings.prob_thresh,

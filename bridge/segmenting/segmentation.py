@@ -7,7 +7,7 @@ from pathlib import Path
 
 from particlebridge.analysis import VIEWS
 from particlebridge.analysis._shared.views import View, view_spacing
-from particlebridge.exporter import Network, load_model, write_rois
+from particlebridge.exporter import Network, write_rois
 
 from .._shared.progress import notice, progress
 from ..engines.protocol import Settings
@@ -46,6 +46,7 @@ def segment(
     nms_thresh: float | None = None,
     percentiles: tuple[float, float] | None = None,
     numerics: str = "plugin",
+    backend: str = "auto",
     dims: int = 2,
     field_of_view: str | os.PathLike[str] = AUTO,
     format: str = "tiff",
@@ -67,7 +68,7 @@ def segment(
         (z, y, x) in micrometres; wins over the file's own. Of images y and x count.
     model, views, engine, fiji, fiji_workers
         As for `run`.
-    diameter, prob_thresh, nms_thresh, percentiles, numerics
+    diameter, prob_thresh, nms_thresh, percentiles, numerics, backend
         As for `run`.
     dims
         3 runs a StarDist 3D model on the whole volume; see `segment_3d`.
@@ -98,11 +99,14 @@ def segment(
             views=views,
             diameter=diameter,
             fiji=fiji,
+            backend=backend,
         )
         limits = (prob_thresh, nms_thresh, percentiles)
         labels = _segment_3d(source, out, voxel_size, model, limits, engine, field_of_view)
         return Segmented(labels.parent, {source.name: labels})
-    settings = Settings(prob_thresh, nms_thresh, percentiles, diameter, numerics=numerics)
+    settings = Settings(
+        prob_thresh, nms_thresh, percentiles, diameter, numerics=numerics, backend=backend
+    )
     options = SegmentOptions(model, tuple(views or VIEWS), engine, fiji, settings, fiji_workers)
     if views or is_image_stack(source):
         volume = open_volume(source, voxel_size)
@@ -169,7 +173,8 @@ def segment_volume(
     """
     plan = plan or Plan()
     data = on_disk(volume) if plan.runner.remote else volume.data
-    networks = {name: load_model(name) for name in {options.model_of(v) for v in options.views}}
+    names = {options.model_of(v) for v in options.views}
+    networks = {name: options.settings.load(name) for name in names}
     for network in networks.values():
         check_channels(volume.source, 1, network)
     finest = min(volume.spacing)
@@ -283,7 +288,7 @@ def _refuse_for(what: str, **given: object) -> None:
     ValueError
         Naming the first.
     """
-    usual = {"format": "tiff"}
+    usual = {"format": "tiff", "backend": "auto"}
     for name, value in given.items():
         if value is not None and value != usual.get(name):
             raise ValueError(

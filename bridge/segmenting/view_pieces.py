@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from particlebridge.analysis._shared.views import View
-from particlebridge.exporter import Network, load_model
+from particlebridge.exporter import Network
 
 from ..engines.protocol import Engine, Failure, Settings
 from ..runs.scheduling import FailedTask, Runner, report_progress
@@ -42,7 +42,7 @@ class EngineSpec:
     def start(self, network: Network | None = None) -> Engine:
         """Start the engine; the model is loaded unless it is given."""
         view = self.options.views[0]
-        network = network or load_model(self.options.model_of(view))
+        network = network or self.settings.load(self.options.model_of(view))
         return self.options.start(view, network, self.settings, self.max_pixels)
 
 

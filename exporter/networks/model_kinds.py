@@ -80,7 +80,7 @@ def kind_of_file(path: Path) -> Kind | None:
             "ONNX network",
             f"Fiji takes a zipped SavedModel; run {_EXPORT} on the StarDist folder that it was "
             "made from",
-            "give the StarDist folder (config.json and weights) that it was made from",
+            "give it as --model, or the StarDist folder that it was made from",
         )
     if suffix in (".pt", ".pth"):
         return _PYTORCH

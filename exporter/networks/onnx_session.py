@@ -65,10 +65,7 @@ class OnnxSession:
                 f"and outputs are {[one[0] for one in inputs]} and {list(outputs)}, or its "
                 "metadata tell no grid, rays and reach; give the StarDist folder it was made from"
             )
-        channels = self._session.get_inputs()[0].shape[3]
-        if not isinstance(channels, int):
-            raise ValueError(f"{source} does not tell its channels; export the model again")
-        self.channels = channels
+        self.channels, self.reach = _whole_numbers(self._session, self.metadata, source)
 
     def __call__(
         self, image: NDArray[np.float32]
@@ -103,6 +100,22 @@ def timed(session: OnnxSession, image: NDArray[np.float32]) -> tuple[Any, float]
     """Run the network on an image; give its outputs and the milliseconds that it took."""
     start = time.perf_counter()
     return session(image), 1000 * (time.perf_counter() - start)
+
+
+def _whole_numbers(
+    session: Any, metadata: dict[str, Any], source: Path
+) -> tuple[int, tuple[int, int]]:
+    channels = session.get_inputs()[0].shape[3]
+    try:
+        y, x = (int(side) for side in metadata["reach"])
+        if not (isinstance(channels, int) and 0 < y < 1 << 16 and 0 < x < 1 << 16):
+            raise ValueError
+    except (ValueError, TypeError):
+        raise ValueError(
+            f"{source} does not tell its channels and how far its network looks; export the model "
+            "again"
+        ) from None
+    return channels, (y, x)
 
 
 def _settings(session: Any) -> dict[str, Any]:

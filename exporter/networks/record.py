@@ -15,6 +15,7 @@ RECORD_NAME = "particlebridge.json"
 _MAX_BYTES = 1 << 20
 # No network has more rays, or a coarser grid.
 _MOST = 1 << 16
+_DELETE = "delete it to use the defaults"
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,27 @@ def read_record(path: str | os.PathLike[str]) -> ModelRecord:
     path = Path(path)
     try:
         entries = read_json(path)
+    except ValueError as error:
+        raise ValueError(f"{path} is not a model's record ({reason(error)}); {_DELETE}") from error
+    return record_of(entries, path)
+
+
+def record_of(entries: dict[str, Any], source: Path, fix: str = _DELETE) -> ModelRecord:
+    """Make a record of the entries of particlebridge.json, or of model.onnx's metadata.
+
+    Parameters
+    ----------
+    entries
+        Keys that are missing get their defaults, others are ignored.
+    source, fix
+        For the message: where they are from, and what to do.
+
+    Raises
+    ------
+    ValueError
+        If they are none.
+    """
+    try:
         thresholds = entries.get("thresholds") or {}
         grid, rays = entries.get("grid"), entries.get("rays")
         diameter = entries.get("diameter")
@@ -106,9 +128,7 @@ def read_record(path: str | os.PathLike[str]) -> ModelRecord:
             own_scale=entries.get("own_scale") is True,
         )
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path} is not a model's record ({reason(error)}); delete it to use the defaults"
-        ) from error
+        raise ValueError(f"{source} is not a model's record ({reason(error)}); {fix}") from error
     return record
 
 
@@ -117,15 +137,31 @@ def read_json(path: Path) -> dict[str, Any]:
     if path.stat().st_size > _MAX_BYTES:
         raise ValueError(f"{path} is {path.stat().st_size:,} bytes long, no settings file")
     check_stand_in(path)
+    return parse_json(path.read_bytes(), path)
+
+
+def parse_json(content: bytes, source: Path) -> dict[str, Any]:
+    """Read a JSON object from bytes; raise ValueError if they are something else."""
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = json.loads(content.decode("utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise ValueError(
-            f"{path} is not JSON ({reason(error)}); restore it from the model"
+            f"{source} is not JSON ({reason(error)}); restore it from the model"
         ) from error
     if not isinstance(entries, dict):
-        raise ValueError(f"{path} holds a JSON {type(entries).__name__}, not an object")
+        raise ValueError(f"{source} holds a JSON {type(entries).__name__}, not an object")
     return entries
+
+
+def read_thresholds(path: Path) -> Thresholds:
+    """Read StarDist's thresholds.json; raise ValueError if it is none."""
+    try:
+        entries = read_json(path)
+        return Thresholds(_number(entries["prob"], 0, 1), _number(entries["nms"], 0, 1))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} holds no thresholds ({reason(error)}); copy it from the model again"
+        ) from error
 
 
 def weights_file(folder: str | os.PathLike[str]) -> Path:

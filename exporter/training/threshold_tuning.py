@@ -12,7 +12,7 @@ from ..networks.record import Thresholds
 from .examples import Example
 
 if TYPE_CHECKING:
-    from ..networks.loading import Network
+    from ..networks.network import Network
 
 IOU_LEVELS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 _TUNED_FOR = (0.5, 0.6, 0.7, 0.8)

@@ -36,9 +36,12 @@ def bits(result: object) -> tuple[bytes, ...]:
     return result.labels.tobytes(), result.prob.tobytes(), result.dist.tobytes()
 
 
-def test_slices_computed_side_by_side_are_those_computed_alone() -> None:
+@pytest.mark.parametrize(("model", "backend"), [("bundle.zip", "tensorflow"), ("nmc", "onnx")])
+def test_slices_computed_side_by_side_are_those_computed_alone(model: str, backend: str) -> None:
     volume = electrode((12, 96, 120), seed=3, radius=(6.0, 14.0)).volume
-    engine = PythonEngine(PLUGIN / "bundle.zip", Settings(prob_thresh=0.3))
+    settings = Settings(prob_thresh=0.3, diameter=20)
+    engine = PythonEngine(model if model == "nmc" else PLUGIN / model, settings)
+    assert engine.network.backend == backend
     alone = {z: bits(engine.segment(volume[z])) for z in range(12)}
     assert len({labels for labels, _, _ in alone.values()}) > 1
     with busy(4):
@@ -59,7 +62,7 @@ def test_a_slice_that_fails_among_others_fails_alone_and_in_its_place() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("model", ["bundle.zip", "model"])
+@pytest.mark.parametrize("model", ["bundle.zip", "model", "nmc"])
 def test_two_hundred_repeats_beside_ten_processes(model: str, tmp_path: Path) -> None:
     volume = electrode((4, 120, 160), seed=3, radius=(6.0, 14.0)).volume
     path = tmp_path / "volume.tif"
@@ -68,7 +71,13 @@ def test_two_hundred_repeats_beside_ten_processes(model: str, tmp_path: Path) ->
     with busy(10):
         for repeat in range(200):
             out = tmp_path / f"out{repeat}"
-            segment(path, out, model=PLUGIN / model, views=["xy"], diameter=20)
+            segment(
+                path,
+                out,
+                model=model if model == "nmc" else PLUGIN / model,
+                views=["xy"],
+                diameter=20,
+            )
             stacks = [tifffile.imread(out / "views" / "xy" / name).tobytes() for name in NAMES]
             seen.add(tuple(stacks))
     assert len(seen) == 1

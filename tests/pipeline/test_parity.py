@@ -7,13 +7,22 @@ import pytest
 import tifffile
 from engine_contract import PLUGIN, THRESHOLDS, EngineContract, matched_pixels, recorded
 from particlebridge.bridge import PythonEngine, Settings
+from particlebridge.exporter import export
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "plugin"
 
 
-@pytest.fixture(scope="module", params=["model", "bundle.zip"])
-def engine(request: pytest.FixtureRequest) -> PythonEngine:
-    return PythonEngine(PLUGIN / request.param, Settings(**THRESHOLDS))
+@pytest.fixture(scope="module", params=["model", "bundle.zip", "onnx", "tensorflow"])
+def engine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> PythonEngine:
+    """The model's folder, a bundle of another maker, and our bundle of it by both backends."""
+    if request.param in ("model", "bundle.zip"):
+        return PythonEngine(PLUGIN / request.param, Settings(**THRESHOLDS))
+    bundle = export(PLUGIN / "model", tmp_path_factory.mktemp("b") / "b.zip", verify=False)
+    engine = PythonEngine(bundle, Settings(**THRESHOLDS, backend=request.param))
+    assert engine.versions()["backend"] == request.param
+    return engine
 
 
 class TestPythonEngine(EngineContract):
