@@ -11,10 +11,17 @@ from typing import Any
 import edt
 import numpy as np
 import pandas as pd
-from particlebridge.analysis import VIEWS, Score, ViewStack, from_view, link_slices, score
+from particlebridge.analysis import (
+    VIEWS,
+    Score,
+    ViewStack,
+    flow_fusion,
+    from_view,
+    link_slices,
+    paper_fusion,
+    score,
+)
 from particlebridge.analysis._shared.views import View
-from particlebridge.analysis.fusion import flow as flow_fusion
-from particlebridge.analysis.fusion import paper as paper_fusion
 from scipy import ndimage
 from skimage.feature import peak_local_max
 from skimage.filters import threshold_otsu

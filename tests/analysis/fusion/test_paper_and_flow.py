@@ -2,9 +2,7 @@
 
 import numpy as np
 import pytest
-from particlebridge.analysis import VIEWS, to_view
-from particlebridge.analysis.fusion import flow as flow_fusion
-from particlebridge.analysis.fusion import paper as paper_fusion
+from particlebridge.analysis import VIEWS, flow_fusion, paper_fusion, to_view
 
 
 def heights(field):
