@@ -103,7 +103,7 @@ def segment(
         )
         limits = (prob_thresh, nms_thresh, percentiles)
         labels = _segment_3d(source, out, voxel_size, model, limits, engine, field_of_view)
-        return Segmented(labels.parent, {source.name: labels})
+        return Segmented(Path(out), {source.name: labels})
     settings = Settings(
         prob_thresh, nms_thresh, percentiles, diameter, numerics=numerics, backend=backend
     )
