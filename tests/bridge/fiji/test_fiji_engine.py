@@ -305,7 +305,7 @@ def test_damaged_parts_are_refused(tmp_path):
     path = tmp_path / "00000.pbp"
     for content in (b"", b"PBP1" + bytes(100), bytes(28), np.int32([0x31504250, 9, 9, 9, 9, 0, 0])):
         path.write_bytes(bytes(content))
-        with pytest.raises(ValueError, match=r"is not a finished slice"):
+        with pytest.raises(ValueError, match=r"is damaged|is not a finished slice"):
             read_part(path)
 
 

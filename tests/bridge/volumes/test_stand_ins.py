@@ -44,7 +44,11 @@ READERS: list[tuple[str, Callable[[Path], Any]]] = [
 @pytest.mark.parametrize(("name", "read"), READERS)
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(LFS, "run 'git lfs pull'"), (ANNEX, "run 'git annex get'"), (MACOS, "companion file of macOS")],
+    [
+        (LFS, "run 'git lfs pull'"),
+        (ANNEX, "run 'git annex get'"),
+        (MACOS, "companion file of macOS"),
+    ],
 )
 def test_a_stand_in_is_named(
     name: str, read: Callable[[Path], Any], content: str, words: str, tmp_path: Path
