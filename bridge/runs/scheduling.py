@@ -25,6 +25,9 @@ _DEATHS = 2
 _JOINING = 2.0
 """Seconds between two looks at how many workers there are."""
 
+_STARTS = 3
+"""Processes in a row that may end before one of them is a worker."""
+
 _SLOW_START = "600s"
 """How long a worker of this machine may take to answer: with the processors busy, Python with
 TensorFlow takes most of a minute to start, and Dask's own 30 seconds took that for a death."""
@@ -275,7 +278,7 @@ def open_runner(
             ) from error
         with client:
             if scheduler == "local":
-                runner = DaskRunner(client, lambda: _may_start(address))
+                runner = DaskRunner(client, _Starts(address))
             else:
                 runner = DaskRunner(client)
             try:
@@ -321,15 +324,28 @@ def _cluster(scheduler: str, workers: int | None, memory: int | None) -> Iterato
         raise ValueError(f"scheduler is '{scheduler}'; it must be local, slurm or HOST:PORT")
 
 
-def _may_start(cluster: Any) -> bool:
-    """Tell whether a worker of a local cluster is still starting or will be started again.
+class _Starts:
+    """Tells whether a worker of a local cluster is still starting or will be started again.
 
-    Dask starts a worker again that ends at work, and gives up one that ends while it starts.
+    Dask starts a worker again as often as it ends. That counts, not the time that a start takes:
+    where so many starts of every worker came to nothing, none will come.
     """
-    return any(
-        nanny.status.name in ("undefined", "created", "init", "starting", "running")
-        for nanny in list(cluster.workers.values())
-    )
+
+    def __init__(self, cluster: Any) -> None:
+        self._cluster = cluster
+        self._tried: set[int] = set()
+
+    def __call__(self) -> bool:
+        if self._cluster.scheduler_info["workers"]:
+            self._tried.clear()
+            return True
+        nannies = [
+            nanny
+            for nanny in list(self._cluster.workers.values())
+            if nanny.status.name in ("undefined", "created", "init", "starting", "running")
+        ]
+        self._tried |= {nanny.pid for nanny in nannies if nanny.pid}
+        return bool(nannies) and len(self._tried) <= _STARTS * len(nannies)
 
 
 def _unwatched(cluster: Any) -> Any:

@@ -103,7 +103,10 @@ def _preload(folder: Path, body: str) -> str:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
-def test_workers_that_do_not_come_back_are_not_waited_for(tmp_path: Path) -> None:
+def test_workers_that_do_not_come_back_are_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduling, "_JOINING", 0.05)
     mark = tmp_path / "dead"
     preload = _preload(tmp_path, f"    if os.path.exists({str(mark)!r}):\n        os._exit(1)")
     with (
