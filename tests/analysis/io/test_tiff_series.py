@@ -166,8 +166,8 @@ def _ome_appended(path: Path) -> None:
         (_size_changes, "5 images of 40 x 40 uint16, 3 of 38 x 38 uint16"),
         (_two_stacks, "16 images of 40 x 40 uint16"),
         (_fields_of_view, "3 images of 40 x 40 uint16"),
-        (_imagej_appended, "its description tells of 5 images, but it holds 8"),
-        (_ome_appended, "its description tells of 5 images, but it holds 8"),
+        (_imagej_appended, "its description lists 5 images, but it holds 8"),
+        (_ome_appended, "its description lists 5 images, but it holds 8"),
     ],
 )
 def test_pages_that_are_no_volume_are_refused(
