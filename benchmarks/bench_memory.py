@@ -127,16 +127,16 @@ def fuse(folder: Path, memory: str) -> None:
 
 def measure(folder: Path, memory: str) -> None:
     """Measure slab by slab."""
-    from particlebridge.bridge.fusing.large import measure_large
+    from particlebridge.bridge.measuring import measure_run
+    from particlebridge.bridge.runs.measuring import Measuring
     from particlebridge.bridge.runs.run_folder import RunFolder
     from particlebridge.bridge.runs.work_plan import planned
     from particlebridge.bridge.volumes.field_of_view import FieldOfView
 
     volume = open_volume(folder / "volume.zarr")
     with planned("zarr", memory=memory) as plan:
-        key = {"recipe": "physical"}
         run = RunFolder(folder / "run")
-        measure_large(volume, FieldOfView(), run, key, plan.fitted(volume))
+        measure_run(volume, FieldOfView(), run, {}, Measuring(), plan.fitted(volume))
 
 
 def network(folder: Path, memory: str) -> None:

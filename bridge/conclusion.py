@@ -14,9 +14,9 @@ from .fusing.folder import SUFFIXES
 from .runs.run_folder import RunFolder, lasting
 from .runs.sheet import Item
 from .volumes.label_records import companion
-from .volumes.reading import open_volume
+from .volumes.reading import Volume, open_volume
 from .volumes.tables import read_table, write_table
-from .volumes.voxel_size import SizeFrom, Spacing
+from .volumes.voxel_size import SizeFrom
 
 Regressors = Literal["drivers", "paper"]
 
@@ -40,16 +40,15 @@ class Analysed:
         The volume.
     folder
         With its results.
-    spacing, size_from
-        Voxel size (z, y, x), um, and where it is from.
+    volume
+        As it was opened, not loaded: volumes that follow need the memory.
     changed
         Whether its labels were changed after fusing.
     """
 
     item: Item
     folder: Path
-    spacing: Spacing
-    size_from: SizeFrom
+    volume: Volume
     changed: bool = False
 
 
@@ -89,7 +88,9 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
                    for a in analysed},
     }  # fmt: skip
     cautions = [
-        f"{a.item.name} {_FILLED_IN[a.size_from]}" for a in analysed if a.size_from in _FILLED_IN
+        f"{a.item.name} {_FILLED_IN[a.volume.spacing_from]}"
+        for a in analysed
+        if a.volume.spacing_from in _FILLED_IN
     ]
     cautions += [
         f"{a.item.name}: its labels were changed after fusing, and are measured as they are now; "
@@ -127,10 +128,10 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
             explanation=explanation,
             reason=reason,
             cautions=cautions,
-            volume=open_volume(first.item.path).data,
+            volume=first.volume.data,
             labels=open_volume(labels).data,
             solid=open_volume(companion(labels, "solid")).data,
-            spacing=first.spacing,
+            spacing=first.volume.spacing,
             contacts=contacts,
             fusion=pd.concat([_bodies(a, len(analysed) > 1) for a in analysed]),
             settings=lasting(run.record),

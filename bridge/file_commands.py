@@ -15,6 +15,7 @@ from particlebridge.analysis.io.errors import check_memory
 
 from ._shared.progress import notice
 from .conclusion import Regressors, report_outputs
+from .measuring import write_measures
 from .runs.folder_lock import held
 from .runs.measuring import Measuring
 from .runs.run_folder import RunFolder, lasting
@@ -116,7 +117,7 @@ def measure(
     check_labels_of(grey, bodies, Path(labels))
     sized: Volume = grey
     if grey.spacing_from not in ("given", "metadata"):
-        sized_labels = open_volume(labels, holds="labels")
+        sized_labels = chunked or open_volume(labels, holds="labels")
         # From the best known size to none at all.
         kinds = ("given", "metadata", "pixel size", "ratio", "unknown")
         sized = min(grey, sized_labels, key=lambda volume: kinds.index(volume.spacing_from))
@@ -142,13 +143,9 @@ def measure(
         elif labels_are == "body":
             notice(f"{labels}: holds bodies and no mask is given: void is found from grey values")
             mask = _found(Path(labels), bodies, grey, seen, spacing)
-        table = analysis.measure(
-            grey.data, bodies, spacing, solid=mask, **measuring.given(), field_of_view=seen.seen
-        )
+        table = write_measures(files, grey.data, bodies, spacing, mask, measuring, seen.seen)
         if table.empty:
             notice(f"{labels}: holds no particle; the tables have no rows")
-        write_table(analysis.contacts(bodies, spacing), files[0])
-        write_table(table, files[1])
     return Measured(files[1], files[0])
 
 

@@ -17,7 +17,8 @@ from .conclusion import Analysed, Regressors, conclude, report_outputs
 from .engines.protocol import Settings
 from .fusing.folder import SUFFIXES
 from .fusing.fusion_method import fusion_method
-from .fusing.large import fuse_large, measure_large
+from .fusing.large import fuse_large
+from .measuring import measure_run
 from .runs.measuring import Measuring
 from .runs.rechunking import in_cubes
 from .runs.run_folder import RunFolder
@@ -29,9 +30,9 @@ from .segmenting.options import ModelSpec, SegmentOptions
 from .segmenting.segmentation import segment_volume
 from .volumes.field_of_view import AUTO, FieldOfView, find_field_of_view
 from .volumes.label_records import companion
-from .volumes.reading import Volume, open_volume, read_volume
+from .volumes.reading import Volume, open_volume
 from .volumes.voxel_size import Spacing
-from .whole_volume import fuse_whole, measure_whole
+from .whole_volume import fuse_whole
 
 
 @dataclass(frozen=True)
@@ -235,26 +236,29 @@ def volume_outputs(
 
 @dataclass(frozen=True)
 class _Source:
-    """A volume that was looked at: its voxels, what of them was seen, how the work is cut up."""
+    """A volume that was looked at: its voxels, what of them was seen, how the work is cut up.
 
+    It is opened once; all that follows works on this.
+    """
+
+    opened: Volume
     volume: Volume
     seen: FieldOfView
     plan: Plan
 
 
 def _read(item: Item, plan: Plan, choice: str | os.PathLike[str]) -> _Source:
-    volume: Volume = open_volume(item.path, item.voxel_size)
-    for doubt in volume.doubts:
+    opened = open_volume(item.path, item.voxel_size)
+    for doubt in opened.doubts:
         notice(doubt)
     if plan.measuring is not None:
-        plan.measuring.check(item.path, volume.spacing)
-        for doubt in plan.measuring.doubts(item.path, volume.spacing, closing=False):
+        plan.measuring.check(item.path, opened.spacing)
+        for doubt in plan.measuring.doubts(item.path, opened.spacing, closing=False):
             notice(doubt)
-    fitted = plan.fitted(volume)
-    if plan.format == "tiff":
-        volume = read_volume(item.path, item.voxel_size)
+    fitted = plan.fitted(opened)
+    volume: Volume = opened.loaded() if plan.format == "tiff" else opened
     seen = find_field_of_view(volume.data, item.path, choice)
-    return _Source(volume, seen, fitted)
+    return _Source(opened, volume, seen, fitted)
 
 
 def _analyse(
@@ -280,14 +284,13 @@ def _analyse(
         key["field_of_view"] = seen.key
     if plan.format == "zarr":
         fuse_large(volume, seen, views, run, key, plan)
-        changed = measure_large(volume, seen, run, {**key, **pipeline.measuring.given()}, plan)
-        return Analysed(item, run.path, volume.spacing, volume.spacing_from, changed)
-    first = None
-    if pipeline.rounds == 2:
-        first = run.path / "round1" / "labels.tif"
-        fuse_whole(volume, seen, views, run, "fuse round 1", key, first)
-        views = segment_again(volume, run, options, first, plan)
-        key["rounds"] = 2
-    fuse_whole(volume, seen, views, run, "fuse", key, run.path / "labels.tif", first)
-    changed = measure_whole(volume, seen, run, {**key, **pipeline.measuring.given()})
-    return Analysed(item, run.path, volume.spacing, volume.spacing_from, changed)
+    else:
+        first = None
+        if pipeline.rounds == 2:
+            first = run.path / "round1" / "labels.tif"
+            fuse_whole(volume, seen, views, run, "fuse round 1", key, first)
+            views = segment_again(volume, run, options, first, plan)
+            key["rounds"] = 2
+        fuse_whole(volume, seen, views, run, "fuse", key, run.path / "labels.tif", first)
+    changed = measure_run(volume, seen, run, key, pipeline.measuring, plan)
+    return Analysed(item, run.path, source.opened, changed)

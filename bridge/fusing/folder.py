@@ -16,14 +16,15 @@ from particlebridge.analysis.material.void_evidence import coded, told
 
 from .._shared.progress import notice
 from ..runs.folder_lock import held
-from ..runs.run_folder import files_digest, scratch_folder
+from ..runs.piece_store import PieceStore
+from ..runs.run_folder import files_digest
 from ..runs.run_labels import made_by_older_version
 from ..runs.void_words import say_void
 from ..runs.work_plan import Plan, planned
 from ..volumes.chunked_source import split_dataset
 from ..volumes.field_of_view import AUTO, FieldOfView, fill_outside, find_field_of_view
 from ..volumes.label_records import Recorded, check_replaceable, companion, label_digest
-from ..volumes.reading import Volume, on_disk, open_volume, read_labels, read_volume
+from ..volumes.reading import Volume, open_volume, read_labels, read_volume
 from ..volumes.tables import write_table
 from ..volumes.voxel_size import Spacing
 from ..volumes.writing import write_labels, write_mask
@@ -115,8 +116,8 @@ def fuse(
             views, recorded_size = read_views(folder)
         spacing = _voxel_size(grey, recorded_size)
         values = None
-        if grey is not None and volume is not None:
-            data = read_volume(volume).data
+        if grey is not None:
+            data = grey.loaded().data
             values = fill_outside(data, find_field_of_view(data, grey.source, field_of_view))
         with _claimed(target):
             try:
@@ -172,7 +173,10 @@ def _fuse_in_blocks(
     seen = FieldOfView()
     if grey is not None:
         seen = find_field_of_view(grey.data, grey.source, field_of_view)
-    stacks = {v: {n: on_disk(held) for n, held in some.items()} for v, some in opened.items()}
+    stacks = {
+        v: {n: held.voxels(plan.runner.remote) for n, held in some.items()}
+        for v, some in opened.items()
+    }
     diameter = typical_section(stacks, spacing)
     z, y, x = (int(n) for n in shapes[view])
     layout = plan.layout((z, y, x), spacing, diameter, folder)
@@ -182,14 +186,14 @@ def _fuse_in_blocks(
     with _claimed(target):
         work = BlockFusion(
             stacks,
-            None if grey is None else on_disk(grey),
+            None if grey is None else grey.voxels(plan.runner.remote),
             seen.fill,
             seen.mask,
             spacing,
             fusing,
             layout,
             diameter,
-            scratch_folder(target.parent, f"fusion-{target.name}", key),
+            PieceStore(target.parent, f"fusion-{target.name}", key).path,
         )
         fuse_in_blocks(work, target, plan.runner)
 

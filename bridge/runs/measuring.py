@@ -1,8 +1,7 @@
 """How a run or `measure` measures particles, checked against the voxel size before any work."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -71,8 +70,3 @@ class Measuring:
         setting = Setting(spacing, self.ball or BALL, self.recipe == "paper", False)
         margin = setting.margin.astype(float)
         return crop_bytes(seen_voxels(2 * margin, margin), thread_count())
-
-
-def measured_by(key: Mapping[str, Any]) -> dict[str, Any]:
-    """Pick from a stage's key what `Measuring.given` put there."""
-    return {field.name: key[field.name] for field in fields(Measuring) if field.name in key}

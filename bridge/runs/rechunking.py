@@ -1,18 +1,20 @@
 """Volumes whose chunks are whole slices, copied once into cubes that suit every view."""
 
 import math
-
-from particlebridge.analysis import atomic_path
-from particlebridge.analysis.io.atomic import MARK, remove_folder
+from dataclasses import replace
+from pathlib import Path
 
 from .._shared.progress import inform, progress
 from ..volumes.ome_zarr import CHUNK, create_stack, open_stack, place_stack
 from ..volumes.reading import Volume, open_volume
 from ..volumes.stored_arrays import AnyArray, chunks_of
-from .run_folder import RunFolder, scratch_folder
+from .piece_store import PieceStore, remove_pieces
+from .run_folder import RunFolder
 
 _SHARE = 8
 """A slab that is read at a time takes at most this part of the ceiling, or it is one of cubes."""
+
+_PIECES = "cubes"
 
 
 def is_flat(data: AnyArray, ceiling: int | None) -> bool:
@@ -40,36 +42,46 @@ def in_cubes(volume: Volume, run: RunFolder, ceiling: int | None) -> Volume:
     Volume
         The copy, or the volume itself.
     """
-    data = volume.data
-    if not is_flat(data, ceiling):
+    if not is_flat(volume.data, ceiling):
         return volume
     target = run.path / "volume.zarr"
     key = {"volume": volume.digest}
     if not run.is_done("copy in cubes", key, [target]):
         run.check_free({"copy in cubes": [target]})
-        chunks = chunks_of(data)
-        axis = min(range(3), key=lambda a: chunks[a])
-        step = -(-chunks[axis] // CHUNK) * CHUNK
         with run.stage("copy in cubes", key) as notes:
             inform(f"{volume.source}: copying into cubic chunks (once)")
-            scratch = scratch_folder(run.path, "cubes", key)
-            stack, mark = scratch / target.name, scratch / "copied"
-            begun = int(mark.read_text()) if mark.exists() else 0
-            notes["resumed_slices"] = begun
-            if begun == 0:
-                create_stack(stack, data.shape, data.dtype, volume.spacing)
-            with progress("slices copied", data.shape[axis], begun) as advance:
-                for low in range(begun, data.shape[axis], step):
+            store = PieceStore(run.path, _PIECES, key)
+            notes["resumed_slices"] = _copy(volume, store, target)
+    # The pieces say that the copy is whole until run.json does.
+    remove_pieces(run.path, _PIECES)
+    copy = open_volume(target)
+    return replace(
+        copy, spacing=volume.spacing, spacing_from=volume.spacing_from, notes=volume.notes
+    )
+
+
+def _copy(volume: Volume, store: PieceStore, target: Path) -> int:
+    """Copy slab by slab; tell how many slices an earlier run had copied."""
+    data = volume.data
+    chunks = chunks_of(data)
+    axis = min(range(3), key=lambda a: chunks[a])
+    step = -(-chunks[axis] // CHUNK) * CHUNK
+    size = data.shape[axis]
+    slabs = {f"slab-{low:05d}": (low, min(low + step, size)) for low in range(0, size, step)}
+    done = sum(high - low for name, (low, high) in slabs.items() if name in store)
+    if done < size:
+        stack = store.made_once(
+            target.name, lambda path: create_stack(path, data.shape, data.dtype, volume.spacing)
+        )
+        with progress("slices copied", size, done) as advance:
+            for name, (low, high) in slabs.items():
+                if name not in store:
                     box = [slice(None)] * 3
-                    box[axis] = slice(low, min(low + step, data.shape[axis]))
+                    box[axis] = slice(low, high)
                     open_stack(stack)[tuple(box)] = data[tuple(box)]
-                    with atomic_path(mark) as fresh:
-                        fresh.write_text(str(box[axis].stop))
-                    advance(box[axis].stop - low)
-            # A run may have been killed after this, before it could say so.
-            if stack.exists():
-                place_stack(stack, target)
-    # It says that the copy is whole until run.json does.
-    remove_folder(run.path / f"{MARK}cubes")
-    copy = open_volume(target).data
-    return Volume(copy, volume.spacing, volume.spacing_from, target, volume.notes)
+                    store.note(name)
+                    advance(high - low)
+    # A run may have been killed after this, before it could say so.
+    if (store.path / target.name).exists():
+        place_stack(store.path / target.name, target)
+    return done

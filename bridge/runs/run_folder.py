@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from particlebridge.analysis import atomic_path
-from particlebridge.analysis.io.atomic import MARK, remove_folder
 from particlebridge.analysis.io.errors import reason
 
 from .folder_lock import held
@@ -180,33 +179,6 @@ class RunFolder:
     def _save(self) -> None:
         with atomic_path(self.path / "run.json") as beside:
             beside.write_text(json.dumps(self.record, indent=1, default=_plain), "utf-8")
-
-
-def scratch_folder(parent: Path, name: str, key: Any) -> Path:
-    """Make a hidden folder for finished pieces of a result, beside it.
-
-    Parameters
-    ----------
-    parent
-        Held by the caller.
-    name
-        Tells the results of a folder apart.
-    key
-        What the pieces depend on; those of another key are of no use any more and go.
-
-    Returns
-    -------
-    Path
-        With the pieces that an earlier process has finished.
-    """
-    folder = parent / f"{MARK}{name}"
-    mark = folder / "key"
-    if not mark.exists() or mark.read_text("utf-8") != digest(key):
-        remove_folder(folder)
-        folder.mkdir(parents=True)
-        with atomic_path(mark) as beside:
-            beside.write_text(digest(key), "utf-8")
-    return folder
 
 
 def _told(claim: Mapping[str, Any], name: str) -> str:

@@ -66,6 +66,11 @@ class Plan:
         kind = ChunkedViewFolder if self.format == "zarr" else ViewFolder
         return kind(path, shape, spacing)
 
+    @property
+    def block_runner(self) -> Runner:
+        """Who fuses and measures: what is not cut into blocks, this process."""
+        return self.runner if self.format == "zarr" else InProcess()
+
     def fitted(self, volume: Volume, enlarged: float = 1.0) -> "Plan":
         """Fit the network's pieces to a volume, and say how much memory its run takes.
 
@@ -153,12 +158,15 @@ class Plan:
             raise self._too_little(source, needed, "its smallest block")
         return layout
 
-    def slab_depth(self, volume: Volume) -> int:
-        """Choose how many slices are measured at a time, in whole chunks."""
+    def slab_depth(self, volume: Volume) -> int | None:
+        """Choose how many slices are measured at a time, in whole chunks; None: there is no limit.
+
+        Fewer than there are only below a ceiling.
+        """
+        if self.ceiling is None:
+            return None
         plane = math.prod(volume.data.shape[1:]) * self._measured(volume)
-        room = math.inf
-        if self.ceiling is not None:
-            room = (self.ceiling - memory_of.BASE - self._crops(volume)) / plane
+        room = (self.ceiling - memory_of.BASE - self._crops(volume)) / plane
         return int(min(max(CHUNK, room // CHUNK * CHUNK), volume.data.shape[0]))
 
     def _measured(self, volume: Volume) -> int:

@@ -18,7 +18,7 @@ from ..runs.view_folder import SlicesFailed, ViewFolder, view_outputs
 from ..runs.work_plan import Plan, network_pixels, parse_bytes, planned
 from ..volumes.chunked_source import is_chunked
 from ..volumes.field_of_view import AUTO, FieldOfView, find_field_of_view
-from ..volumes.reading import Volume, is_image_stack, on_disk, open_volume, read_volume
+from ..volumes.reading import Volume, is_image_stack, open_volume, read_volume
 from ..volumes.slice_folder import left_out, list_images
 from ..volumes.stored_arrays import SliceStack
 from ..volumes.voxel_size import Spacing
@@ -172,7 +172,7 @@ def segment_volume(
         If slices failed; the others are kept.
     """
     plan = plan or Plan()
-    data = on_disk(volume) if plan.runner.remote else volume.data
+    data = volume.voxels(plan.runner.remote)
     names = {options.model_of(v) for v in options.views}
     networks = {name: options.settings.load(name) for name in names}
     for network in networks.values():

@@ -2,7 +2,7 @@
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -53,6 +53,9 @@ class Volume(Generic[Voxels]):
         The file or folder it was read from.
     notes
         What was chosen or assumed to read it, one sentence each.
+    stored
+        The voxels as they are read by slicing, also where `data` holds them `loaded`; None where
+        `data` is mapped or was never in a file of its own.
     """
 
     data: Voxels
@@ -60,6 +63,7 @@ class Volume(Generic[Voxels]):
     spacing_from: SizeFrom
     source: Path
     notes: tuple[str, ...] = ()
+    stored: StoredArray | None = None
 
     @property
     def doubts(self) -> list[str]:
@@ -85,6 +89,32 @@ class Volume(Generic[Voxels]):
         """What tells these voxels from others; computed once, since it reads them all."""
         return array_digest(self.data)
 
+    def loaded(self) -> "Volume[np.ndarray]":
+        """Give the same volume with its voxels in memory, or mapped as they were.
+
+        Raises
+        ------
+        ValueError
+            If they do not fit into memory.
+        """
+        data = self.data
+        if isinstance(data, StoredArray):
+            what = f"reading its {shape_text(data.shape)} voxels at once"
+            check_memory(data.nbytes, self.source, what, "run it with --format zarr, or crop it")
+            return replace(self, data=data[:])  # type: ignore[arg-type, return-value]
+        return self  # type: ignore[return-value]
+
+    def voxels(self, remote: bool) -> AnyArray:
+        """Give the voxels as this process reads them, or as other processes open them."""
+        return self.for_workers() if remote else self.data
+
+    def for_workers(self) -> StoredArray:
+        """Give the voxels as what other processes open and read for themselves."""
+        if self.stored is not None:
+            return self.stored
+        # Any part of a mapped file can be read by itself.
+        return StoredArray(partial(_mapped, self.source), self.source, (1, 1, 1))
+
 
 def read_volume(
     path: str | os.PathLike[str], voxel_size: Spacing | None = None
@@ -96,13 +126,7 @@ def read_volume(
     Volume
         Uncompressed TIFF and ``.npy`` are memory-mapped, not loaded; all else is in memory.
     """
-    volume = open_volume(path, voxel_size)
-    data = volume.data
-    if isinstance(data, StoredArray):
-        what = f"reading its {shape_text(data.shape)} voxels at once"
-        check_memory(data.nbytes, volume.source, what, "run it with --format zarr, or crop it")
-        data = data[:]
-    return Volume(data, volume.spacing, volume.spacing_from, volume.source, volume.notes)
+    return open_volume(path, voxel_size).loaded()
 
 
 def open_volume(
@@ -137,23 +161,15 @@ def open_volume(
     path = existing(path)
     opened = _open_array(path, holds)
     data = opened.data
-    if isinstance(data, StoredArray):
-        chunk = math.prod(data.chunks) * data.dtype.itemsize
-        what = f"each of its pieces of {shape_text(data.chunks)}"
+    stored = data if isinstance(data, StoredArray) else None
+    if stored is not None:
+        chunk = math.prod(stored.chunks) * stored.dtype.itemsize
+        what = f"each of its pieces of {shape_text(stored.chunks)}"
         check_memory(chunk, path, what, "write it again as OME-Zarr in chunks of 64 x 64 x 64")
     if voxel_size is not None:
-        return Volume(data, check_spacing(voxel_size), "given", path, opened.notes)
+        return Volume(data, check_spacing(voxel_size), "given", path, opened.notes, stored)
     notes = (*opened.notes, *opened.sizes.notes)
-    return Volume(data, *completed(opened.sizes.recorded, opened.has_unit), path, notes)
-
-
-def on_disk(volume: Volume) -> StoredArray:
-    """Give a volume's voxels as what other processes can open and read for themselves."""
-    data = open_volume(volume.source).data
-    if isinstance(data, StoredArray):
-        return data
-    # Any part of a mapped file can be read by itself.
-    return StoredArray(partial(_mapped, volume.source), volume.source, (1, 1, 1))
+    return Volume(data, *completed(opened.sizes.recorded, opened.has_unit), path, notes, stored)
 
 
 def _mapped(path: Path) -> np.ndarray:
@@ -204,6 +220,32 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
     if float(data.max()) > np.iinfo(np.int32).max or data.min() < 0:
         raise ValueError(f"{path}: labels must lie between 0 and 2147483647")
     return data.astype(np.int32)
+
+
+def open_labels(path: str | os.PathLike[str]) -> AnyArray:
+    """Open labels: those in chunks, maybe larger than memory, are read as they are sliced.
+
+    Parameters
+    ----------
+    path
+        As `read_labels`.
+
+    Returns
+    -------
+    AnyArray
+        Whole numbers, (Z, Y, X) or (Y, X).
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `open_volume` and `read_labels`.
+    """
+    if not is_chunked(path):
+        return read_labels(path)
+    opened = open_volume(path, holds="labels")
+    for note in opened.notes:
+        notice(note)
+    return opened.data
 
 
 def _label_slices(folder: Path) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .reading import is_image_stack, on_disk, open_volume, read_image
+from .reading import is_image_stack, open_volume, read_image
 from .stored_arrays import AnyArray, StoredArray
 
 
@@ -28,7 +28,7 @@ def mask_of_file(file: Path, shape: tuple[int, ...], source: Path | str) -> Stor
         opened = open_volume(file)
         given = tuple(opened.data.shape)
         if given == shape:
-            return _as_bool(on_disk(opened))
+            return _as_bool(opened.for_workers())
     raise ValueError(
         f"{file}: has shape {given}, but {source} has {shape}; give a mask of this volume, or of "
         "one of its slices"

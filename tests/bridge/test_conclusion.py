@@ -10,6 +10,7 @@ from particlebridge.bridge import fuse, measure
 from particlebridge.bridge.conclusion import Analysed, conclude
 from particlebridge.bridge.runs.run_folder import RunFolder
 from particlebridge.bridge.runs.sheet import list_items
+from particlebridge.bridge.volumes.reading import open_volume
 from particlebridge.bridge.volumes.writing import write_labels, write_stack
 
 
@@ -24,7 +25,7 @@ def analysed(tmp_path: Path) -> Analysed:
     write_stack(grey, made.volume, made.volume.shape, np.uint16, made.spacing)
     measure(grey, fuse(tmp_path, volume=grey), tmp_path / "features.csv")
     (item,) = list_items([grey], None)
-    return Analysed(item, tmp_path, made.spacing, "metadata")
+    return Analysed(item, tmp_path, open_volume(grey, made.spacing))
 
 
 @pytest.fixture

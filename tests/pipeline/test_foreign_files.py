@@ -15,8 +15,9 @@ from particlebridge.analysis import FEATURES, VIEWS, atomic_path, to_view
 from particlebridge.analysis.io.atomic import journal, remove_folder
 from particlebridge.bridge import demo, explain, fuse, measure, run, segment
 from particlebridge.bridge.runs.folder_lock import held
+from particlebridge.bridge.runs.piece_store import PieceStore
 from particlebridge.bridge.runs.rechunking import in_cubes
-from particlebridge.bridge.runs.run_folder import RunFolder, scratch_folder
+from particlebridge.bridge.runs.run_folder import RunFolder
 from particlebridge.bridge.volumes.ome_zarr import create_stack
 from particlebridge.bridge.volumes.reading import open_volume
 from particlebridge.bridge.volumes.writing import write_labels, write_stack
@@ -179,7 +180,7 @@ def test_a_second_fuse_into_one_folder_waits_its_turn(views: Path) -> None:
 
 
 def test_fuse_keeps_the_pieces_of_another_target(views: Path) -> None:
-    other = scratch_folder(views, "fusion-other.zarr", "of other settings")
+    other = PieceStore(views, "fusion-other.zarr", "of other settings").path
     (other / "block-0000.zarr").mkdir()
     fuse(views, out=views / "labels.zarr", format="zarr")
     assert (other / "block-0000.zarr").is_dir()
@@ -187,12 +188,12 @@ def test_fuse_keeps_the_pieces_of_another_target(views: Path) -> None:
 
 
 def test_pieces_of_other_settings_go(tmp_path: Path) -> None:
-    folder = scratch_folder(tmp_path, "fusion", {"method": "flow"})
-    (folder / "block").touch()
-    assert scratch_folder(tmp_path, "fusion", {"method": "flow"}) == folder
-    assert (folder / "block").exists()
-    scratch_folder(tmp_path, "fusion", {"method": "consensus"})
-    assert not (folder / "block").exists()
+    store = PieceStore(tmp_path, "fusion", {"method": "flow"})
+    store.keep("block", labels=np.arange(3))
+    again = PieceStore(tmp_path, "fusion", {"method": "flow"})
+    assert [array.tolist() for array in again.load("block")] == [[0, 1, 2]]
+    assert "block" not in PieceStore(tmp_path, "fusion", {"method": "consensus"})
+    assert "block" not in again
 
 
 @pytest.mark.parametrize("name", ["features.csv", "contacts.csv", "importance.csv", "report.html"])

@@ -192,7 +192,7 @@ def test_schedulers_that_are_none(scheduler: str, sentence: str) -> None:
 
 
 def test_results_are_kept_between_tries(tmp_path: Path) -> None:
-    from particlebridge.bridge.fusing.large import KeptMap
+    from particlebridge.bridge.runs.piece_store import KeptMap, PieceStore
 
     calls: list[int] = []
 
@@ -202,10 +202,10 @@ def test_results_are_kept_between_tries(tmp_path: Path) -> None:
             raise KeyboardInterrupt
         return np.array([2 * piece]), np.array([piece > 1])
 
-    first = KeptMap(tmp_path / "scratch", InProcess())
+    first = KeptMap(PieceStore(tmp_path, "scratch", "key"), InProcess())
     with pytest.raises(KeyboardInterrupt):
         list(first(double, range(4)))
-    again = KeptMap(tmp_path / "scratch", InProcess())
+    again = KeptMap(PieceStore(tmp_path, "scratch", "key"), InProcess())
     assert [int(a[0]) for a, _ in again(double, range(4))] == [0, 2, 4, 6]
     assert calls == [0, 1, 2, 2, 3]
     assert (again.total, again.resumed) == (4, 2)
