@@ -55,6 +55,12 @@ def demo(out: str | os.PathLike[str], *, train: bool = False, quick: bool = Fals
     ------
     OSError
         If `out` cannot be written.
+
+    Examples
+    --------
+    >>> from particlebridge.bridge import demo
+    >>> demo("demo", quick=True)  # doctest: +SKIP
+    PosixPath('demo/report.html')
     """
     out = Path(out)
     model: str | Path = "nmc"

@@ -104,6 +104,20 @@ def measure(
     ------
     FileNotFoundError, ValueError
         If a file cannot be used, or shapes differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from particlebridge.analysis import electrode
+    >>> from particlebridge.bridge import measure
+    >>> made = electrode((24, 48, 48), seed=1, radius=(5, 8))
+    >>> np.save("scan.npy", made.volume)
+    >>> np.save("labels.npy", made.labels)
+    >>> done = measure("scan.npy", "labels.npy", "features.csv", labels_are="body",
+    ...                voxel_size=made.spacing)
+    >>> len(pd.read_csv(done.features)) == len(made.truth)
+    True
     """
     measuring = Measuring(recipe, ball, density_reach)
     grey = open_volume(volume, voxel_size)
@@ -213,6 +227,19 @@ def explain(
     FileNotFoundError, ValueError
         If a table cannot be used or holds fewer than 50 usable particles, or `out` holds a report
         that no run wrote.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from particlebridge.analysis import COLUMNS
+    >>> from particlebridge.bridge import explain
+    >>> rng = np.random.default_rng(0)
+    >>> table = pd.DataFrame(rng.random((60, len(COLUMNS))), columns=list(COLUMNS))
+    >>> table["label"], table["Border"], table["Damage"] = range(1, 61), False, table["Z"] / 3
+    >>> table.to_csv("features.csv", index=False)
+    >>> explain(["features.csv"], "results").name
+    'report.html'
     """
     paths = [Path(t) for t in tables]
     stems = [p.stem for p in paths]
@@ -274,6 +301,18 @@ def compare(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> Score:
     ------
     FileNotFoundError, ValueError
         If a file cannot be used, or shapes differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.bridge import compare
+    >>> truth = np.zeros((4, 8, 8), np.int32)
+    >>> truth[1:3, 1:4, 1:4], truth[1:3, 5:8, 5:8] = 1, 2
+    >>> np.save("truth.npy", truth)
+    >>> np.save("found.npy", np.where(truth == 2, 0, truth))
+    >>> score = compare("truth.npy", "found.npy")
+    >>> score.missed, score.recall[0.5]
+    (1, 0.5)
     """
     truth, labels = read_labels(a), read_labels(b)
     if truth.shape != labels.shape:

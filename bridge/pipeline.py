@@ -152,6 +152,18 @@ def run(
     FileNotFoundError, ValueError, OSError, RuntimeError
         With one sentence that names the file and the fix. Of several volumes, the others are
         finished first.
+
+    Examples
+    --------
+    A volume of a few particles, too few to explain damage; the report says so.
+
+    >>> import numpy as np
+    >>> from particlebridge.analysis import electrode
+    >>> from particlebridge.bridge import run
+    >>> made = electrode((16, 40, 44), seed=3, radius=(4, 7))
+    >>> np.save("scan.npy", made.volume)
+    >>> run(["scan.npy"], "results", voxel_size=made.spacing, diameter=12).name
+    'report.html'
     """
     fusing = fusion_method(method, downscale, min_voxels)
     items = list_items(volumes, voxel_size)

@@ -67,6 +67,19 @@ def explain(
     -----
     SHAP values explain the forest. Features that are correlated share the credit among them:
     read `sets` before saying that one of them does not matter.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from particlebridge.analysis import FEATURES, explain
+    >>> rng = np.random.default_rng(0)
+    >>> names = FEATURES["drivers"]
+    >>> table = pd.DataFrame(rng.random((60, len(names))), columns=list(names))
+    >>> table["label"], table["Border"], table["Damage"] = range(1, 61), False, table["Z"] / 3
+    >>> found = explain(table, runs=2, jobs=1)
+    >>> found.importance.sort_values("rank")["feature"].iloc[0]
+    'Z'
     """
     if features not in FEATURES:
         raise ValueError(f"features must be {' or '.join(FEATURES)}, not {features!r}.")

@@ -12,7 +12,18 @@ MIN_PARTICLES = 50
 
 
 class NoForest(ValueError):
-    """Sound tables, of whose particles no forest can be made: too few, or nothing to explain."""
+    """Sound tables, of whose particles no forest can be made: too few, or nothing to explain.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from particlebridge.analysis import COLUMNS, NoForest, explain
+    >>> try:
+    ...     explain(pd.DataFrame({name: [1.0] for name in COLUMNS}))
+    ... except NoForest as why:
+    ...     print("no forest:", "50" in str(why))
+    no forest: True
+    """
 
 
 @dataclass(frozen=True)

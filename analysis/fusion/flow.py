@@ -40,6 +40,16 @@ def flow_fusion(
     Each 2-D object carries the distance to its edge, highest in its middle. The mean over the
     views, smoothed by one voxel, is a field whose peaks are the bodies' centres; every voxel that
     most views hold for an object climbs to its highest neighbour until it stands on a peak.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.analysis import flow_fusion
+    >>> z, y, x = np.ogrid[-10:11, -10:11, -10:11]
+    >>> ball = (z**2 + y**2 + x**2 <= 64).astype(np.int32)
+    >>> bodies = flow_fusion({"xy": ball, "xz": ball, "yz": ball})
+    >>> bodies.shape, int(bodies.max())
+    ((21, 21, 21), 1)
     """
     shape = next(from_view(stack, view).shape for view, stack in labels.items())
     field, support = np.zeros(shape, np.float32), np.zeros(shape, np.uint8)

@@ -44,6 +44,16 @@ def paper_fusion(
     k-means with five clusters on the summed value, all but the darkest foreground, 26-connected
     components, nearest-neighbour back to full size. The clusters are the exact optimum
     (`kmeans_1d`) where the public code starts at random.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.analysis import paper_fusion
+    >>> z, y, x = np.ogrid[-10:11, -10:11, -10:11]
+    >>> depth = np.maximum(8 - np.sqrt(z**2 + y**2 + x**2), 0)
+    >>> bodies = paper_fusion({"xy": depth, "xz": depth, "yz": depth}, downscale=1, min_voxels=100)
+    >>> bodies.shape, int(bodies.max())
+    ((21, 21, 21), 1)
     """
     if not 0 < downscale <= 1:
         raise ValueError(f"The paper's scale lies above 0 and up to 1, not at {downscale:g}.")

@@ -42,6 +42,14 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     OSError
         If the folder cannot be written or the disk is full; it names `path`, and nothing
         half-written stays behind.
+
+    Examples
+    --------
+    >>> from particlebridge.analysis import atomic_path
+    >>> with atomic_path("table.csv") as beside:
+    ...     _ = beside.write_text("label,Volume")
+    >>> open("table.csv").read()
+    'label,Volume'
     """
     path = Path(path)
     beside = _beside(path)

@@ -101,6 +101,14 @@ def nearest_link(source: np.ndarray, target: np.ndarray, max_distance: float = n
     ------
     ValueError
         As `hungarian_link`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.analysis import nearest_link
+    >>> link = nearest_link(np.array([[0.0], [5.0]]), np.array([[6.0], [1.0], [40.0]]), 10)
+    >>> link.targets.tolist(), link.unassigned.tolist()
+    ([1, 0], [2])
     """
     source, target = _checked(source, target, max_distance)
     sources, targets = np.arange(len(source)), np.arange(len(target))

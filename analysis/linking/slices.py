@@ -225,6 +225,16 @@ def link_slices(labels: np.ndarray, min_iou: float = 0.3, max_gap: int = 3) -> n
     ------
     ValueError
         If these are no labels of a stack, the gate is not in [0, 1] or the gap is negative.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.analysis import link_slices
+    >>> slices = np.zeros((3, 8, 8), np.int32)
+    >>> slices[0, 2:6, 2:6], slices[2, 2:6, 2:6] = 5, 1
+    >>> linked = link_slices(slices)
+    >>> linked[:, 3, 3].tolist()
+    [1, 1, 1]
     """
     objects = number_objects(labels)
     tracks = tracks_of(link_objects(objects, min_iou, max_gap))

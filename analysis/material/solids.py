@@ -79,6 +79,14 @@ def find_solid(
     -------
     ndarray of bool, shape (Z, Y, X)
         All of a body whose grey values do not show its void; `find_void` tells which those are.
+
+    Examples
+    --------
+    >>> from particlebridge.analysis import electrode, find_solid
+    >>> made = electrode((24, 48, 48), seed=1, radius=(5, 8))
+    >>> solid = find_solid(made.volume, made.labels, made.spacing)
+    >>> solid.shape, solid.dtype, bool(solid[made.labels == 0].any())
+    ((24, 48, 48), dtype('bool'), False)
     """
     return find_void(volume, labels, spacing).mask
 
@@ -112,6 +120,14 @@ def find_void(
     Void needs evidence (`void_evidence`): the body's material must be one population of grey
     values that does not reach as far as void does, and more of the body must be too dark than
     is too bright by as much.
+
+    Examples
+    --------
+    >>> from particlebridge.analysis import electrode, find_void
+    >>> made = electrode((24, 48, 48), seed=1, radius=(5, 8))
+    >>> mask, void = find_void(made.volume, made.labels, made.spacing)
+    >>> mask.shape, void.dtype
+    ((24, 48, 48), dtype('uint8'))
     """
     levels = grey_levels(volume, labels)
     finest = min(spacing)

@@ -89,6 +89,15 @@ def electrode(
     Returns
     -------
     Electrode
+
+    Examples
+    --------
+    >>> from particlebridge.analysis import electrode
+    >>> made = electrode((24, 48, 48), seed=1, radius=(5, 8))
+    >>> made.volume.shape, made.volume.dtype, made.labels.dtype
+    ((24, 48, 48), dtype('uint16'), dtype('int32'))
+    >>> len(made.truth) == int(made.labels.max())
+    True
     """
     rng = np.random.default_rng(seed)
     nz, ny, nx = shape
@@ -277,6 +286,13 @@ def training_slices(
     list of (image, labels)
         uint16 and int32, (H, W); labels of one slice start at 1 and are connected. Caps less than
         0.18 diameters wide, which nobody would annotate, are -1.
+
+    Examples
+    --------
+    >>> from particlebridge.analysis import training_slices
+    >>> [(image, labels)] = training_slices(1, (64, 64), seed=1, diameter=20)
+    >>> image.shape, image.dtype, labels.dtype
+    ((64, 64), dtype('uint16'), dtype('int32'))
     """
     rng = np.random.default_rng(seed)
     slices: list[tuple[np.ndarray, np.ndarray]] = []

@@ -78,6 +78,17 @@ def write_report(
         If there is no table, or a table lacks label, X, Y, Z, Volume or Damage.
     OSError
         If the folder cannot be written.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> from particlebridge.analysis import electrode, measure, write_report
+    >>> made = electrode((24, 48, 48), seed=1, radius=(5, 8))
+    >>> table = measure(made.volume, made.labels, made.spacing, solid=made.solid)
+    >>> report = write_report("results", features=table, reason="There are too few particles.")
+    >>> report.name
+    'report.html'
     """
     tables = split_states(features) if isinstance(features, pd.DataFrame) else _by_state(features)
     if not tables:

@@ -23,6 +23,13 @@ def paint(polygons: Polygons, shape: tuple[int, int]) -> NDArray[np.int32]:
     Returns
     -------
     (H, W) int32
+
+    Examples
+    --------
+    >>> from particlebridge.analysis import Polygons, paint
+    >>> square = Polygons.from_rays([[2, 2]], [[2, 2, 2, 2]], [0.9])
+    >>> paint(square, (5, 5)).tolist()[2]
+    [1, 1, 1, 1, 1]
     """
     labels = np.zeros(shape, np.int32)
     for index in range(len(polygons) - 1, -1, -1):

@@ -36,6 +36,13 @@ class Polygons:
         (n,) float32 object probabilities.
     outlines
         (n, rays, 2) float64 vertices, rounded to hundredths of the network's pixels.
+
+    Examples
+    --------
+    >>> from particlebridge.analysis import Polygons
+    >>> square = Polygons.from_rays([[5, 5]], [[3, 3, 3, 3]], [0.9])
+    >>> square.outlines.tolist()
+    [[[5.0, 8.0], [8.0, 5.0], [5.0, 2.0], [2.0, 5.0]]]
     """
 
     points: NDArray[np.float64]
@@ -90,6 +97,16 @@ class Prediction:
         (H, W) float32 mean of the rays' distances, pixels of the image; filled likewise.
     polygons
         The objects, in pixels of the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.analysis import Polygons, Prediction, paint
+    >>> square = Polygons.from_rays([[2, 2]], [[2, 2, 2, 2]], [0.9])
+    >>> flat = np.zeros((5, 5), np.float32)
+    >>> prediction = Prediction(paint(square, (5, 5)), prob=flat, dist=flat, polygons=square)
+    >>> int(prediction.labels.max()) == len(prediction.polygons)
+    True
     """
 
     labels: NDArray[np.int32]
@@ -197,6 +214,17 @@ def in_reach(image: NDArray[Any], percentiles: tuple[float, float] = (1.0, 99.8)
     -------
     ndarray
         The image itself where it needs nothing, as whole numbers never do; else float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.analysis import in_reach
+    >>> grey = np.array([[3, 4], [5, 6]], np.uint16)
+    >>> in_reach(grey) is grey
+    True
+    >>> tiny = in_reach(np.array([[1e-12, 2e-12], [3e-12, 4e-12]]))
+    >>> 1 <= float(np.ptp(tiny)) <= 2
+    True
     """
     if image.dtype.kind != "f" or image.size == 0 or not np.isfinite(image).all():
         return image
@@ -234,6 +262,13 @@ def pad_symmetric(image: NDArray[Any], multiple: int = 64) -> NDArray[Any]:
     -------
     ndarray
         The image with the mirrored rows and columns at its end, of the same type.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.analysis import pad_symmetric
+    >>> pad_symmetric(np.array([[1, 2, 3]]), 4)[0].tolist()
+    [1, 2, 3, 3]
     """
     widths = [(0, -size % multiple) for size in image.shape[:2]]
     widths += [(0, 0)] * (image.ndim - 2)
@@ -277,6 +312,16 @@ def candidates(
     ValueError
         If shapes disagree, the threshold is outside 0 to 1 or a candidate's distance is not
         finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.analysis import candidates
+    >>> prob = np.zeros((9, 9), np.float32)
+    >>> prob[4, 4], prob[4, 6] = 0.6, 0.9
+    >>> found = candidates(prob, np.full((9, 9, 8), 2.0, np.float32), 0.5)
+    >>> found.points.tolist()
+    [[4.0, 6.0], [4.0, 4.0]]
     """
     if prob.ndim != 2 or dist.ndim != 3 or dist.shape[:2] != prob.shape:
         raise ValueError(f"prob (h, w) and dist (h, w, rays) disagree: {prob.shape}, {dist.shape}")

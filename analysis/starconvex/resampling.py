@@ -52,6 +52,13 @@ def resize(image: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.float32]:
     References
     ----------
     Pillow's Image.resize with BILINEAR on mode "F"; docs/numerics.md has the formula.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.analysis import resize
+    >>> print(resize(np.array([[0, 0, 4, 4]]), (1, 2)).round(2))
+    [[0.57 3.43]]
     """
     if image.ndim == 3:
         planes = [resize(image[..., c], shape) for c in range(image.shape[2])]
@@ -114,6 +121,12 @@ def ray_lengths(rays: int, scale: tuple[float, float]) -> NDArray[np.float64]:
     -------
     (rays,) float64
         Pixels of the image, in the order of `ray_angles`.
+
+    Examples
+    --------
+    >>> from particlebridge.analysis import ray_lengths
+    >>> ray_lengths(4, (0.5, 1.0)).round(3).tolist()
+    [1.0, 2.0, 1.0, 2.0]
     """
     angles = ray_angles(rays)
     return np.hypot(np.sin(angles) / scale[0], np.cos(angles) / scale[1])
@@ -133,6 +146,13 @@ def rescale_polygons(polygons: Polygons, scale: tuple[float, float]) -> Polygons
     -------
     Polygons
         In pixels of the image; distances are lengths along the rays there.
+
+    Examples
+    --------
+    >>> from particlebridge.analysis import Polygons, rescale_polygons
+    >>> small = Polygons.from_rays([[10, 10]], [[4, 4, 4, 4]], [0.9])
+    >>> rescale_polygons(small, (0.5, 0.5)).dist.tolist()
+    [[8.0, 8.0, 8.0, 8.0]]
     """
     if scale == (1.0, 1.0):
         return polygons

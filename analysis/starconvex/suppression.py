@@ -46,6 +46,14 @@ def suppress(polygons: Polygons, nms_thresh: float) -> NDArray[np.intp]:
     References
     ----------
     stardist-imagej, class Candidates; Angus Johnson's Clipper with non-zero fill.
+
+    Examples
+    --------
+    >>> from particlebridge.analysis import Polygons, suppress
+    >>> rays = [[4.0] * 16] * 3
+    >>> polygons = Polygons.from_rays([[10, 10], [10, 11], [30, 30]], rays, [0.9, 0.8, 0.7])
+    >>> suppress(polygons, 0.4).tolist()
+    [0, 2]
     """
     if not 0 <= nms_thresh <= 1:
         raise ValueError(f"the overlap threshold must lie within 0 to 1, not {nms_thresh:g}")

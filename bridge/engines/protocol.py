@@ -26,6 +26,14 @@ class Failure:
         The slice.
     reason
         One sentence: what is wrong and how to fix it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.bridge import Failure, PythonEngine
+    >>> [(index, result)] = PythonEngine("nmc").predict([np.full((64, 64), np.nan)], [0])
+    >>> isinstance(result, Failure), index
+    (True, 0)
     """
 
     index: int
@@ -61,6 +69,13 @@ class Settings:
     ------
     ValueError
         If a value is outside its range.
+
+    Examples
+    --------
+    >>> from particlebridge.bridge import PythonEngine, Settings
+    >>> engine = PythonEngine("nmc", Settings(diameter=24))
+    >>> engine.scale
+    (2.0, 2.0)
     """
 
     prob_thresh: float | None = None
@@ -123,7 +138,19 @@ class GreyReach:
 
 @runtime_checkable
 class Engine(Protocol):
-    """Segments slices; the Fiji and the Python engine are one method in two places."""
+    """Segments slices; the Fiji and the Python engine are one method in two places.
+
+    Examples
+    --------
+    >>> from particlebridge.analysis import training_slices
+    >>> from particlebridge.bridge import Engine, PythonEngine
+    >>> def count(engine: Engine, image) -> int:
+    ...     [(_, prediction)] = engine.predict([image], [0])
+    ...     return len(prediction.polygons)
+    >>> [(image, _)] = training_slices(1, (96, 96), seed=1, diameter=48)
+    >>> count(PythonEngine("nmc"), image) > 0
+    True
+    """
 
     def predict(
         self, slices: Sequence[np.ndarray] | np.ndarray, indices: Iterable[int]

@@ -50,6 +50,17 @@ class PythonEngine:
     ------
     FileNotFoundError, ValueError
         As `load_model`; also if StarDist's numerics are asked of a bundle.
+
+    Examples
+    --------
+    >>> from particlebridge.analysis import score, training_slices
+    >>> from particlebridge.bridge import PythonEngine
+    >>> [(image, labels)] = training_slices(1, (160, 160), seed=1, diameter=48)
+    >>> prediction = PythonEngine("nmc").segment(image)
+    >>> prediction.labels.shape, prediction.labels.dtype
+    ((160, 160), dtype('int32'))
+    >>> score(labels.clip(0), prediction.labels).f1[0.5] > 0.8
+    True
     """
 
     def __init__(

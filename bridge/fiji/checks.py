@@ -42,6 +42,12 @@ class Check:
         What is there.
     fix
         What to do; empty if ok.
+
+    Examples
+    --------
+    >>> from particlebridge.bridge import Check
+    >>> Check("Java", "problem", "none", "set JAVA_HOME").fix
+    'set JAVA_HOME'
     """
 
     name: str

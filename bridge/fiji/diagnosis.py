@@ -27,6 +27,12 @@ def doctor(fiji: str | os.PathLike[str] | None = None, *, run: bool = True) -> l
     -------
     list of Check
         In the order of looking; never raises for what is wrong with a Fiji.
+
+    Examples
+    --------
+    >>> from particlebridge.bridge import doctor
+    >>> for check in doctor():  # doctest: +SKIP
+    ...     print(check.status, check.name, check.found, check.fix)
     """
     checks = list(check_python())
     try:

@@ -59,6 +59,12 @@ class FijiEngine:
         colour images, or other numerics than the plugin's are asked for.
     RuntimeError
         If no Java is found.
+
+    Examples
+    --------
+    >>> from particlebridge.bridge import FijiEngine, read_image
+    >>> with FijiEngine("nmc", fiji="Fiji.app") as engine:  # doctest: +SKIP
+    ...     [(_, prediction)] = engine.predict([read_image("slice.tif").data], [0])
     """
 
     def __init__(

@@ -89,6 +89,12 @@ class Endpoint:
     ----------
     coordinates
         Such as ``sc.fiji:fiji+de.csbdresden:csbdeep:0.6.0+de.csbdresden:StarDist_:0.3.0-scijava``.
+
+    Examples
+    --------
+    >>> from particlebridge.bridge import Endpoint, find_fiji
+    >>> find_fiji("sc.fiji:fiji:2.14.0") == Endpoint("sc.fiji:fiji:2.14.0")
+    True
     """
 
     coordinates: str
@@ -112,6 +118,17 @@ def find_fiji(fiji: str | os.PathLike[str] | None = None) -> Fiji | Endpoint:
     ------
     FileNotFoundError
         If there is none, or what was named is none.
+
+    Examples
+    --------
+    Two empty folders stand for a Fiji here.
+
+    >>> from pathlib import Path
+    >>> from particlebridge.bridge import find_fiji
+    >>> for folder in ("jars", "plugins"):
+    ...     (Path("Fiji.app") / folder).mkdir(parents=True)
+    >>> find_fiji("Fiji.app").home.name
+    'Fiji.app'
     """
     named = fiji if fiji is not None else os.environ.get("FIJI_HOME")
     if named:

@@ -72,6 +72,18 @@ def install_macros(fiji: str | os.PathLike[str] | None = None) -> Installation:
         If it is a Maven endpoint, which has no folder.
     OSError
         If the folder cannot be written.
+
+    Examples
+    --------
+    Two empty folders stand for a Fiji here.
+
+    >>> from pathlib import Path
+    >>> from particlebridge.bridge import install_macros
+    >>> for folder in ("jars", "plugins"):
+    ...     (Path("Fiji.app") / folder).mkdir(parents=True)
+    >>> done = install_macros("Fiji.app")
+    >>> "Segment_Image.groovy" in {path.name for path in done.written}
+    True
     """
     home = _folder_of(fiji)
     done = Installation(home, version())
@@ -110,6 +122,16 @@ def uninstall_macros(fiji: str | os.PathLike[str] | None = None) -> Installation
     ------
     FileNotFoundError, ValueError, OSError
         As `install_macros`.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from particlebridge.bridge import install_macros, uninstall_macros
+    >>> for folder in ("jars", "plugins"):
+    ...     (Path("Fiji.app") / folder).mkdir(parents=True)
+    >>> written = install_macros("Fiji.app").written
+    >>> set(uninstall_macros("Fiji.app").removed) == set(written)
+    True
     """
     home = _folder_of(fiji)
     done = Installation(home, version())

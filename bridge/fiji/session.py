@@ -77,6 +77,12 @@ class FijiSession:
         If there is no such Fiji.
     RuntimeError
         If no Java is found.
+
+    Examples
+    --------
+    >>> from particlebridge.bridge import FijiSession
+    >>> with FijiSession("Fiji.app") as fiji:  # doctest: +SKIP
+    ...     fiji.run_macro("return getVersion();")
     """
 
     def __init__(

@@ -84,6 +84,18 @@ def fuse(
     FileNotFoundError, ValueError, OSError, RuntimeError
         If there are no views, their shapes do not belong to one volume, the files to write are
         not ours, another process is at work in their folder, or blocks failed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.analysis import electrode
+    >>> from particlebridge.bridge import fuse, read_labels, segment
+    >>> made = electrode((16, 40, 44), seed=3, radius=(4, 7))
+    >>> np.save("scan.npy", made.volume)
+    >>> _ = segment("scan.npy", "results", diameter=12, voxel_size=made.spacing,
+    ...             views=("xy", "xz", "yz"))
+    >>> read_labels(fuse("results", volume="scan.npy")).shape
+    (16, 40, 44)
     """
     folder = Path(folder)
     fusing = fusion_method(method, downscale, min_voxels)

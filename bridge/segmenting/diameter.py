@@ -84,6 +84,15 @@ def estimate_diameter(
     ------
     ValueError
         If the model records no diameter, there are no images, or no size is confirmed.
+
+    Examples
+    --------
+    >>> from particlebridge.analysis import training_slices
+    >>> from particlebridge.bridge import estimate_diameter
+    >>> from particlebridge.exporter import load_model
+    >>> [(image, _)] = training_slices(1, (256, 256), seed=1, diameter=48)
+    >>> 30 < estimate_diameter([image], load_model("nmc")) < 60
+    True
     """
     looks = _Looks(images, network, percentiles, pixel_size)
     found = looks.estimate()

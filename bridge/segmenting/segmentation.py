@@ -87,6 +87,18 @@ def segment(
     ------
     FileNotFoundError, ValueError, OSError, RuntimeError
         With one sentence that names the file and the fix.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.analysis import training_slices
+    >>> from particlebridge.bridge import read_labels, segment
+    >>> [(image, _)] = training_slices(1, (160, 160), seed=1, diameter=48)
+    >>> np.save("slice.npy", image)
+    >>> done = segment("slice.npy", "results", diameter=48)
+    >>> labels = read_labels(done.labels["slice.npy"])
+    >>> labels.shape, labels.dtype
+    ((160, 160), dtype('int32'))
     """
     source = Path(source)
     if dims == 3:

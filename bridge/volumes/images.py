@@ -108,6 +108,14 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     ------
     FileNotFoundError, ValueError
         As `read_volume`, where the file is not one 2-D image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.bridge import read_image
+    >>> np.save("slice.npy", np.zeros((20, 30), np.uint8))
+    >>> read_image("slice.npy").data.shape
+    (20, 30)
     """
     path = existing(path)
     data, axes, sizes, notes, bar = read_array(path)

@@ -119,12 +119,39 @@ class Volume(Generic[Voxels]):
 def read_volume(
     path: str | os.PathLike[str], voxel_size: Spacing | None = None
 ) -> Volume[np.ndarray]:
-    """Read a 3-D volume of grey values; parameters and errors as `bridge.volumes.open_volume`.
+    """Read a 3-D volume of grey values.
+
+    Parameters
+    ----------
+    path
+        A TIFF (plain, ImageJ or OME), a ``.npy`` file, an OME-Zarr or Zarr folder, an HDF5
+        dataset (``scan.h5::/path/to/dataset``), or a folder of numbered slices of one size, taken
+        in the order of the numbers in their names.
+    voxel_size
+        (z, y, x) in micrometres; wins over what the file says.
 
     Returns
     -------
     Volume
-        Uncompressed TIFF and ``.npy`` are memory-mapped, not loaded; all else is in memory.
+        `data` is (Z, Y, X) of the file's dtype; `spacing` (z, y, x) in micrometres, and
+        `spacing_from` says where it is from. Uncompressed TIFF and ``.npy`` are memory-mapped,
+        not loaded; all else is in memory.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file or folder.
+    ValueError
+        If it is not one readable 3-D volume of real numbers; the message names the fix.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.bridge import read_volume
+    >>> np.save("scan.npy", np.zeros((5, 20, 30), np.uint16))
+    >>> volume = read_volume("scan.npy", (0.1, 0.07, 0.07))
+    >>> volume.data.shape, volume.spacing
+    ((5, 20, 30), (0.1, 0.07, 0.07))
     """
     return open_volume(path, voxel_size).loaded()
 
@@ -193,6 +220,14 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
     ------
     FileNotFoundError, ValueError
         If the file cannot be read, or holds colours, fractions or numbers that do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.bridge import read_labels
+    >>> np.save("labels.npy", np.eye(3, dtype=np.uint8))
+    >>> read_labels("labels.npy").dtype
+    dtype('int32')
     """
     path = existing(path)
     if path.is_dir() and not is_chunked(path):

@@ -51,6 +51,17 @@ def write_rois(
         If `labels` is no integer image or stack, or `positions` has another length than it.
     OSError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.exporter import read_annotations, write_rois
+    >>> labels = np.zeros((8, 8), np.int32)
+    >>> labels[1:4, 1:4], labels[5:7, 2:6] = 1, 2
+    >>> write_rois(labels, "rois.zip")
+    2
+    >>> bool((read_annotations("rois.zip", (8, 8)).labels == labels).all())
+    True
     """
     labels = np.asarray(labels)
     if labels.ndim not in (2, 3):

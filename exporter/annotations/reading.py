@@ -80,6 +80,18 @@ def read_annotations(
     ValueError
         If the file is damaged, unsafe or of another kind, `image` is not in it or was of
         another size, or `shape` is missing or wrong.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.exporter import read_annotations, write_via
+    >>> labels = np.zeros((8, 8), np.int32)
+    >>> labels[1:4, 1:4], labels[5:7, 2:6] = 1, 2
+    >>> write_via({"slice.png": labels}, "via.json")
+    2
+    >>> read = read_annotations("via.json", (8, 8), image="slice.png")
+    >>> read.table["area"].tolist(), read.problems
+    ([9, 8], ())
     """
     path = Path(path)
     if path.suffix.lower() in IMAGE_SUFFIXES:

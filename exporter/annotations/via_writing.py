@@ -38,6 +38,15 @@ def write_via(labels_by_image: Mapping[str, np.ndarray], path: str | os.PathLike
         If labels are no 2-D integer image, or two images bear one name.
     OSError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from particlebridge.exporter import write_via
+    >>> labels = np.zeros((8, 8), np.int32)
+    >>> labels[1:4, 1:4], labels[5:7, 2:6] = 1, 2
+    >>> write_via({"slice.png": labels}, "via.json")
+    2
     """
     images: dict[str, Any] = {}
     count = 0

@@ -108,6 +108,13 @@ def export(
     -----
     UserWarning
         If a class head was dropped, or the bundle could not be verified.
+
+    Examples
+    --------
+    >>> from particlebridge.exporter import export
+    >>> done = export("nmc", "nmc.zip", verify=False)
+    >>> done.path.name, done.proof.name, done.status
+    ('nmc.zip', 'nmc.verify.json', 'unverified')
     """
     import_tensorflow()
     loaded = load_keras_model(model)

@@ -49,6 +49,13 @@ def inspect(bundle: str | os.PathLike[str]) -> Inspection:
         If there is no such file or folder.
     ValueError
         If it is neither a zip nor of a known kind, is cut short or damaged, or is unsafe.
+
+    Examples
+    --------
+    >>> from particlebridge.exporter import export, inspect
+    >>> found = inspect(export("nmc", "nmc.zip", verify=False))
+    >>> found.kind, found.rays, found.grid, found.would_load, found.problems
+    ('StarDist 2D model', 32, (2, 2), True, ())
     """
     path = Path(bundle)
     if path.is_dir():

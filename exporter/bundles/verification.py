@@ -120,6 +120,15 @@ def verify(
     ValueError
         If the file is not a SavedModel that takes and gives one image, is unsafe, does not
         belong to the model, or the model's output is not finite.
+
+    Examples
+    --------
+    Here model.onnx alone runs. By default TensorFlow 1.15 runs, too; Maven Central has it.
+
+    >>> from particlebridge.exporter import export, verify
+    >>> proof = verify(export("nmc", "nmc.zip", verify=False), "nmc", runtimes=[])
+    >>> proof.status, bool(proof.table()["relative"].max() < 1e-4)
+    ('verified', True)
     """
     if unknown := set(runtimes) - set(RUNTIMES):
         raise ValueError(

@@ -137,6 +137,17 @@ def load_stardist3d(folder: str | os.PathLike[str]) -> "StarDist3D":
     ------
     FileNotFoundError, ValueError
         If it is not there, not whole, or not a 3-D StarDist model.
+
+    Examples
+    --------
+    >>> from particlebridge.exporter import load_stardist3d
+    >>> from stardist.models import Config3D, StarDist3D
+    >>> config = Config3D(n_rays=8, unet_n_filter_base=2, train_tensorboard=False)
+    >>> made = StarDist3D(config, "small", ".")
+    Using default values: prob_thresh=0.5, nms_thresh=0.4.
+    >>> made.keras_model.save_weights("small/weights_best.h5")
+    >>> load_stardist3d("small").config.n_rays
+    8
     """
     folder = Path(folder)
     if not folder.is_dir():

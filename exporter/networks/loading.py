@@ -62,6 +62,13 @@ def load_model(
     -----
     UserWarning
         If a folder's model.onnx was made from other weights, and so is not used.
+
+    Examples
+    --------
+    >>> from particlebridge.exporter import load_model
+    >>> network = load_model("nmc")
+    >>> network.backend, network.rays, network.grid, network.record.diameter
+    ('onnx', 32, (2, 2), 48.0)
     """
     if backend not in ("auto", *get_args(Backend)):
         raise ValueError(f"backend must be auto, onnx or tensorflow, not {backend!r}")

@@ -20,7 +20,14 @@ _DELETE = "delete it to use the defaults"
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Above `prob` a pixel proposes an object; above `nms` overlap suppresses it. Both 0 to 1."""
+    """Above `prob` a pixel proposes an object; above `nms` overlap suppresses it. Both 0 to 1.
+
+    Examples
+    --------
+    >>> from particlebridge.exporter import Thresholds
+    >>> Thresholds(prob=0.6)
+    Thresholds(prob=0.6, nms=0.4)
+    """
 
     prob: float = 0.5
     nms: float = 0.4
@@ -50,6 +57,13 @@ class ModelRecord:
     own_scale
         Whether the training images kept their scale: then images are segmented at their own
         scale, too, unless somebody says how large their particles are.
+
+    Examples
+    --------
+    >>> from particlebridge.exporter import ModelRecord, Thresholds
+    >>> record = ModelRecord(Thresholds(prob=0.6), diameter=40.0)
+    >>> record.thresholds.nms, record.percentiles
+    (0.4, (1.0, 99.8))
     """
 
     thresholds: Thresholds = Thresholds()

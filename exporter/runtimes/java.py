@@ -42,6 +42,12 @@ def find_java() -> Java:
     ------
     RuntimeError
         If there is none.
+
+    Examples
+    --------
+    >>> from particlebridge.exporter import find_java
+    >>> find_java().version >= 11
+    True
     """
     for home in _candidates():
         if any((home / library).is_file() for library in _LIBRARIES):

@@ -49,6 +49,12 @@ class Augmentation:
     ------
     ValueError
         If a value lies outside its range.
+
+    Examples
+    --------
+    >>> from particlebridge.exporter import Augmentation
+    >>> Augmentation(streaks=0, rings=0).blur
+    1.5
     """
 
     flip: bool = True

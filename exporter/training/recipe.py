@@ -55,6 +55,14 @@ class Recipe:
     References
     ----------
     Li et al., Science 376 (2022) 517, and the notebooks of stardist 0.9.
+
+    Examples
+    --------
+    >>> from particlebridge.exporter import Recipe
+    >>> Recipe(epochs=10, patch=128).steps
+    100
+    >>> Recipe.published(2).augmentation is None
+    True
     """
 
     epochs: int = 50

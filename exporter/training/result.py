@@ -27,6 +27,13 @@ class TrainingProgress:
         Mean loss of this epoch so far.
     val_loss
         Validation loss of the last finished epoch; NaN before the first.
+
+    Examples
+    --------
+    >>> from particlebridge.exporter import TrainingProgress
+    >>> now = TrainingProgress(epoch=2, epochs=50, step=30, steps=100, loss=0.4, val_loss=0.5)
+    >>> f"epoch {now.epoch} of {now.epochs}, step {now.step} of {now.steps}"
+    'epoch 2 of 50, step 30 of 100'
     """
 
     epoch: int

@@ -142,6 +142,18 @@ def train(
     References
     ----------
     Schmidt et al., MICCAI 2018 (StarDist); Li et al., Science 376 (2022) 517 (the recipe).
+
+    Examples
+    --------
+    Two steps, to show the call; the default recipe trains up to 5,000.
+
+    >>> from particlebridge.analysis import training_slices
+    >>> from particlebridge.exporter import Recipe, train
+    >>> images, labels = zip(*training_slices(2, (64, 64), seed=1, diameter=16), strict=True)
+    >>> recipe = Recipe(epochs=1, steps=2, batch=1, patch=64, rays=8, filters=4, depth=2)
+    >>> result = train(images, labels, "model", recipe=recipe, notice=lambda text: None)
+    >>> result.path.name, len(result.history)
+    ('model', 1)
     """
     out = Path(out)
     if out.exists():

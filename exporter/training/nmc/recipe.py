@@ -89,6 +89,12 @@ def train_nmc(out: str | os.PathLike[str], recipe: NmcRecipe | None = None) -> P
     ------
     OSError
         If `out` cannot be written.
+
+    Examples
+    --------
+    >>> from particlebridge.exporter import train_nmc
+    >>> train_nmc("nmc")  # doctest: +SKIP
+    PosixPath('nmc')
     """
     out = Path(out)
     recipe = recipe or NmcRecipe()
