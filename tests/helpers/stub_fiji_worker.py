@@ -3,7 +3,7 @@
 It serves the same requests with the real Groovy commands on plain ImageJ; only StarDist is the
 recording stub (java_stubs/recording_stardist.groovy). A slice whose first pixel is 251 ends the
 process as a crash in native code would; 252 makes the stub's StarDist fail; 253 makes it hang,
-254 makes it slow.
+254 makes it slow, 255 makes it wait for the file $PARTICLEBRIDGE_STUB_GO.
 """
 
 import json
@@ -30,6 +30,10 @@ class Poisoned extends RecordingStarDist {
 			if (mark == 252f) { fault = 'exception'; faulty = { true } } else fault = null
 			if (mark == 253f) Thread.sleep(600000)
 			if (mark == 254f) Thread.sleep(200)
+			if (mark == 255f) {
+				def go = new File(System.getenv('PARTICLEBRIDGE_STUB_GO'))
+				while (!go.exists()) Thread.sleep(20)
+			}
 		}
 		return super.run(command, process, arguments)
 	}

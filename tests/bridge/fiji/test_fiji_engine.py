@@ -115,9 +115,12 @@ def test_a_bad_slice_never_reaches_fiji(engine):
     assert "grey images" in results[2].reason
 
 
-def test_several_fijis_share_a_call_and_one_may_die(stub_worker, tmp_path):
+def test_several_fijis_share_a_call_and_one_may_die(stub_worker, tmp_path, monkeypatch):
     home = fiji_folder(tmp_path / "Fiji.app")
-    slices = [seeded(z % 8, mark=254) for z in range(12)]
+    # The second Fiji has the odd slices, and waits in its first until it has been killed.
+    go = tmp_path / "go"
+    monkeypatch.setenv("PARTICLEBRIDGE_STUB_GO", str(go))
+    slices = [seeded(z % 8, mark=255 if z % 2 else 0) for z in range(12)]
     settings = Settings(prob_thresh=0.8)
     with FijiEngine(PLUGIN / "bundle.zip", settings, fiji=home, workers=2) as engine:
         results = {}
@@ -126,13 +129,13 @@ def test_several_fijis_share_a_call_and_one_may_die(stub_worker, tmp_path):
             if index == 0:
                 pids = [session.pid for session, _ in engine._sessions]
                 os.kill(pids[1], signal.SIGKILL)
+                go.touch()
         assert len(set(pids)) == 2
         assert list(results) == list(range(12))
         for z, result in results.items():
             assert_particle(result, z % 8)
-        # The one that died is there again unless it had already done its share.
         sessions = [session for session, _ in engine._sessions]
-        assert sessions[0].alive
+        assert all(session.alive for session in sessions)
     assert not any(session.alive for session in sessions)
 
 
