@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Of particlebridge.json in a bundle."""
 
-_PRODUCERS = ("particlebridge", "tensorflow", "keras", "stardist", "csbdeep", "tf2onnx")
+_PRODUCERS = ("particlebridge", "tensorflow", "keras", "stardist", "csbdeep", "onnx")
 
 
 @dataclass(frozen=True)

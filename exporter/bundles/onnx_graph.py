@@ -1,14 +1,13 @@
 """A StarDist network as model.onnx, for ONNX Runtime in Python and in Java."""
 
 import json
-from collections import Counter
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..networks.keras_models import quiet
 from ..networks.onnx_session import ONNX_OUTPUTS
 from ..networks.record import ModelRecord
 from ..networks.saved_model import INPUT
+from .keras_to_onnx import onnx_graph
 from .plugin_graph import Layout
 
 if TYPE_CHECKING:
@@ -17,6 +16,9 @@ if TYPE_CHECKING:
 
 OPSET = 17
 """Of the ONNX standard; ONNX Runtime knows it since 1.12."""
+
+_IR_VERSION = 8
+"""Of the file's layout; the one that came with OPSET."""
 
 
 def onnx_bytes(
@@ -44,78 +46,27 @@ def onnx_bytes(
     ValueError
         If a layer cannot be said in ONNX.
     """
-    import tensorflow as tf
-    import tf2onnx
+    from onnx import helper
 
-    spec = tf.TensorSpec((1, None, None, layout.channels), tf.float32, name=INPUT)
-
-    def network(image: Any) -> Any:
-        image = [image] if isinstance(model.keras_model.input, list) else image
-        parts = model.keras_model(image, training=False)[:2]
-        return dict(zip(ONNX_OUTPUTS, parts, strict=True))
-
-    function = tf.function(network, input_signature=[spec], autograph=False)
-    with quiet():
-        converted, _ = tf2onnx.convert.from_function(function, input_signature=[spec], opset=OPSET)
-    _order(converted.graph)
-    _name_sizes(converted.graph, layout)
-    _describe(converted, model.name, layout, record, reach)
-    return converted.SerializeToString(deterministic=True)
-
-
-def _order(graph: "GraphProto") -> None:
-    """Name everything by its place: tf2onnx counts up through all models of a session."""
-    ends = {INPUT, *ONNX_OUTPUTS}
-    names = {name: name for name in ends}
-    constants = {one.name: one for one in graph.initializer}
-    used = []
-    counts: Counter[str] = Counter()
-    for node in graph.node:
-        node.name = f"{node.op_type}_{counts[node.op_type]}"
-        counts[node.op_type] += 1
-        for position, name in enumerate(node.input):
-            if name in constants and name not in names:
-                names[name] = f"{node.name}.{position}"
-                used.append(constants[name])
-        for position, name in enumerate(node.output):
-            names.setdefault(name, f"{node.name}/{position}")
-    for node in graph.node:
-        for part in (node.input, node.output):
-            part[:] = [names.get(name, name) for name in part]
-        node.ClearField("doc_string")
-    for constant in used:
-        constant.name = names[constant.name]
-    kept = [type(one).FromString(one.SerializeToString()) for one in used]
-    del graph.initializer[:]
-    graph.initializer.extend(kept)
-    del graph.value_info[:]
-    graph.ClearField("doc_string")
+    outputs = dict(zip(ONNX_OUTPUTS, model.keras_model.outputs, strict=False))  # no class head
+    graph = onnx_graph(model.keras_model, outputs, INPUT)
+    _name_sizes(graph, layout)
+    opsets = [helper.make_opsetid("", OPSET)]
+    written = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
+    _describe(written, model.name, layout, record, reach)
+    return written.SerializeToString(deterministic=True)
 
 
 def _name_sizes(graph: "GraphProto", layout: Layout) -> None:
-    assert layout.grid is not None and layout.rays is not None
+    assert layout.grid is not None
     of_grid = [
         side if step == 1 else f"{side}/{step}"
         for side, step in zip(("height", "width"), layout.grid, strict=True)
     ]
-    sizes: dict[str, list[str | int]] = {
-        INPUT: [1, "height", "width", layout.channels],
-        ONNX_OUTPUTS[0]: [1, *of_grid, 1],
-        ONNX_OUTPUTS[1]: [1, *of_grid, layout.rays],
-    }
-    # In the order that is documented, whatever the converter's.
-    outputs = sorted(graph.output, key=lambda one: ONNX_OUTPUTS.index(one.name))
-    kept = [type(one).FromString(one.SerializeToString()) for one in outputs]
-    del graph.output[:]
-    graph.output.extend(kept)
     for value in (*graph.input, *graph.output):
-        shape = value.type.tensor_type.shape
-        del shape.dim[:]
-        for size in sizes[value.name]:
-            if isinstance(size, int):
-                shape.dim.add(dim_value=size)
-            else:
-                shape.dim.add(dim_param=size)
+        sides = ("height", "width") if value.name == INPUT else of_grid
+        for dim, side in zip(value.type.tensor_type.shape.dim[1:3], sides, strict=True):
+            dim.dim_param = side
 
 
 def _describe(

@@ -78,6 +78,7 @@ def test_any_size_gives_what_keras_gives(made, tmp_path, which, shape):
     image = np.random.default_rng(0).random((1, *shape, model.config.n_channel_in), np.float32)
     prob, dist = session.run(["prob", "dist"], {"input": image})
     expected = [np.asarray(part) for part in model.keras_model([image], training=False)[:2]]
+    assert (prob.shape, dist.shape) == (expected[0].shape, expected[1].shape)
     assert np.abs(prob - expected[0]).max() < 1e-5
     assert np.abs(dist - expected[1]).max() < 1e-5 * np.ptp(expected[1])
 
