@@ -19,9 +19,10 @@ from ..volumes.stored_arrays import SliceStack
 from ..volumes.voxel_size import Spacing
 from .blocks import Layout, lay_out
 from .chunked_view_folder import ChunkedViewFolder
+from .dask_runner import open_runner
 from .measuring import Measuring
 from .rechunking import is_flat
-from .scheduling import InProcess, Runner, open_runner
+from .scheduling import InProcess, Runner
 from .view_folder import ViewFolder
 
 Format = Literal["tiff", "zarr"]
@@ -215,7 +216,7 @@ def planned(
     format
         ``tiff`` or ``zarr``.
     scheduler, workers
-        As `particlebridge.bridge.runs.scheduling.open_runner`.
+        As `particlebridge.bridge.runs.dask_runner.open_runner`.
     memory
         Ceiling for each process that works, such as ``"8GB"``, or bytes. For ``zarr`` three
         quarters of this machine's memory unless it is given.

@@ -10,15 +10,10 @@ import dask
 import numpy as np
 import psutil
 import pytest
-from particlebridge.bridge.runs import scheduling
-from particlebridge.bridge.runs.scheduling import (
-    DaskRunner,
-    FailedTask,
-    InProcess,
-    open_runner,
-    report_progress,
-    slurm_cluster,
-)
+from particlebridge.bridge.runs import dask_runner
+from particlebridge.bridge.runs.dask_cluster import slurm_cluster
+from particlebridge.bridge.runs.dask_runner import DaskRunner, open_runner
+from particlebridge.bridge.runs.scheduling import FailedTask, InProcess, report_progress
 
 
 def _square(number: int) -> int:
@@ -106,7 +101,7 @@ def _preload(folder: Path, body: str) -> str:
 def test_workers_that_do_not_come_back_are_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scheduling, "_JOINING", 0.05)
+    monkeypatch.setattr(dask_runner, "_JOINING", 0.05)
     mark = tmp_path / "dead"
     preload = _preload(tmp_path, f"    if os.path.exists({str(mark)!r}):\n        os._exit(1)")
     with (
@@ -125,7 +120,7 @@ def test_a_slow_start_is_no_death(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         f"    while os.path.exists({str(mark)!r}) and not os.path.exists({str(looked)!r}):\n"
         "        time.sleep(0.01)"
     )
-    monkeypatch.setattr(scheduling, "_JOINING", 0.01)
+    monkeypatch.setattr(dask_runner, "_JOINING", 0.01)
     looks = []
     with (
         dask.config.set({"distributed.worker.preload": [_preload(tmp_path, wait)]}),
