@@ -10,7 +10,7 @@ rich slices, which hold many more particles than the real one: less a matter of 
 
 import argparse
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 
@@ -21,46 +21,56 @@ from particlebridge.analysis.phantom.texture import Look
 from particlebridge.bridge.engines.protocol import Settings
 from particlebridge.bridge.engines.python import PythonEngine
 from particlebridge.exporter import load_model
-from particlebridge.exporter.training.examples import Example
+from particlebridge.exporter.networks.record import RECORD_NAME, ModelRecord, folder_digest
+from particlebridge.exporter.training.examples import Example, normalized
+from particlebridge.exporter.training.folder import TrainingSettings
 from particlebridge.exporter.training.nmc.recipe import (
+    RECIPE,
     TRAINING_DIAMETER,
-    NmcRecipe,
-    finish,
-    fit,
+    as_examples,
     held_out_slices,
-    normalized,
 )
-from particlebridge.exporter.training.threshold_tuning import evaluate
+from particlebridge.exporter.training.recipe import Recipe
+from particlebridge.exporter.training.threshold_tuning import evaluate, tune_thresholds
+from particlebridge.exporter.training.train import train_examples
 
 from .real_slice import judge, otsu_watershed
 
-_RECIPE = NmcRecipe(epochs=12, slices=240, filters=16)
+_RECIPE = replace(RECIPE, epochs=12, filters=16)
+_SLICES, _DIAMETER, _SEED = 240, 40.0, 42
 
 
 @cache
 def rich(scale: tuple[float, float] = (0.7, 1.4), seed: int = 42) -> list[Example]:
-    made = training_slices(_RECIPE.slices, seed=seed, diameter=_RECIPE.diameter, scale=scale)
-    return normalized(made)
+    made = training_slices(_SLICES, seed=seed, diameter=_DIAMETER, scale=scale)
+    return as_examples(made)
 
 
 def plain(seed: int = 42) -> list[Example]:
     """Slices of electrodes with even binder and white noise: no bands, streaks, rings, specks."""
-    look = Look(1.25 * _RECIPE.diameter, mottling=0, streaks=0, rings=0, specks=0, edge=0)
+    look = Look(1.25 * _DIAMETER, mottling=0, streaks=0, rings=0, specks=0, edge=0)
     slices = []
-    for k in range(_RECIPE.slices // 24):
+    for k in range(_SLICES // 24):
         made = electrode(
             (73, 288, 288), seed=seed + k, radius=(9, 32), band=0, view=1.5, look=look,
             cycles=(10, 50)[k % 2],
         )  # fmt: skip
         slices += [(made.volume[z], made.labels[z]) for z in range(1, 73, 3)]
-    return normalized(slices)
+    return as_examples(slices)
+
+
+def fit(
+    out: Path, recipe: Recipe, pool: list[Example], held_out: list[Example], seed: int = _SEED
+) -> None:
+    settings = TrainingSettings(None, 2, recipe, seed)
+    train_examples(pool, out, settings, None, held_out, TRAINING_DIAMETER)
 
 
 def stardist_defaults(out: Path, pool: list[Example], held_out: list[Example]) -> None:
     """Train as StarDist's own example does: its learning rate, its augmenter, its training loop."""
     from stardist.models import Config2D, StarDist2D
 
-    rng = np.random.default_rng(_RECIPE.seed)
+    rng = np.random.default_rng(_SEED)
 
     def augmenter(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         turns, mirror = rng.integers(4), rng.integers(2)
@@ -69,6 +79,7 @@ def stardist_defaults(out: Path, pool: list[Example], held_out: list[Example]) -
         sigma = 0.02 * rng.uniform(0, 1)
         return x + sigma * rng.normal(0, 1, x.shape), y
 
+    pool, held_out = (normalized(e, _RECIPE.percentiles) for e in (pool, held_out))
     config = Config2D(
         n_rays=32, grid=(2, 2), n_channel_in=1, unet_n_filter_base=_RECIPE.filters,
         train_patch_size=(256, 256), train_tensorboard=False,
@@ -81,8 +92,12 @@ def stardist_defaults(out: Path, pool: list[Example], held_out: list[Example]) -
         augmenter=augmenter,
         epochs=_RECIPE.epochs,
         steps_per_epoch=_RECIPE.steps,
-        seed=_RECIPE.seed,
+        seed=_SEED,
     )
+    thresholds = tune_thresholds(load_model(out), held_out)
+    (out / "thresholds.json").write_text(json.dumps(asdict(thresholds)))
+    record = ModelRecord(thresholds, diameter=TRAINING_DIAMETER, digest=folder_digest(out))
+    record.write(out / RECORD_NAME)
 
 
 def main() -> None:
@@ -96,8 +111,9 @@ def main() -> None:
     parser.add_argument("--arms", nargs="*", help="numbers of the arms to run; default all")
     options = parser.parse_args()
     image, truth = imread(options.image), json.loads(options.marks.read_text())
-    held_out = held_out_slices(_RECIPE)[:16]
-    unseen = normalized(training_slices(24, seed=6006, diameter=TRAINING_DIAMETER))
+    held_out = held_out_slices(_SEED, _DIAMETER)[:16]
+    made = training_slices(24, seed=6006, diameter=TRAINING_DIAMETER)
+    unseen = normalized(as_examples(made), _RECIPE.percentiles)
     still = replace(_RECIPE, augmentation=None)
     arms = {
         "1 plain slices, no augmentation": lambda at: fit(at, still, plain(), plain(900)[:16]),
@@ -109,9 +125,7 @@ def main() -> None:
             at, _RECIPE, rich(), held_out
         ),
         "5 rich slices, StarDist's defaults": lambda at: stardist_defaults(at, rich(), held_out),
-        "6 the recipe, second seed": lambda at: fit(
-            at, replace(_RECIPE, seed=43), rich(seed=143), held_out
-        ),
+        "6 the recipe, second seed": lambda at: fit(at, _RECIPE, rich(seed=143), held_out, 43),
     }
     rows = [{"arm": "Otsu + watershed"} | judge(otsu_watershed(image, options.diameter), truth)]
     for name, train in arms.items():
@@ -119,9 +133,8 @@ def main() -> None:
             continue
         at = options.out / f"arm{name.split()[0]}"
         train(at)
-        thresholds = finish(at, held_out)
         network = load_model(at)
-        f1 = evaluate(network, unseen, thresholds).f1
+        f1 = evaluate(network, unseen, network.thresholds).f1
         engine = PythonEngine(network, Settings(diameter=options.diameter))
         rows.append(
             {"arm": name}

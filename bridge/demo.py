@@ -1,13 +1,13 @@
 """The full pipeline on generated electrodes of two cycle states, judged by the known truth."""
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from particlebridge.analysis import Electrode, atomic_path, electrode, score
+from particlebridge.analysis import Electrode, electrode, score
+from particlebridge.analysis.io.atomic import write_json
 
 from ._shared.progress import inform
 from .pipeline import run
@@ -67,13 +67,14 @@ def demo(out: str | os.PathLike[str], *, train: bool = False, quick: bool = Fals
     if train:
         from particlebridge.exporter import train_nmc
 
-        model = train_nmc(out / "model")
+        model = out / "model"
+        if not model.exists():
+            train_nmc(model)
     states = _QUICK_STATES if quick else STATES
     sheet = _generate(out / "volumes", states, quick)
     report = run([sheet], out, model=model)
     verdict = _against_truth(out, states)
-    with atomic_path(out / "against_truth.json") as beside:
-        beside.write_text(json.dumps(verdict, indent=1), "utf-8")
+    write_json(out / "against_truth.json", verdict)
     for line in _sentences(verdict):
         inform(line)
     return report

@@ -19,5 +19,5 @@ from .training.augmentation import Augmentation as Augmentation
 from .training.nmc.recipe import train_nmc as train_nmc
 from .training.recipe import Recipe as Recipe
 from .training.result import TrainingProgress as TrainingProgress
-from .training.train import TrainingResult as TrainingResult
+from .training.result import TrainingResult as TrainingResult
 from .training.train import train as train

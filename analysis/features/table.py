@@ -5,8 +5,8 @@ from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
-import psutil
 
+from .._shared.memory import free_memory
 from .._shared.parallel import thread_count
 from . import paper_recipe
 from .columns import COLUMNS, PAPER_SUFFIX, PUBLISHED, Recipe, units
@@ -180,7 +180,7 @@ def _check_crops(particles: Particles, setting: Setting) -> None:
     if not seen:
         return
     most = int(np.argmax(seen))
-    needed, free = CROP_BYTES * seen[most], psutil.virtual_memory().available
+    needed, free = CROP_BYTES * seen[most], free_memory()
     if needed > free:
         raise ValueError(
             f"particle {particles.labels[most]} of {' x '.join(map(str, sizes[most]))} voxels, "

@@ -6,9 +6,10 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
+from typing import Any
 
 MARK = ".particlebridge-"
 """How every name begins that is only used while a process is at work; nobody else uses it."""
@@ -67,6 +68,19 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise OSError(number, os.strerror(number), str(path)) from error
     finally:
         _remove(beside)
+
+
+def write_json(
+    path: str | os.PathLike[str],
+    entries: Any,
+    *,
+    indent: int | None = 2,
+    default: Callable[[Any], Any] | None = None,
+) -> None:
+    """Write entries as a JSON file, whole or not at all; `default` makes plain what is not."""
+    with atomic_path(path) as beside:
+        text = json.dumps(entries, indent=indent, default=default)
+        beside.write_text(text + "\n", encoding="utf-8")
 
 
 def remove_folder(path: str | os.PathLike[str]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from particlebridge.analysis._shared.memory import total_memory
-from particlebridge.exporter.runtimes.java import OLDEST, Java
+from particlebridge.exporter.runtimes.java import OLDEST, Java, read_release
 from particlebridge.fiji_macros.compose import version
 
 from .home import Fiji, version_key
@@ -299,6 +299,4 @@ def _java_needed(jar: Path) -> int:
 
 
 def _is_arm(home: Path) -> bool:
-    release = home / "release"
-    text = release.read_text(errors="replace") if release.is_file() else ""
-    return 'OS_ARCH="aarch64"' in text or 'OS_ARCH="arm64"' in text
+    return read_release(home).get("OS_ARCH") in ("aarch64", "arm64")

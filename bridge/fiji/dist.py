@@ -7,18 +7,15 @@ model as a bundle, and the README. Unpacked over a Fiji folder all lies where Fi
 import os
 import sys
 import tempfile
-import zipfile
 from pathlib import Path
 
-from particlebridge.analysis import atomic_path
 from particlebridge.exporter import export
+from particlebridge.exporter.safe_zip import write_zip
 from particlebridge.fiji_macros.compose import documents
 
 from .install import MANIFEST, installed_files, manifest
 
 _MODEL = "nmc"
-_DATE = (1980, 1, 1, 0, 0, 0)
-"""A fixed one: the same sources give the same bytes."""
 
 
 def write_dist(out: str | os.PathLike[str], bundle: str | os.PathLike[str]) -> list[str]:
@@ -47,14 +44,7 @@ def write_dist(out: str | os.PathLike[str], bundle: str | os.PathLike[str]) -> l
     files[str(MANIFEST)] = manifest().encode()
     files[f"models/Particlebridge/{_MODEL}.zip"] = Path(bundle).read_bytes()
     files |= {f"Particlebridge/{name}": content for name, content in documents().items()}
-    out = Path(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        atomic_path(out) as beside,
-        zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive,
-    ):
-        for name, content in files.items():
-            archive.writestr(zipfile.ZipInfo(name, _DATE), content, zipfile.ZIP_DEFLATED)
+    write_zip(out, files)
     return list(files)
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from particlebridge.exporter.runtimes.java import Java
+from particlebridge.exporter.runtimes.java import Java, major_version, read_release
 
 _LAUNCHERS = (
     "fiji", "fiji-linux-x64", "fiji-linux-arm64", "fiji-windows-x64.exe", "fiji.bat", "Fiji",
@@ -17,7 +17,6 @@ _LAUNCHERS = (
 )  # fmt: skip
 _FOLDERS = ("Fiji", "Fiji.app", "fiji", "fiji.app")
 _ENDPOINT = re.compile(r"[\w.-]+:[\w.-]+(:[\w.-]+){0,2}(\+[\w.-]+:[\w.-]+(:[\w.-]+){0,2})*")
-_JAVA_VERSION = re.compile(r'^JAVA_VERSION="(?:1\.)?(\d+)', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -75,9 +74,8 @@ class Fiji:
         """Fiji's own Java, the newest if it has several, or None."""
         found = []
         for release in (self.home / "java").rglob("release"):
-            text = release.read_text(encoding="utf-8", errors="replace")
-            if version := _JAVA_VERSION.search(text):
-                found.append(Java(release.parent, int(version[1])))
+            if version := major_version(read_release(release.parent).get("JAVA_VERSION", "")):
+                found.append(Java(release.parent, version))
         return max(found, key=lambda java: java.version, default=None)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from particlebridge.analysis import atomic_path
+from particlebridge.analysis.io.atomic import write_json
 from particlebridge.analysis.io.errors import reason
 
 from .folder_lock import held
@@ -177,8 +177,7 @@ class RunFolder:
         return record
 
     def _save(self) -> None:
-        with atomic_path(self.path / "run.json") as beside:
-            beside.write_text(json.dumps(self.record, indent=1, default=_plain), "utf-8")
+        write_json(self.path / "run.json", self.record, indent=1, default=_plain)
 
 
 def _told(claim: Mapping[str, Any], name: str) -> str:

@@ -1,16 +1,14 @@
 """ImageJ's regions of interest: RoiSet.zip and .roi files, out and in."""
 
 import os
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from particlebridge.analysis import atomic_path
 from particlebridge.analysis.io.errors import shown
 from roifile import ROI_OPTIONS, ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 
-from ..safe_zip import opened
+from ..safe_zip import opened, write_zip
 from .outlines import label_outlines
 from .regions import Region, line_region, shown_shape
 
@@ -73,22 +71,16 @@ def write_rois(
         raise ValueError(f"{len(positions)} positions for {len(stack)} slices going to {path}")
     width = len(str(int(stack.max(initial=0))))
     width = max(width, 4)
-    count = 0
-    with atomic_path(path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
-        for position, plane in zip(positions, stack, strict=True):
-            prefix = f"{position:04d}-" if position else ""
-            for label, rings in label_outlines(plane):
-                roi = _region(rings)
-                roi.name = f"{prefix}{label:0{width}d}"
-                roi.position = position
-                # A fixed date: the same labels give the same bytes.
-                archive.writestr(
-                    zipfile.ZipInfo(f"{roi.name}.roi", (1980, 1, 1, 0, 0, 0)),
-                    roi.tobytes(),
-                    compress_type=zipfile.ZIP_DEFLATED,
-                )
-                count += 1
-    return count
+    members: dict[str, bytes] = {}
+    for position, plane in zip(positions, stack, strict=True):
+        prefix = f"{position:04d}-" if position else ""
+        for label, rings in label_outlines(plane):
+            roi = _region(rings)
+            roi.name = f"{prefix}{label:0{width}d}"
+            roi.position = position
+            members[f"{roi.name}.roi"] = roi.tobytes()
+    write_zip(path, members)
+    return len(members)
 
 
 def _region(rings: list[np.ndarray]) -> ImagejRoi:

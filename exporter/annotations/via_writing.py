@@ -1,13 +1,12 @@
 """Labels as a project of the VGG Image Annotator, to be corrected there."""
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from particlebridge.analysis import atomic_path
+from particlebridge.analysis.io.atomic import write_json
 
 from .image_names import base_name
 from .outlines import label_outlines
@@ -82,8 +81,7 @@ def write_via(labels_by_image: Mapping[str, np.ndarray], path: str | os.PathLike
         "_via_data_format_version": "2.0.10",
         "_via_image_id_list": list(images),
     }
-    with atomic_path(path) as beside:
-        beside.write_text(json.dumps(project), encoding="utf-8")
+    write_json(path, project, indent=None)
     return count
 
 

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from particlebridge.analysis import atomic_path
+from particlebridge.analysis.io.atomic import write_json
 
 from ..networks.keras_models import load_keras_model
 from ..networks.loading import load_model
 from ..networks.onnx_session import ONNX_NAME
 from ..networks.record import RECORD_NAME, ModelRecord
-from ..networks.saved_model import GRAPH_NAME, saved_model_bytes, write_zip
+from ..networks.saved_model import GRAPH_NAME, saved_model_bytes
+from ..safe_zip import write_zip
 from ..tensorflow_import import import_tensorflow
 from .onnx_graph import onnx_bytes
 from .plugin_graph import Layout, bundle_graph, layout_of
@@ -144,8 +146,7 @@ def export(
         if verification.status == "unverified":
             details = {r.detail for r in verification.results if r.status == "unavailable"}
             notices.append(f"{path} could not be verified: {'; '.join(sorted(details))}")
-    with atomic_path(proof) as beside:
-        beside.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_json(proof, record)
     for notice in notices:
         warnings.warn(notice, stacklevel=2)
     return Export(path, proof, verification, tuple(notices), seconds)

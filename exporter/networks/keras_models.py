@@ -1,16 +1,14 @@
 """From a folder, a shipped name or a registered name to a StarDist or CARE model in Keras."""
 
-import contextlib
-import io
 import json
 import os
 import re
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from particlebridge.analysis.io.errors import check_stand_in, reason
 
+from ..quiet import quiet
 from .model_kinds import kind_of_file, kind_of_names, names_in, unknown_settings
 from .record import weights_file
 from .saved_model import GRAPH_NAME
@@ -291,15 +289,3 @@ def _classes() -> dict[str, Any]:
     from stardist.models import StarDist2D, StarDist3D
 
     return {"StarDist2D": StarDist2D, "StarDist3D": StarDist3D, "CARE": CARE}
-
-
-@contextlib.contextmanager
-def quiet() -> Any:
-    """Keep what libraries print out of a program's output."""
-    with (
-        contextlib.redirect_stdout(io.StringIO()),
-        contextlib.redirect_stderr(io.StringIO()),
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore")
-        yield

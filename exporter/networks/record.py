@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from particlebridge.analysis import atomic_path
+from particlebridge.analysis.io.atomic import write_json
 from particlebridge.analysis.io.errors import check_stand_in, reason
 
 RECORD_NAME = "particlebridge.json"
@@ -77,8 +77,7 @@ class ModelRecord:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the record as JSON to `path`, usually FOLDER/particlebridge.json."""
-        with atomic_path(path) as beside:
-            beside.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        write_json(path, asdict(self))
 
 
 def read_record(path: str | os.PathLike[str]) -> ModelRecord:

@@ -1,12 +1,8 @@
 """SavedModels, written so that the same graph gives the same bytes, and not trusted when read."""
 
-import io
 import os
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from particlebridge.analysis import atomic_path
 
 from ..safe_zip import opened
 
@@ -19,8 +15,6 @@ if TYPE_CHECKING:
 GRAPH_NAME = "saved_model.pb"
 TAG, SIGNATURE = "serve", "serving_default"
 """What CSBDeep asks for when it opens a bundle."""
-
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the zip format's first day: a bundle's bytes hold no clock
 
 
 def saved_model_bytes(
@@ -60,28 +54,6 @@ def saved_model_bytes(
     signature.method_name = tf.compat.v1.saved_model.signature_constants.PREDICT_METHOD_NAME
     saved = saved_model_pb2.SavedModel(saved_model_schema_version=1, meta_graphs=[meta])
     return saved.SerializeToString(deterministic=True)
-
-
-def write_zip(path: str | os.PathLike[str], members: dict[str, bytes]) -> None:
-    """Write a zip whose bytes depend on its members only.
-
-    Parameters
-    ----------
-    path
-        The zip; it appears whole or not at all.
-    members
-        {name: content} in order; a name ending in "/" is an empty folder.
-    """
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            info = zipfile.ZipInfo(name, _EPOCH)
-            info.create_system = 3  # Unix, on Windows too
-            info.external_attr = (0o40755 << 16 | 0x10) if name.endswith("/") else 0o100644 << 16
-            info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, content)
-    with atomic_path(path) as beside:
-        beside.write_bytes(buffer.getvalue())
 
 
 def read_saved_model(zip_path: str | os.PathLike[str]) -> "SavedModel":

@@ -73,10 +73,8 @@ def _candidates() -> Iterator[Path]:
 
 
 def _version(home: Path) -> int | None:
-    release = home / "release"
-    text = release.read_text(errors="replace") if release.is_file() else ""
-    found = re.search(r'^JAVA_VERSION="(?:1\.)?(\d+)', text, re.MULTILINE)
-    if found is None:
+    version = major_version(read_release(home).get("JAVA_VERSION", ""))
+    if version is None:
         try:
             command = [str(home / "bin" / "java"), "-version"]
             answer = subprocess.run(
@@ -84,5 +82,18 @@ def _version(home: Path) -> int | None:
             )
         except (OSError, subprocess.SubprocessError):
             return None
-        found = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
+        version = major_version(answer.stderr.partition('version "')[2])
+    return version
+
+
+def read_release(home: Path) -> dict[str, str]:
+    """Give what a Java's file ``release`` says of it, such as JAVA_VERSION and OS_ARCH."""
+    release = home / "release"
+    text = release.read_text(encoding="utf-8", errors="replace") if release.is_file() else ""
+    return dict(re.findall(r'^(\w+)="(.*)"', text, re.MULTILINE))
+
+
+def major_version(version: str) -> int | None:
+    """Give 8 of 1.8.0_322 and 17 of 17.0.9; None if it is no version."""
+    found = re.match(r"(?:1\.)?(\d+)", version)
     return int(found[1]) if found else None

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 from particlebridge.analysis import atomic_path
 
-from .result import Loud, TrainingProgress
+from ..quiet import Loud
+from .result import TrainingProgress
 
 _STATE_OF = {
     "ReduceLROnPlateau": ("best", "wait", "cooldown_counter"),

@@ -177,6 +177,11 @@ def fill_holes(examples: Sequence[Example]) -> tuple[list[Example], list[str]]:
     return filled, [note] if changed else []
 
 
+def normalized(examples: Sequence[Example], percentiles: tuple[float, float]) -> list[Example]:
+    """Normalise whole images as the plugin will."""
+    return [replace(e, image=normalize(e.image, percentiles)) for e in examples]
+
+
 def split_examples(
     examples: Sequence[Example],
     share: float,
@@ -203,7 +208,7 @@ def split_examples(
     -------
     Split
     """
-    ready = [replace(e, image=normalize(e.image, percentiles)) for e in examples]
+    ready = normalized(examples, percentiles)
     notes: list[str] = []
     if len(ready) == 1:
         return _split_one(ready[0], share)

@@ -1,7 +1,5 @@
 """StarDist's own training, fed with a numbered stream of patches and a checkpoint."""
 
-import contextlib
-import io
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,14 +8,16 @@ from typing import Any
 import numpy as np
 
 from ..networks.keras_models import dimensions, load_keras_model, load_stardist3d
+from ..quiet import Loud, quiet
 from .checkpoint import Checkpoint
 from .examples import Example, Split, validation_patches
 from .patch_stream import PatchStream
 from .recipe import Recipe
-from .result import Loud, TrainingProgress
+from .result import TrainingProgress
 
 WEIGHTS = "weights_best.h5"
 _MOST_CANDIDATES = 5000
+_WARM_UP = 200
 
 
 def load_start(start: str | os.PathLike[str], dims: int) -> Any:
@@ -64,6 +64,7 @@ def build_model(
     ValueError
         If `start` takes other channels, or the patch does not suit its network.
     """
+    import keras
     from stardist import Rays_GoldenSpiral, calculate_extents
     from stardist.models import Config2D, Config3D, StarDist2D, StarDist3D
 
@@ -78,6 +79,7 @@ def build_model(
         "train_steps_per_epoch": recipe.steps,
         "train_learning_rate": recipe.learning_rate or usual,
         "train_tensorboard": False,
+        **({"train_reduce_lr": None} if recipe.schedule == "cosine" else {}),
         # Patches come chosen and cut (patch_stream): StarDist has nothing to search.
         "train_foreground_only": 0,
     }  # fmt: skip
@@ -106,7 +108,14 @@ def build_model(
                 **network,
                 **training,
             )
-    model = model_class(config, name=folder.name, basedir=str(folder.parent))
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if recipe.bfloat16 else "float32")
+    try:
+        model = model_class(config, name=folder.name, basedir=str(folder.parent))
+    finally:
+        keras.config.set_dtype_policy(before)
+    for head in ("prob", "dist"):
+        model.keras_model.get_layer(head).dtype_policy = keras.DTypePolicy("float32")
     for axis, length, step in zip(
         "ZYX"[-dims:], config.train_patch_size, model._axes_div_by("ZYX"[-dims:]), strict=True
     ):
@@ -139,7 +148,7 @@ def fit(
     """
     import keras
 
-    model.prepare_for_training()
+    model.prepare_for_training(_optimizer(model.config, recipe))
     if recipe.patience is not None:
         model.callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=recipe.patience))
     checkpoint = Checkpoint(
@@ -170,6 +179,20 @@ def fit(
     return checkpoint
 
 
+def _optimizer(config: Any, recipe: Recipe) -> Any:
+    """Give Adam with the recipe's schedule; None is StarDist's own."""
+    import keras
+
+    if recipe.schedule == "plateau":
+        return None
+    total, rate = recipe.epochs * recipe.steps, config.train_learning_rate
+    warm_up = min(_WARM_UP, max(1, total // 10))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        rate / warm_up, total - warm_up, warmup_target=rate, warmup_steps=warm_up
+    )
+    return keras.optimizers.Adam(schedule, clipnorm=1.0)
+
+
 def _save_weights(model: Any, weights: list[np.ndarray]) -> None:
     current = model.keras_model.get_weights()
     model.keras_model.set_weights(weights)
@@ -197,7 +220,7 @@ def tune_3d(model: Any, split: Split) -> dict[str, float]:
         for count in [min(prob.size, _MOST_CANDIDATES)]
     )
     bracket = min(max(lowest, highest / 2), 0.99 * highest), highest
-    with contextlib.redirect_stderr(io.StringIO()):  # its own progress bars
+    with quiet():  # its own progress bars
         thresholds: dict[str, float] = model.optimize_thresholds(
             images, truth, optimize_kwargs={"bracket": bracket}, save_to_json=False
         )

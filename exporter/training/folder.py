@@ -1,20 +1,19 @@
 """What a training leaves in a model folder: thresholds, record, history, report."""
 
 import importlib.metadata
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from particlebridge.analysis import atomic_path
+from particlebridge.analysis.io.atomic import write_json
 
 from ..networks.record import RECORD_NAME, ModelRecord, folder_digest
 from .examples import Split
 from .recipe import Recipe
+from .result import TrainingResult
 
 if TYPE_CHECKING:
     from .threshold_tuning import Evaluation
-    from .train import TrainingResult
 
 _VERSIONS = ("particlebridge", "stardist", "csbdeep", "tensorflow", "keras", "numpy", "scipy")
 
@@ -32,7 +31,7 @@ class TrainingSettings:
 def write_folder(
     folder: Path,
     config: Any,
-    result: "TrainingResult",
+    result: TrainingResult,
     settings: TrainingSettings,
     split: Split,
     evaluation: "Evaluation",
@@ -52,7 +51,7 @@ def write_folder(
     from .report import write_report
 
     (folder / "weights_last.h5").unlink(missing_ok=True)
-    _write_json(folder / "thresholds.json", asdict(result.thresholds))
+    write_json(folder / "thresholds.json", asdict(result.thresholds))
     versions = {name: importlib.metadata.version(name) for name in _VERSIONS}
     record = ModelRecord(
         thresholds=result.thresholds,
@@ -68,7 +67,7 @@ def write_folder(
     more = {"seed": settings.seed, "versions": versions}
     # By how much the training images were enlarged to that diameter, lowest and highest.
     more["scale"] = [min(scales.values()), max(scales.values())]
-    _write_json(folder / RECORD_NAME, asdict(record) | more)
+    write_json(folder / RECORD_NAME, asdict(record) | more)
     told = asdict(settings) | {
         "versions": versions,
         "train": [example.name for example in split.train],
@@ -80,15 +79,10 @@ def write_folder(
         "scale": scales,
         "notes": result.notes,
     }
-    _write_json(folder / "training.json", told)
+    write_json(folder / "training.json", told)
     result.history.to_csv(folder / "history.csv", index=False)
     write_report(folder / "training.html", result, split, evaluation, unseen, told)
 
 
 def _by_name(f1: dict[float, float]) -> dict[str, float]:
     return {f"{iou:g}": value for iou, value in f1.items()}
-
-
-def _write_json(path: Path, entries: Any) -> None:
-    with atomic_path(path) as beside:
-        beside.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")

@@ -16,7 +16,7 @@ from .examples import Example, Split
 from .threshold_tuning import Evaluation
 
 if TYPE_CHECKING:
-    from .train import TrainingResult
+    from .result import TrainingResult
 
 _WORST = 6
 _SIDE = 384

@@ -1,16 +1,13 @@
-"""What a training tells while it runs, and how it keeps its libraries' prints to itself."""
+"""What a training tells while it runs, and what comes of it."""
 
-import contextlib
-import os
-import sys
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-Loud = Callable[[], AbstractContextManager[Any]]
-"""Gives a context in which prints are seen again."""
+from ..networks.record import Thresholds
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -44,14 +41,43 @@ class TrainingProgress:
     val_loss: float
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[Loud]:
-    """Drop what csbdeep, StarDist and Keras print; yield the way to be heard in between."""
-    stdout = sys.stdout
-    with (
-        open(os.devnull, "w") as nowhere,  # noqa: PTH123 - the null device
-        contextlib.redirect_stdout(nowhere),
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore")
-        yield lambda: contextlib.redirect_stdout(stdout)
+@dataclass(frozen=True, eq=False)
+class TrainingResult:
+    """What came of a training.
+
+    Attributes
+    ----------
+    path
+        The model folder: config.json, weights_best.h5, thresholds.json, particlebridge.json,
+        training.json (settings, scores, versions), history.csv, training.html (the report).
+    thresholds
+        Tuned on the held-out images.
+    diameter
+        Typical particle diameter in the training images as the network saw them, pixels.
+    own_scale
+        Whether these images kept their scale; then others are segmented at their own, too.
+    history
+        One row per epoch: loss, val_loss, learning_rate and StarDist's metrics.
+    f1
+        F1 by IoU, 0.5 to 0.95, on the held-out images that chose the epoch and the thresholds;
+        it flatters.
+    f1_unseen
+        The same on images that chose nothing; None where there are none.
+    before
+        As `f1`, before training, where a model was trained on; else None.
+    resumed_at
+        Number of epochs that an earlier, interrupted call had done.
+    notes
+        What a reader of the scores must know, one sentence each.
+    """
+
+    path: Path
+    thresholds: Thresholds
+    diameter: float
+    own_scale: bool
+    history: "pd.DataFrame"
+    f1: dict[float, float]
+    f1_unseen: dict[float, float] | None
+    before: dict[float, float] | None
+    resumed_at: int
+    notes: tuple[str, ...]

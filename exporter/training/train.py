@@ -16,65 +16,26 @@ from filelock import FileLock, Timeout
 from particlebridge.analysis import atomic_path
 
 from ..networks.record import Thresholds
+from ..quiet import quiet
 from ..tensorflow_import import import_tensorflow
 from .examples import (
     Example,
+    Split,
     check_examples,
     fill_holes,
+    normalized,
     split_examples,
 )
 from .folder import TrainingSettings, write_folder
 from .pairing import Given, gather_examples
 from .recipe import Recipe
-from .result import TrainingProgress, quiet
+from .result import TrainingProgress, TrainingResult
 from .scale import labelled_diameter, rescale_examples
 
 if TYPE_CHECKING:
     from .threshold_tuning import Evaluation
 
 _CHECKPOINT = "checkpoint.npz"
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingResult:
-    """What came of a training.
-
-    Attributes
-    ----------
-    path
-        The model folder: config.json, weights_best.h5, thresholds.json, particlebridge.json,
-        training.json (settings, scores, versions), history.csv, training.html (the report).
-    thresholds
-        Tuned on the held-out images.
-    diameter
-        Typical particle diameter in the training images as the network saw them, pixels.
-    own_scale
-        Whether these images kept their scale; then others are segmented at their own, too.
-    history
-        One row per epoch: loss, val_loss, learning_rate and StarDist's metrics.
-    f1
-        F1 by IoU, 0.5 to 0.95, on the held-out images that chose the epoch and the thresholds;
-        it flatters.
-    f1_unseen
-        The same on images that chose nothing; None where there are none.
-    before
-        As `f1`, before training, where a model was trained on; else None.
-    resumed_at
-        Number of epochs that an earlier, interrupted call had done.
-    notes
-        What a reader of the scores must know, one sentence each.
-    """
-
-    path: Path
-    thresholds: Thresholds
-    diameter: float
-    own_scale: bool
-    history: pd.DataFrame
-    f1: dict[float, float]
-    f1_unseen: dict[float, float] | None
-    before: dict[float, float] | None
-    resumed_at: int
-    notes: tuple[str, ...]
 
 
 def train(
@@ -156,8 +117,7 @@ def train(
     ('model', 1)
     """
     out = Path(out)
-    if out.exists():
-        raise FileExistsError(f"{out} exists; give another name, or delete it to train it again")
+    _check_new(out)
     gathered, notes = gather_examples(images, labels, names)
     start = None if start is None else os.fspath(start)
     settings = TrainingSettings(start, dims, recipe or Recipe.augmented(dims), seed)
@@ -165,12 +125,37 @@ def train(
     told.add(*notes)
     examples, left_out = check_examples(gathered, dims)
     told.add(*left_out)
+    return train_examples(examples, out, settings, progress, told=told)
+
+
+def _check_new(out: Path) -> None:
+    if out.exists():
+        raise FileExistsError(f"{out} exists; give another name, or delete it to train it again")
+
+
+def train_examples(
+    examples: list[Example],
+    out: Path,
+    settings: TrainingSettings,
+    progress: Callable[[TrainingProgress], None] | None,
+    held_out: Sequence[Example] = (),
+    diameter: float | None = None,
+    told: "_Notes | None" = None,
+) -> TrainingResult:
+    """Train on checked examples, in a folder beside `out` that a repeated call finds again.
+
+    What is `held_out` chooses the best epoch and the thresholds; by default a share of the
+    examples does. The model records `diameter`, and that others are brought to it; by default
+    what `train` measures. Raises as `train` does.
+    """
+    _check_new(out)
+    told = told or _Notes([], logging.getLogger("particlebridge").info)
     work = out.with_name(f".{out.name}.training")
     work.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(work / "lock", timeout=0):
-            _claim(work, out, _fingerprint(examples, settings))
-            result = _train(examples, told, out, work, settings, progress)
+            _claim(work, out, _fingerprint([*examples, *held_out], settings))
+            result = _train(examples, held_out, diameter, told, out, work, settings, progress)
     except Timeout:
         raise RuntimeError(f"another process is training {out}; wait for it") from None
     except Exception:
@@ -196,6 +181,8 @@ class _Notes:
 
 def _train(
     examples: list[Example],
+    held_out: Sequence[Example],
+    diameter: float | None,
     notes: _Notes,
     out: Path,
     work: Path,
@@ -216,19 +203,24 @@ def _train(
         tf.config.experimental.enable_op_determinism()
     before: Evaluation | None = None
     unseen: Evaluation | None = None
-    with quiet() as loud:
+    with quiet(errors=False) as loud:
         start = None if settings.start is None else load_start(settings.start, dims)
         network = load_model(start) if start is not None and dims == 2 else None
         recorded = None if network is None else network.diameter
         examples, rescaled = rescale_examples(examples, recipe.diameter or recorded)
         examples, filled = fill_holes(examples)
-        split = split_examples(
-            examples, recipe.validation, recipe.split_seed, recipe.percentiles, recipe.unseen
-        )
-        own_scale = recipe.diameter is None and all(e.scale == 1 for e in examples)
+        if held_out:
+            ready = [normalized(e, recipe.percentiles) for e in (examples, held_out)]
+            split = Split(ready[0], ready[1])
+        else:
+            split = split_examples(
+                examples, recipe.validation, recipe.split_seed, recipe.percentiles, recipe.unseen
+            )
+        own_scale = recipe.diameter is None and diameter is None
+        own_scale = own_scale and all(e.scale == 1 for e in examples)
         if recorded is not None and network is not None:
             own_scale = own_scale and network.own_scale
-        diameter = labelled_diameter([example.labels for example in split.train])
+        diameter = diameter or labelled_diameter([example.labels for example in split.train])
         with loud():
             notes.add(*rescaled, *filled, *split.notes, _told_scale(diameter, own_scale, dims))
         channels = examples[0].image.shape[-1] if examples[0].image.ndim > dims else 1

@@ -42,7 +42,8 @@ from particlebridge.bridge.volumes.tables import read_table
 from particlebridge.exporter import inspect, read_annotations, safe_zip, write_rois
 from particlebridge.exporter.networks.keras_models import read_config
 from particlebridge.exporter.networks.record import ModelRecord, read_record
-from particlebridge.exporter.networks.saved_model import read_saved_model, write_zip
+from particlebridge.exporter.networks.saved_model import read_saved_model
+from particlebridge.exporter.safe_zip import write_zip
 from PIL import Image
 
 MOST_MEMORY = 512 << 20

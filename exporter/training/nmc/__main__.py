@@ -2,12 +2,16 @@
 
 import argparse
 import os
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
 
-from .recipe import NmcRecipe, train_nmc
+from ..result import TrainingProgress
+from .recipe import RECIPE, train_nmc
 
-_FLAGS = ("augmentation", "bfloat16")
+
+def _tell(at: TrainingProgress) -> None:
+    if at.step == at.steps:
+        print(f"epoch {at.epoch} of {at.epochs}: loss {at.loss:.4f}", flush=True)
 
 
 def main() -> None:
@@ -16,10 +20,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="model folder to make")
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
     parser.add_argument("--float32", action="store_true", help="no bfloat16")
-    settings = [field for field in fields(NmcRecipe) if field.name not in _FLAGS]
-    for field in settings:
-        kind = type(field.default)
-        parser.add_argument(f"--{field.name}", type=kind, default=field.default)
+    settings = {n: getattr(RECIPE, n) for n in ("epochs", "steps", "filters", "learning_rate")}
+    data = {"slices": 900, "diameter": 40.0, "seed": 42}
+    for name, value in (settings | data).items():
+        parser.add_argument(f"--{name}", type=type(value), default=value)
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if options.threads:
@@ -27,8 +31,10 @@ def main() -> None:
 
         tf.config.threading.set_intra_op_parallelism_threads(options.threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
-    chosen = {field.name: getattr(options, field.name) for field in settings}
-    train_nmc(options.out, NmcRecipe(**chosen, bfloat16=not options.float32))
+    recipe = replace(RECIPE, bfloat16=not options.float32)
+    recipe = replace(recipe, **{name: getattr(options, name) for name in settings})
+    given = {name: getattr(options, name) for name in data}
+    train_nmc(options.out, recipe, **given, progress=_tell)
 
 
 if __name__ == "__main__":

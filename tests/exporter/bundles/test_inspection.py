@@ -9,7 +9,8 @@ import tensorflow as tf
 from particlebridge.exporter.bundles.export import export
 from particlebridge.exporter.bundles.inspection import inspect
 from particlebridge.exporter.bundles.verification import verify
-from particlebridge.exporter.networks.saved_model import read_saved_model, write_zip
+from particlebridge.exporter.networks.saved_model import read_saved_model
+from particlebridge.exporter.safe_zip import write_zip
 
 DATA = Path(__file__).parents[2] / "data"
 

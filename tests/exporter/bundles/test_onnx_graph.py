@@ -16,7 +16,7 @@ from particlebridge.exporter.bundles.inspection import inspect
 from particlebridge.exporter.bundles.verification import verify
 from particlebridge.exporter.networks.loading import load_model
 from particlebridge.exporter.networks.onnx_session import OnnxSession
-from particlebridge.exporter.networks.saved_model import write_zip
+from particlebridge.exporter.safe_zip import write_zip
 
 KERAS2 = Path(__file__).parents[2] / "data" / "keras2_model"
 

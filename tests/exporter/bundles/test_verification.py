@@ -10,8 +10,9 @@ import small_models
 from particlebridge.exporter.bundles import verification
 from particlebridge.exporter.bundles.export import export
 from particlebridge.exporter.bundles.verification import TOLERANCE, verify
-from particlebridge.exporter.networks.saved_model import read_saved_model, write_zip
+from particlebridge.exporter.networks.saved_model import read_saved_model
 from particlebridge.exporter.runtimes import runtime_ops
+from particlebridge.exporter.safe_zip import write_zip
 
 PLUGIN = Path(__file__).parents[2] / "data" / "plugin"
 KERAS2 = Path(__file__).parents[2] / "data" / "keras2_model"

@@ -11,7 +11,7 @@ import pytest
 from particlebridge.exporter import export, load_model
 from particlebridge.exporter.networks.keras_models import SHIPPED
 from particlebridge.exporter.networks.record import ModelRecord
-from particlebridge.exporter.networks.saved_model import write_zip
+from particlebridge.exporter.safe_zip import write_zip
 
 PLUGIN = Path(__file__).parents[2] / "data" / "plugin"
 

@@ -1,9 +1,10 @@
 """The shipped model, and the training that makes one like it."""
 
-import csv
 import json
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from particlebridge.analysis import electrode, score, typical_diameter
 from particlebridge.bridge.engines.protocol import Settings
@@ -11,7 +12,7 @@ from particlebridge.bridge.engines.python import PythonEngine
 from particlebridge.exporter import load_model, train_nmc
 from particlebridge.exporter.networks.keras_models import SHIPPED
 from particlebridge.exporter.networks.record import Thresholds, folder_digest, read_record
-from particlebridge.exporter.training.nmc.recipe import NmcRecipe
+from particlebridge.exporter.training.nmc.recipe import RECIPE, TRAINING_DIAMETER
 from skimage.segmentation import clear_border
 
 FOLDER = SHIPPED / "nmc"
@@ -51,17 +52,20 @@ def test_it_finds_the_particles_of_an_unseen_electrode(contrast):
 def test_train_nmc_leaves_a_model(tmp_path, monkeypatch):
     # An untrained network proposes objects everywhere: tuning it takes minutes and says nothing.
     monkeypatch.setattr(
-        "particlebridge.exporter.training.nmc.recipe.tune_thresholds",
+        "particlebridge.exporter.training.threshold_tuning.tune_thresholds",
         lambda *_: Thresholds(0.6, 0.3),
     )
-    out = train_nmc(tmp_path / "mine", NmcRecipe(epochs=2, steps=1, slices=3, filters=4))
+    out = train_nmc(tmp_path / "mine", replace(RECIPE, epochs=2, steps=1, filters=4), slices=3)
     network = load_model(out)
     assert network.rays == 32
     prob, dist = network.predict(np.zeros((64, 64), np.float32))
     assert prob.shape == (32, 32)
     assert dist.shape == (32, 32, 32)
-    with (out / "log.csv").open() as file:
-        assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2"]
+    history = pd.read_csv(out / "history.csv")
+    # Warmed up in one step, then down the cosine to the last one.
+    assert history["learning_rate"].tolist() == pytest.approx([4e-4, 0], abs=1e-9)
+    assert load_model(out, "tensorflow").stardist.keras_model.dtype == "float32"
     record = read_record(out / "particlebridge.json")
     assert record.digest == folder_digest(out)
     assert record.thresholds == Thresholds(0.6, 0.3)
+    assert record.diameter == TRAINING_DIAMETER and not record.own_scale
