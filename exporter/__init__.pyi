@@ -1,4 +1,6 @@
 from .annotations.imagej_rois import write_rois as write_rois
+from .annotations.outlined_labels import write_coco as write_coco
+from .annotations.outlined_labels import write_geojson as write_geojson
 from .annotations.reading import Annotations as Annotations
 from .annotations.reading import read_annotations as read_annotations
 from .annotations.via_writing import write_via as write_via

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from particlebridge.analysis import Prediction, atomic_path
-from particlebridge.exporter import write_rois
+from particlebridge.exporter import write_coco, write_geojson, write_rois
 
 from .._shared.failures import item_errors, why_failed
 from .._shared.progress import notice, progress
@@ -27,7 +27,16 @@ from .image_results import channels_of, check_channels, fitted, object_table, ov
 from .options import SegmentOptions, effective_settings, squareness
 
 _LAST = "objects.csv"
-_NAMES = ("labels.tif", "prob.tif", "dist.tif", "rois.zip", "overlay.png", _LAST)
+_NAMES = (
+    "labels.tif",
+    "prob.tif",
+    "dist.tif",
+    "rois.zip",
+    "objects.geojson",
+    "coco.json",
+    "overlay.png",
+    _LAST,
+)
 """What is written for each image."""
 FAILURES = "failures.csv"
 """Lies above several images' folders where some failed; a run without failures removes it."""
@@ -253,6 +262,8 @@ def _segment_one(image: Image, filled: np.ndarray, folder: Path, engines: _Engin
     write_map(folder / "prob.tif", result.prob, spacing)
     write_map(folder / "dist.tif", result.dist, spacing)
     write_rois(result.labels, folder / "rois.zip")
+    write_geojson(result.labels, folder / "objects.geojson")
+    write_coco(result.labels, folder / "coco.json", image.source.name)
     with atomic_path(folder / "overlay.png") as beside:
         Pillow.fromarray(overlay(image.data, result.labels)).save(beside)
     # Last: this file says that the image is done.

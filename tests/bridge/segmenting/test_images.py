@@ -16,7 +16,8 @@ from particlebridge.bridge.segmenting.options import SegmentOptions
 from PIL import Image
 from roifile import roiread
 
-FILES = ("labels.tif", "prob.tif", "dist.tif", "overlay.png", "rois.zip", "objects.csv")
+FILES = ("labels.tif", "prob.tif", "dist.tif", "overlay.png", "rois.zip", "objects.geojson",
+         "coco.json", "objects.csv")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
