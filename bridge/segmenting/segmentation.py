@@ -63,7 +63,8 @@ def segment(
         of one volume.
     out
         Folder for the results. An image: labels.tif, prob.tif, dist.tif, overlay.png,
-        rois.zip, objects.geojson, coco.json and objects.csv; several images: the same in a folder each; a volume: views/ and rois/.
+        rois.zip, objects.geojson, coco.json and objects.csv; several images: the same in a
+        folder each; a volume: views/ and rois/.
     voxel_size
         (z, y, x) in micrometres; wins over the file's own. Of images y and x count.
     model, views, engine, fiji, fiji_workers
