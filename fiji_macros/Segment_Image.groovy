@@ -5,10 +5,11 @@
 #@ String (label="Overlap threshold", required=false, persist=false, value="", description="0 to 1; how much of a particle another one may cover") nms
 #@ String (label="Percentiles", required=false, persist=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
 #@ String (label="Particle diameter (pixels)", required=false, persist=false, value="", description="How wide particles are in this image; the image is rescaled to the size the model was trained at") diameter
+#@ String (label="Engine", choices={"automatic", "ONNX", "StarDist plugin"}, required=false, persist=false, value="automatic", description="What computes the network: ONNX Runtime needs no StarDist, CSBDeep or TensorFlow; automatic takes it where the model holds model.onnx") engine
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
-// shared: Problem Report Inputs Bundle Settings Resampling FieldOfView Outlines Slices StarDist Particles WholeFile RoiZip ImageResult
+// shared: Problem Report Inputs Bundle Settings Resampling FieldOfView Outlines Slices Segmenter StarDist OnnxNetwork Normalisation Candidates Cells Suppression GridMaps OnnxEngine Particles WholeFile RoiZip ImageResult
 
 def report = new Report('Segment Image', ui)
 report.guard {
@@ -18,14 +19,14 @@ report.guard {
 	if (image == null && shown == null) throw new Problem('No image is open: open one, or name a file (image=...).')
 	def model = inputs.file('model', 'model (.zip)')
 	def out = report.headless ? inputs.file('out', 'folder to save into') : inputs.fileOrNull('out')
-	def starDist = StarDist.of(commands, datasets, model, prob, nms, percentiles, diameter)
+	def segmenter = Segmenter.of(report, engine, commands, datasets, model, prob, nms, percentiles, diameter)
 	def slices = shown == null ? Slices.open(image, 0) : Slices.of(shown, shown.title, 0)
 	if (slices.count != 1) {
 		throw new Problem("$slices.name: has $slices.count slices; use Segment View for a stack, Segment Views for a volume.")
 	}
-	def grey = slices.slice(0)
-	def particles = starDist.segment(grey, slices.h, slices.w, starDist.scaleOf(slices), slices.name)
-	def result = new ImageResult(particles, grey, slices)
+	def values = slices.slice(0, segmenter.channels)
+	def particles = segmenter.segment(values, slices.h, slices.w, segmenter.scaleOf(slices), slices.name)
+	def result = new ImageResult(particles, values, slices)
 	if (out != null) result.save(out)
 	report.say("$slices.name: ${particles.outlines.size()} particles" + (out == null ? '' : ", saved in $out"))
 	if (!report.headless) {

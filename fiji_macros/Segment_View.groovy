@@ -8,10 +8,11 @@
 #@ String (label="Pixel size (um)", required=false, persist=false, value="", description="If the image does not say; one number for all directions") pixel
 #@ String (label="Only these slices", required=false, persist=false, value="", description="For programs, such as 0-9,12: they are left in .parts, and no stacks are written; empty: all") slices
 #@ String (label="Scale of rows, columns", required=false, persist=false, value="", description="For programs, such as 0.5,0.5, in place of diameter and pixel size; empty: from these") scale
+#@ String (label="Engine", choices={"automatic", "ONNX", "StarDist plugin"}, required=false, persist=false, value="automatic", description="What computes the network: ONNX Runtime needs no StarDist, CSBDeep or TensorFlow; automatic takes it where the model holds model.onnx") engine
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
-// shared: Problem Report Inputs Bundle Settings Resampling FieldOfView Outlines Slices StarDist Particles ViewRun PartStack WholeFile
+// shared: Problem Report Inputs Bundle Settings Resampling FieldOfView Outlines Slices Segmenter StarDist OnnxNetwork Normalisation Candidates Cells Suppression GridMaps OnnxEngine Particles ViewRun PartStack WholeFile
 
 def report = new Report('Segment View', ui)
 report.guard {
@@ -19,11 +20,11 @@ report.guard {
 	def image = inputs.file('image', 'stack, or folder of slices,')
 	def model = inputs.file('model', 'model (.zip)')
 	def out = inputs.file('out', 'folder to save into')
-	def starDist = StarDist.of(commands, datasets, model, prob, nms, percentiles, diameter)
+	def segmenter = Segmenter.of(report, engine, commands, datasets, model, prob, nms, percentiles, diameter)
 	// A program that calls this command names the slices it wants, such as 0-3,7, and reads .parts itself;
 	// it may give the scale of rows and columns, such as 0.5,0.5.
 	def factors = scale?.trim() ? scale.split(',').collect { Settings.number('The scale', it, null, 1, 1e-3, 1e3) } : null
-	def run = new ViewRun(Slices.open(image, Settings.pixelSize(starDist.bundle, pixel)), out, starDist, report, factors as double[])
+	def run = new ViewRun(Slices.open(image, Settings.pixelSize(segmenter.bundle, pixel)), out, segmenter, report, factors as double[])
 	run.run(slices?.trim() ? ViewRun.numbers(slices) : null)
 }
 return null

@@ -8,10 +8,11 @@
 #@ String (label="Percentiles", required=false, persist=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
 #@ String (label="Particle diameter (pixels)", required=false, persist=false, value="", description="How wide particles are in this volume; slices are rescaled to the size the model was trained at") diameter
 #@ String (label="Voxel size (um)", required=false, persist=false, value="", description="If the volume does not say; one number for all directions") pixel
+#@ String (label="Engine", choices={"automatic", "ONNX", "StarDist plugin"}, required=false, persist=false, value="automatic", description="What computes the network: ONNX Runtime needs no StarDist, CSBDeep or TensorFlow; automatic takes it where the model holds model.onnx") engine
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
-// shared: Problem Report Inputs Bundle Settings Resampling FieldOfView Outlines Slices StarDist Particles ViewRun PartStack WholeFile
+// shared: Problem Report Inputs Bundle Settings Resampling FieldOfView Outlines Slices Segmenter StarDist OnnxNetwork Normalisation Candidates Cells Suppression GridMaps OnnxEngine Particles ViewRun PartStack WholeFile
 
 def report = new Report('Segment Views', ui)
 report.guard {
@@ -26,12 +27,12 @@ report.guard {
 	def volume = null
 	for (name in names) {
 		def ownModel = name == 'xy' ? model : sideModel
-		def starDist = StarDist.of(commands, datasets, ownModel, prob, nms, percentiles, diameter)
+		def segmenter = Segmenter.of(report, engine, commands, datasets, ownModel, prob, nms, percentiles, diameter)
 		if (volume == null) {
-			volume = Slices.open(image, Settings.pixelSize(starDist.bundle, pixel))
+			volume = Slices.open(image, Settings.pixelSize(segmenter.bundle, pixel))
 			if (volume.count < 2) throw new Problem("$volume.name: is one image, not a volume; use Segment Image.")
 		}
-		new ViewRun(volume.view(name), new File(new File(out, 'views'), name), starDist, report).run()
+		new ViewRun(volume.view(name), new File(new File(out, 'views'), name), segmenter, report).run()
 	}
 }
 return null

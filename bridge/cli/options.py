@@ -121,7 +121,7 @@ EngineOption = Annotated[
 ]
 Fiji = Annotated[
     str | None,
-    typer.Option("--fiji", help="Fiji's folder (default: $FIJI_HOME, then usual places)."),
+    typer.Option("--fiji", help="Fiji's folder, or net.imagej:ij (plain ImageJ)."),
 ]
 FijiWorkers = Annotated[
     int, typer.Option("--fiji-workers", min=1, help="Number of parallel Fiji instances.")

@@ -66,23 +66,6 @@ def check_python() -> Iterator[Check]:
             yield Check(package, "problem", "not installed", fix)
 
 
-def check_folder(fiji: Fiji) -> Iterator[Check]:
-    """Look at everything in a Fiji's folder."""
-    yield Check("Fiji", "ok", f"{fiji.version or 'version unknown'}, {fiji.layout}, {fiji.home}")
-    java = _java_or_none(fiji)
-    yield check_java(fiji, java)
-    yield check_processor(fiji, java)
-    yield from check_heap(fiji)
-    yield check_plugin(fiji, "CSBDeep", "csbdeep")
-    yield check_plugin(fiji, "StarDist", "StarDist_")
-    yield check_imagej_tensorflow(fiji, java)
-    yield from check_crashed(fiji)
-    yield check_native(fiji)
-    yield check_protobuf(fiji)
-    yield check_display()
-    yield check_macros(fiji)
-
-
 def check_java(fiji: Fiji, java: Java | None) -> Check:
     """Look whether there is a Java that both Python and this Fiji's jars can live with."""
     if java is None:
@@ -272,7 +255,8 @@ def _bytes(size: str) -> int:
     return int(size[:-1]) * _UNITS[size[-1].lower()]
 
 
-def _java_or_none(fiji: Fiji) -> Java | None:
+def java_or_none(fiji: Fiji) -> Java | None:
+    """Choose the Java for a Fiji as `java_for` does; None if there is none."""
     try:
         return java_for(fiji)
     except RuntimeError:

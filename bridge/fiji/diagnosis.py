@@ -1,15 +1,34 @@
 """`doctor`: one table of what keeps a Fiji from running the models, and each line's fix."""
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from particlebridge.exporter.runtimes.java import Java, find_java
 
-from .checks import Check, check_folder, check_python
-from .home import Endpoint, find_fiji
+from .checks import (
+    Check,
+    check_crashed,
+    check_display,
+    check_heap,
+    check_imagej_tensorflow,
+    check_java,
+    check_macros,
+    check_native,
+    check_plugin,
+    check_processor,
+    check_protobuf,
+    check_python,
+    java_or_none,
+)
+from .home import Endpoint, Fiji, find_fiji, version_key
+from .jars import ONNX_RUNTIME, PLAIN_IMAGEJ, fetched
 
 _TRIAL = "a real segmentation"
+_OLDEST_ONNX = "1.12"
+"""The first that knows the operators of our models (opset 17)."""
 
 
 def doctor(fiji: str | os.PathLike[str] | None = None, *, run: bool = True) -> list[Check]:
@@ -40,7 +59,9 @@ def doctor(fiji: str | os.PathLike[str] | None = None, *, run: bool = True) -> l
     except FileNotFoundError as error:
         fix = "download Fiji from fiji.sc; name its folder in $FIJI_HOME or with --fiji"
         return [*checks, Check("Fiji", "problem", str(error), fix)]
-    if isinstance(found, Endpoint):
+    if isinstance(found, Endpoint) and found.plain:
+        checks += _plain_imagej()
+    elif isinstance(found, Endpoint):
         fix = "only a machine that reaches SciJava's Maven can tell; the last line tries it"
         checks.append(Check("Fiji", "warning", f"from Maven: {found.coordinates}", fix))
     else:
@@ -51,6 +72,69 @@ def doctor(fiji: str | os.PathLike[str] | None = None, *, run: bool = True) -> l
         fix = "fix the problems above, then run the doctor again"
         return [*checks, Check(_TRIAL, "warning", "not tried", fix)]
     return [*checks, _trial(found)]
+
+
+def check_folder(fiji: Fiji) -> Iterator[Check]:
+    """Look at everything in a Fiji's folder."""
+    yield Check("Fiji", "ok", f"{fiji.version or 'version unknown'}, {fiji.layout}, {fiji.home}")
+    java = java_or_none(fiji)
+    yield check_java(fiji, java)
+    yield from check_heap(fiji)
+    onnx = check_onnx(fiji)
+    yield onnx
+    for check in check_plugin_s_way(fiji, java):
+        yield _needless(check) if onnx.status == "ok" else check
+    yield check_display()
+    yield check_macros(fiji)
+
+
+def check_onnx(fiji: Fiji) -> Check:
+    """Look for ONNX Runtime, by which bundles of ours need no StarDist, CSBDeep, TensorFlow."""
+    versions = fiji.jar_versions(ONNX_RUNTIME.artifact)
+    if not versions:
+        fix = (
+            "particlebridge fiji install-macros, or put "
+            f"{ONNX_RUNTIME.url} into {fiji.home / 'jars'}"
+        )
+        return Check("ONNX Runtime", "warning", "not installed; models need the plugin", fix)
+    found = ", ".join(versions)
+    if len(versions) > 1:
+        return Check("ONNX Runtime", "problem", found, "delete all but the newest onnxruntime jar")
+    if version_key(found) < version_key(_OLDEST_ONNX):
+        fix = f"{_OLDEST_ONNX} or newer is needed: update what brought it, or delete its jar"
+        return Check("ONNX Runtime", "problem", f"{found}, too old", fix)
+    return Check("ONNX Runtime", "ok", f"{found}: runs bundles of particlebridge export")
+
+
+def check_plugin_s_way(fiji: Fiji, java: Java | None) -> Iterator[Check]:
+    """Look at what the StarDist plugin needs."""
+    yield check_processor(fiji, java)
+    yield check_plugin(fiji, "CSBDeep", "csbdeep")
+    yield check_plugin(fiji, "StarDist", "StarDist_")
+    yield check_imagej_tensorflow(fiji, java)
+    yield from check_crashed(fiji)
+    yield check_native(fiji)
+    yield check_protobuf(fiji)
+
+
+def _needless(check: Check) -> Check:
+    """Make a problem of the plugin's way a warning, where ONNX Runtime is the other one."""
+    if check.status != "problem":
+        return check
+    return Check(check.name, "warning", check.found, f"for the StarDist plugin only: {check.fix}")
+
+
+def _plain_imagej() -> list[Check]:
+    """Look at what plain ImageJ needs."""
+    try:
+        java = find_java()
+        jars = [fetched(jar).name for jar in PLAIN_IMAGEJ]
+    except RuntimeError as error:
+        return [Check("plain ImageJ", "problem", str(error), "see the error")]
+    return [
+        Check("Java", "ok", f"{java.version} in {java.home}"),
+        Check("plain ImageJ", "ok", ", ".join(jars)),
+    ]
 
 
 def trial_image() -> NDArray[np.uint8]:

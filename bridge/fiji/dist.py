@@ -1,7 +1,8 @@
 """`make dist`: one zip for people who have only Fiji.
 
-`python -m particlebridge.bridge.fiji.dist OUT.zip` packs the commands, the macros, the shipped
-model as a bundle, and the README. Unpacked over a Fiji folder all lies where Fiji looks for it.
+`python -m particlebridge.bridge.fiji.dist OUT.zip` packs the commands, the macros, ONNX Runtime,
+the shipped model as a bundle, and the README. Unpacked over a Fiji folder all lies where Fiji
+looks for it.
 """
 
 import os
@@ -13,7 +14,8 @@ from particlebridge.exporter import export
 from particlebridge.exporter.safe_zip import write_zip
 from particlebridge.fiji_macros.compose import documents
 
-from .install import MANIFEST, installed_files, manifest
+from .install import MANIFEST, RUNTIME, installed_files, manifest
+from .jars import ONNX_RUNTIME, fetched
 
 _MODEL = "nmc"
 
@@ -37,11 +39,14 @@ def write_dist(out: str | os.PathLike[str], bundle: str | os.PathLike[str]) -> l
     ------
     FileNotFoundError
         If there is no such bundle.
+    RuntimeError
+        If ONNX Runtime's jar cannot be downloaded, or its checksum is another.
     OSError
         If the zip cannot be written.
     """
     files = {name: text.encode() for name, text in installed_files().items()}
-    files[str(MANIFEST)] = manifest().encode()
+    files[str(MANIFEST)] = manifest(runtime=True).encode()
+    files[str(RUNTIME)] = fetched(ONNX_RUNTIME).read_bytes()
     files[f"models/Particlebridge/{_MODEL}.zip"] = Path(bundle).read_bytes()
     files |= {f"Particlebridge/{name}": content for name, content in documents().items()}
     write_zip(out, files)

@@ -1,10 +1,9 @@
-"""The engine that lets Fiji's StarDist plugin segment: whole views per call, crashes survived."""
+"""The engine that lets a Fiji segment: whole views per call, crashes survived."""
 
 import importlib.metadata
 import os
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,38 +12,42 @@ from typing import Any, Literal
 import numpy as np
 import tifffile
 from particlebridge.analysis import Prediction
-from particlebridge.exporter import Network, export
-from particlebridge.exporter.networks.record import RECORD_NAME, ModelRecord, read_record
-from particlebridge.exporter.safe_zip import extract
+from particlebridge.exporter import Network
 from particlebridge.fiji_macros.compose import compose, version
 
 from .._shared.failures import item_errors, why_failed
 from .._shared.progress import notice
 from ..engines.protocol import Failure, GreyReach, Settings
+from .bundle import bring_bundle
 from .home import Endpoint, Fiji
 from .install import MACRO_FOLDER, installed_version
 from .session import FijiSession
 from .share import Share, checked_slice
 
+_ENGINES = {"onnx": "ONNX", "stardist plugin": "StarDist plugin"}
+"""What a command calls each backend."""
 _CALL_BYTES = 512 << 20
 """Slices handed to Fiji in one call: they lie on the disk meanwhile."""
 
 
 class FijiEngine:
-    """Segment slices with the StarDist plugin of a Fiji.
+    """Segment slices in a Fiji.
 
-    Fiji starts at the first slice and stays until `close` or the end of the program. The slices of
-    a call go to it together (up to 512 MB); results are handed on while it works. If its Java
-    dies it is started again and goes on; a slice at which it dies twice is a `Failure`.
+    ONNX Runtime computes the network where Fiji has it and the bundle holds model.onnx, else the
+    StarDist plugin. Fiji starts at the first slice and stays until `close` or the end of the
+    program. The slices of a call go to it together (up to 512 MB); results are handed on while it
+    works. If its Java dies it is started again and goes on; a slice at which it dies twice is a
+    `Failure`.
 
     Parameters
     ----------
     model
         A bundle (.zip), a StarDist folder or name, or a `Network` made of one of the latter two.
     settings
-        Thresholds, percentiles and scale; by default the model's own.
+        Thresholds, percentiles and scale; by default the model's own. `backend`: "onnx",
+        "tensorflow" (the plugin), or "auto".
     fiji
-        As for `find_fiji`.
+        As for `find_fiji`; ``"net.imagej:ij"`` is plain ImageJ from Maven Central.
     workers
         How many parallel Fiji instances; each needs its own memory.
     heap
@@ -56,7 +59,8 @@ class FijiEngine:
         If there is no such Fiji or model.
     ValueError
         If the model is a `Network` that was loaded from a bundle (give the bundle itself), takes
-        colour images, or other numerics than the plugin's are asked for.
+        colour images, other numerics than the plugin's are asked for, or plain ImageJ gets a
+        bundle without model.onnx.
     RuntimeError
         If no Java is found.
 
@@ -89,7 +93,12 @@ class FijiEngine:
         self._scratch = tempfile.TemporaryDirectory(prefix="particlebridge-fiji-")
         self._root = Path(self._scratch.name)
         self.bundle = self._root / "model.zip"
-        self.name, self.record = _bring_bundle(model, self.bundle)
+        self.name, self.record, self._has_onnx = bring_bundle(model, self.bundle)
+        if self._sessions[0][0].plain and not self._has_onnx:
+            raise ValueError(
+                f"{model}: holds no model.onnx, and plain ImageJ has no StarDist plugin; export "
+                "the model again, or give --fiji a Fiji"
+            )
         self._calls = 0
         self._reach = GreyReach()
         self._told: set[str] = set()
@@ -140,15 +149,16 @@ class FijiEngine:
         fiji = session.fiji
         return {
             "engine": "fiji",
+            "backend": self.backend,
             "numerics": "plugin",
             "model": self.name,
             "model_digest": self.record.digest,
             "fiji": fiji.coordinates if isinstance(fiji, Endpoint) else fiji.version,
             "java": facts["java"],
             "route": self.route,
-            **{name: facts[name] for name in ("imagej", "stardist", "csbdeep")},
+            **{name: facts[name] for name in ("imagej", "stardist", "csbdeep", "onnxruntime")},
             **self._reach.facts(),
-            "pyimagej": importlib.metadata.version("pyimagej"),
+            **({} if session.plain else {"pyimagej": importlib.metadata.version("pyimagej")}),
         }
 
     def predict(
@@ -224,6 +234,15 @@ class FijiEngine:
             shutil.rmtree(folder, ignore_errors=True)
 
     @property
+    def backend(self) -> Literal["onnx", "stardist plugin"]:
+        """What computes the network; starts Fiji if it does not run."""
+        if self.settings.backend != "auto":
+            return "onnx" if self.settings.backend == "onnx" else "stardist plugin"
+        session, _ = self._sessions[0]
+        there = session.plain or (self._has_onnx and session.start()["onnxruntime"])
+        return "onnx" if there else "stardist plugin"
+
+    @property
     def route(self) -> Literal["macro", "text"]:
         """How Fiji is asked: by the installed Segment_View.ijm, or with the Groovy text."""
         session, _ = self._sessions[0]
@@ -247,7 +266,11 @@ class FijiEngine:
             "pixel": "",
             "slices": ",".join(map(str, positions)),
             "scale": ",".join(repr(float(s)) for s in self.scale),
+            "engine": _ENGINES[self.backend],
         }
+        with_onnx = f"ONNX Runtime {session.facts['onnxruntime']}"
+        by = with_onnx if self.backend == "onnx" else "the StarDist plugin"
+        self._tell(f"{self.name}: segmented by {by} in Fiji's Java")
         fiji = session.fiji
         where = fiji.coordinates if isinstance(fiji, Endpoint) else str(fiji.home)
         if self.route == "macro":
@@ -257,9 +280,10 @@ class FijiEngine:
             options = " ".join(f"{key}=[{value}]" for key, value in arguments.items() if value)
             session.run_macro(f"runMacro({_quoted(str(path))}, {_quoted(options)});")
             return
-        self._tell(
-            f"{where}: our commands of this version are not installed; they are sent as text"
-        )
+        if not session.plain:
+            self._tell(
+                f"{where}: our commands of this version are not installed; they are sent as text"
+            )
         session.run_groovy(compose("Segment_View"), arguments)
 
     def _tell(self, line: str) -> None:
@@ -267,28 +291,6 @@ class FijiEngine:
         if line not in self._told:
             self._told.add(line)
             notice(line)
-
-
-def _bring_bundle(model: Network | str | os.PathLike[str], target: Path) -> tuple[str, ModelRecord]:
-    """Put the model as a bundle at `target`; tell its name and record."""
-    if isinstance(model, Network):
-        if model.stardist is None:
-            raise ValueError(
-                f"model {model.name} was loaded from a bundle; give Fiji the bundle (.zip) itself"
-            )
-        export(model.stardist, target, verify=False)
-        return model.name, model.record
-    if Path(model).is_file() and zipfile.is_zipfile(model):
-        shutil.copyfile(model, target)
-        name = Path(model).stem
-    else:
-        from particlebridge.exporter import load_model
-
-        network = load_model(model, "tensorflow")  # to be exported
-        return _bring_bundle(network, target)
-    with tempfile.TemporaryDirectory(prefix="particlebridge-") as scratch:
-        record = extract(target, Path(scratch) / "bundle") / RECORD_NAME
-        return name, read_record(record) if record.is_file() else ModelRecord()
 
 
 def _quoted(text: str) -> str:

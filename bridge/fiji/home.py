@@ -11,6 +11,8 @@ from typing import Literal
 
 from particlebridge.exporter.runtimes.java import Java, major_version, read_release
 
+from .jars import IMAGEJ
+
 _LAUNCHERS = (
     "fiji", "fiji-linux-x64", "fiji-linux-arm64", "fiji-windows-x64.exe", "fiji.bat", "Fiji",
     "ImageJ-linux64", "ImageJ-win64.exe", "ImageJ-macosx",
@@ -81,12 +83,13 @@ class Fiji:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A Fiji that pyimagej resolves from SciJava's Maven repository.
+    """A Fiji that pyimagej resolves from SciJava's Maven repository, or plain ImageJ.
 
     Attributes
     ----------
     coordinates
-        Such as ``sc.fiji:fiji+de.csbdresden:csbdeep:0.6.0+de.csbdresden:StarDist_:0.3.0-scijava``.
+        Such as ``sc.fiji:fiji+de.csbdresden:csbdeep:0.6.0+de.csbdresden:StarDist_:0.3.0-scijava``,
+        or ``net.imagej:ij``.
 
     Examples
     --------
@@ -97,6 +100,11 @@ class Endpoint:
 
     coordinates: str
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is ImageJ 1.x with ONNX Runtime, from Maven Central: no Fiji."""
+        return self.coordinates.split(":")[:2] == [IMAGEJ.group, IMAGEJ.artifact]
+
 
 def find_fiji(fiji: str | os.PathLike[str] | None = None) -> Fiji | Endpoint:
     """Find the Fiji to use.
@@ -104,9 +112,10 @@ def find_fiji(fiji: str | os.PathLike[str] | None = None) -> Fiji | Endpoint:
     Parameters
     ----------
     fiji
-        Its folder, its launcher, or Maven coordinates ``group:artifact[:version][+...]``. By
-        default $FIJI_HOME, then the launcher on the PATH, then the usual places of Linux, macOS
-        and Windows.
+        Its folder, its launcher, or Maven coordinates ``group:artifact[:version][+...]``;
+        ``net.imagej:ij`` is plain ImageJ, which runs bundles that hold model.onnx. By default
+        $FIJI_HOME, then the launcher on the PATH, then the usual places of Linux, macOS and
+        Windows.
 
     Returns
     -------
@@ -134,7 +143,7 @@ def find_fiji(fiji: str | os.PathLike[str] | None = None) -> Fiji | Endpoint:
         if home is not None:
             return Fiji(home)
         if _ENDPOINT.fullmatch(os.fspath(named)):
-            return Endpoint(os.fspath(named))
+            return _known(Endpoint(os.fspath(named)))
         source = "" if fiji is not None else " ($FIJI_HOME)"
         raise FileNotFoundError(
             f"{os.fspath(named)}{source}: is not a Fiji; give the folder that has jars and plugins"
@@ -144,8 +153,19 @@ def find_fiji(fiji: str | os.PathLike[str] | None = None) -> Fiji | Endpoint:
         if home is not None:
             return Fiji(home)
     raise FileNotFoundError(
-        "no Fiji was found in the usual places; give its folder with --fiji or in $FIJI_HOME"
+        "no Fiji was found in the usual places; give its folder with --fiji or in $FIJI_HOME, or "
+        "take plain ImageJ from Maven Central: --fiji net.imagej:ij"
     )
+
+
+def _known(endpoint: Endpoint) -> Endpoint:
+    plain = f"{IMAGEJ.group}:{IMAGEJ.artifact}"
+    if endpoint.plain and endpoint.coordinates not in (plain, f"{plain}:{IMAGEJ.version}"):
+        raise FileNotFoundError(
+            f"{endpoint.coordinates}: plain ImageJ runs here as {plain}:{IMAGEJ.version} only; "
+            f"give {plain}"
+        )
+    return endpoint
 
 
 def usual_places() -> Iterator[Path]:

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import re
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,11 +13,15 @@ from particlebridge.analysis import atomic_path
 from particlebridge.fiji_macros.compose import COMMANDS, MACROS, compose, macro, version
 
 from .home import Endpoint, Fiji, find_fiji
+from .jars import ONNX_RUNTIME, fetched
 
 SCRIPTS = PurePosixPath("scripts/Plugins/Particlebridge")
 MACRO_FOLDER = PurePosixPath("macros/Particlebridge")
 """Beside the commands a macro of the same name would be a second menu entry of that name."""
 MANIFEST = SCRIPTS / "particlebridge.json"
+RUNTIME = PurePosixPath("jars") / ONNX_RUNTIME.name
+"""By it the commands run models without StarDist, CSBDeep and TensorFlow."""
+_RUNTIMES = re.compile(r"jars/onnxruntime-[\d.]+\.jar")
 
 
 @dataclass
@@ -34,6 +40,8 @@ class Installation:
         Files of ours that were taken away.
     kept
         Files that the user had edited: set aside under the name ``*.edited``, not lost.
+    runtime
+        One sentence about ONNX Runtime: put there, left as it was, or how to get it.
     """
 
     home: Path
@@ -41,19 +49,23 @@ class Installation:
     written: list[Path] = field(default_factory=list)
     removed: list[Path] = field(default_factory=list)
     kept: list[Path] = field(default_factory=list)
+    runtime: str = ""
 
     def __str__(self) -> str:
         """Say in lines what was done, for the command line."""
         lines = [f"{self.home}: {len(self.written)} files written, {len(self.removed)} removed"]
         lines += [f"edited by hand, set aside: {path}" for path in self.kept]
+        lines += [self.runtime] if self.runtime else []
         return "\n".join(lines)
 
 
 def install_macros(fiji: str | os.PathLike[str] | None = None) -> Installation:
-    """Put the commands into a Fiji's menu Plugins > Particlebridge, and the macros beside.
+    """Put the commands into a Fiji's menu Plugins > Particlebridge, and ONNX Runtime beside.
 
-    Only files of ours are touched: those of an older version are replaced or taken away, those
-    that were edited by hand are set aside.
+    Without a connection the commands are installed all the same, and `Installation.runtime` tells
+    how to get ONNX Runtime. A Fiji that has one of its own keeps it. Only files of ours are
+    touched: those of an older version are replaced or taken away, those that were edited by hand
+    are set aside.
 
     Parameters
     ----------
@@ -89,6 +101,7 @@ def install_macros(fiji: str | os.PathLike[str] | None = None) -> Installation:
     done = Installation(home, version())
     files = installed_files()
     try:
+        before = _read_manifest(home).get("runtime", {})
         _clear(home, done, keep=files)
         for name, text in files.items():
             target = home / name
@@ -96,8 +109,9 @@ def install_macros(fiji: str | os.PathLike[str] | None = None) -> Installation:
                 with atomic_path(target) as beside:
                     beside.write_text(text, encoding="utf-8", newline="\n")
                 done.written.append(target)
+        ours = _put_runtime(home, done, before)
         with atomic_path(home / MANIFEST) as beside:
-            beside.write_text(manifest(), encoding="utf-8")
+            beside.write_text(manifest(runtime=ours), encoding="utf-8")
     except PermissionError as error:
         raise PermissionError(
             f"{home}: cannot be written to ({error.strerror}); run as the user who owns this Fiji, "
@@ -136,6 +150,9 @@ def uninstall_macros(fiji: str | os.PathLike[str] | None = None) -> Installation
     home = _folder_of(fiji)
     done = Installation(home, version())
     _clear(home, done, keep={})
+    for path in _our_runtimes(home, _read_manifest(home).get("runtime", {})):
+        path.unlink()
+        done.removed.append(path)
     (home / MANIFEST).unlink(missing_ok=True)
     for folder in (home / SCRIPTS, home / MACRO_FOLDER):
         if folder.is_dir() and not any(folder.iterdir()):
@@ -149,10 +166,17 @@ def installed_files() -> dict[str, str]:
     return scripts | {str(MACRO_FOLDER / f"{name}.ijm"): macro(name) for name in MACROS}
 
 
-def manifest() -> str:
-    """Return the text of the file by which later versions know the files of this one."""
+def manifest(*, runtime: bool) -> str:
+    """Return the text of the file by which later versions know the files of this one.
+
+    Parameters
+    ----------
+    runtime
+        Whether ONNX Runtime's jar was put there, too.
+    """
     files = {name: _digest(text.encode()) for name, text in installed_files().items()}
-    return json.dumps({"version": version(), "files": files}, indent=1)
+    jars = {str(RUNTIME): ONNX_RUNTIME.sha256} if runtime else {}
+    return json.dumps({"version": version(), "files": files, "runtime": jars}, indent=1)
 
 
 def installed_version(home: Path) -> tuple[str, list[str]]:
@@ -211,6 +235,46 @@ def _clear(home: Path, done: Installation, keep: dict[str, str]) -> None:
         elif name not in keep:
             path.unlink()
             done.removed.append(path)
+
+
+def _put_runtime(home: Path, done: Installation, before: dict[str, str]) -> bool:
+    """Put ONNX Runtime's jar there unless there is one; tell whether it is ours to take away."""
+    target = home / RUNTIME
+    held = _our_runtimes(home, before)
+    if target in held:
+        return True
+    others = [path for path in Fiji(home).jars if path.name.startswith("onnxruntime")]
+    if foreign := [path for path in others if path not in held]:
+        done.runtime = f"ONNX Runtime is there already: {foreign[0]}"
+        return False
+    try:
+        source = fetched(ONNX_RUNTIME)
+    except RuntimeError as error:
+        done.runtime = (
+            f"ONNX Runtime is missing, without which the commands need the StarDist plugin: "
+            f"{error}; or put the jar into {target.parent} yourself"
+        )
+        return False
+    with atomic_path(target) as beside:
+        shutil.copyfile(source, beside)
+    done.written.append(target)
+    for path in held:  # of an older version
+        path.unlink()
+        done.removed.append(path)
+    done.runtime = f"ONNX Runtime {ONNX_RUNTIME.version} is installed; restart Fiji if it runs"
+    return True
+
+
+def _our_runtimes(home: Path, listed: Any) -> list[Path]:
+    """Find ONNX Runtimes that were put there by us and are as they were."""
+    names = listed.items() if isinstance(listed, dict) else ()
+    return [
+        home / name
+        for name, digest in names
+        if _RUNTIMES.fullmatch(name)
+        and (home / name).is_file()
+        and _digest((home / name).read_bytes()) == digest
+    ]
 
 
 def _is_ours(name: str) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 from particlebridge.exporter.runtimes.java import OLDEST, Java, find_java
 
 from .home import Endpoint, Fiji, find_fiji
+from .jars import PLAIN_IMAGEJ, fetched
 from .java_log import what_java_said
 from .worker import END_OF_LOG
 
@@ -118,6 +119,11 @@ class FijiSession:
         self.close()
 
     @property
+    def plain(self) -> bool:
+        """Whether this is plain ImageJ, without SciJava and pyimagej."""
+        return isinstance(self.fiji, Endpoint) and self.fiji.plain
+
+    @property
     def alive(self) -> bool:
         """Whether the worker runs."""
         return self._process is not None and self._process.poll() is None
@@ -133,8 +139,8 @@ class FijiSession:
         Returns
         -------
         dict
-            imagej, java, stardist, csbdeep: versions, empty where absent; menu: whether our
-            commands are in Fiji's menu.
+            imagej, java, stardist, csbdeep, onnxruntime: versions, empty where absent; menu:
+            whether our commands are in Fiji's menu.
 
         Raises
         ------
@@ -145,6 +151,7 @@ class FijiSession:
         """
         if self.alive:
             return self.facts
+        jars = [str(fetched(jar)) for jar in PLAIN_IMAGEJ] if self.plain else []
         self._tail.clear()
         self._answers = queue.Queue()
         environment = {**os.environ, "JAVA_HOME": str(self.java.home)}
@@ -171,6 +178,7 @@ class FijiSession:
             "fiji": str(home) if home else self.fiji.coordinates.split("+"),  # type: ignore[union-attr]
             "java": str(self.java.version),
             "options": self._options,
+            "jars": jars,
         }
         self.facts = self._ask(request, timeout, "start")
         return self.facts

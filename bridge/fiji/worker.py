@@ -1,4 +1,4 @@
-"""What runs in a process of its own: a Fiji in the JVM, asked through pyimagej.
+"""What runs in a process of its own: a Fiji in the JVM, asked through pyimagej, or plain ImageJ.
 
 `python -m particlebridge.bridge.fiji.worker` reads one JSON request per line from stdin and answers
 each with one JSON line on what was stdout; everything that Java prints goes to stderr. It ends when
@@ -11,6 +11,8 @@ import queue
 import sys
 import threading
 from typing import Any, TextIO
+
+from .plain_imagej import PlainImageJ, onnx_runtime_version
 
 END_OF_LOG = "[particlebridge] end of the log of this request"
 """The last line on stderr before an answer: the two come by different pipes."""
@@ -29,7 +31,9 @@ def main() -> None:
         try:
             if request["do"] == "start":
                 fiji = _start(request)
-                answer = {"value": _facts(fiji)}
+                answer = {"value": fiji.facts() if request["jars"] else _facts(fiji)}
+            elif isinstance(fiji, PlainImageJ):
+                fiji.run_groovy(request["text"], request["arguments"])
             elif request["do"] == "macro":
                 answer = {"value": str(fiji.py.run_macro(request["text"]) or "")}
             else:
@@ -48,6 +52,8 @@ def _listen(lines: TextIO, requests: "queue.Queue[dict[str, Any]]") -> None:
 
 
 def _start(request: dict[str, Any]) -> Any:
+    if request["jars"]:
+        return PlainImageJ(request["jars"], request["options"])
     import imagej
     import scyjava
 
@@ -75,6 +81,7 @@ def _facts(fiji: Any) -> dict[str, str]:
     ):
         info = fiji.command().getCommand(command)
         facts[name] = "" if info is None else str(info.getVersion() or "unknown")
+    facts["onnxruntime"] = onnx_runtime_version(scyjava.jimport)
     facts["menu"] = "yes" if _in_menu(fiji, "Segment View") else ""
     return facts
 

@@ -49,6 +49,19 @@ class Bundle {
 		return facts
 	}
 
+	/** The bytes of model.onnx; null if it holds none. */
+	byte[] getOnnx() {
+		def zip = new ZipFile(file)
+		try {
+			def entry = zip.getEntry('model.onnx')
+			return entry == null ? null : zip.getInputStream(entry).bytes
+		} catch (IOException damaged) {
+			throw new Problem("$file: its model.onnx is damaged ($damaged.message); export the model again.", damaged)
+		} finally {
+			zip.close()
+		}
+	}
+
 	/** What tells this model from another: the digest that it records, else its file's. */
 	String getIdentity() {
 		facts.digest ?: MessageDigest.getInstance('SHA-256').digest(file.bytes).encodeHex().toString()

@@ -3,13 +3,13 @@ class FolderRun {
 
 	final File folder
 	final File out
-	final StarDist starDist
+	final Segmenter segmenter
 	final Report report
 
-	FolderRun(File folder, File out, StarDist starDist, Report report) {
+	FolderRun(File folder, File out, Segmenter segmenter, Report report) {
 		this.folder = folder
 		this.out = out
-		this.starDist = starDist
+		this.segmenter = segmenter
 		this.report = report
 	}
 
@@ -19,7 +19,7 @@ class FolderRun {
 		if (files.empty) throw new Problem("$folder: holds no image (${Slices.SUFFIXES.join(', ')}).")
 		if (!out.directory && !out.mkdirs()) throw new Problem("$out: this folder cannot be made.")
 		report.keepLog(new File(out, 'segment_folder.log'))
-		report.say("$folder: ${files.size()} images, $starDist.settings, model $starDist.bundle.file.name")
+		report.say("$folder: ${files.size()} images, $segmenter.settings, model $segmenter.bundle.file.name, $segmenter")
 		def failed = [:]
 		int done = 0
 		for (file in files) {
@@ -46,8 +46,8 @@ class FolderRun {
 	}
 
 	private void one(File file, File target) {
-		def slices = Slices.open(file, Settings.pixelSize(starDist.bundle, null))
-		def view = new ViewRun(slices, target, starDist, report)
+		def slices = Slices.open(file, Settings.pixelSize(segmenter.bundle, null))
+		def view = new ViewRun(slices, target, segmenter, report)
 		if (slices.count > 1) {
 			view.run()
 			return
@@ -57,10 +57,10 @@ class FolderRun {
 			report.say("$file.name: was done before")
 			return
 		}
-		def grey = slices.slice(0)
-		def particles = starDist.segment(grey, slices.h, slices.w, starDist.scaleOf(slices), file.name)
+		def pixels = slices.slice(0, segmenter.channels)
+		def particles = segmenter.segment(pixels, slices.h, slices.w, segmenter.scaleOf(slices), file.name)
 		new File(target, 'objects.csv').delete()
-		new ImageResult(particles, grey, slices).save(target)
+		new ImageResult(particles, pixels, slices).save(target)
 		WholeFile.write(key) { File beside -> beside.setText(view.settingsKey, 'UTF-8') }
 		report.say("$file.name: ${particles.outlines.size()} particles")
 	}

@@ -13,13 +13,23 @@ import java.awt.Color
 class ImageResult {
 
 	final Particles particles
+	/** Grey values; of a colour image the mean of its channels. */
 	final float[] grey
 	final Slices slices
 
-	ImageResult(Particles particles, float[] grey, Slices slices) {
+	ImageResult(Particles particles, float[] pixels, Slices slices) {
 		this.particles = particles
-		this.grey = grey
+		this.grey = brightness(pixels, particles.h * particles.w)
 		this.slices = slices
+	}
+
+	@CompileStatic
+	private static float[] brightness(float[] pixels, int count) {
+		if (pixels.length == count) return pixels
+		float[] mean = new float[count]
+		int channels = Math.floorDiv(pixels.length, count)
+		for (int i = 0; i < pixels.length; i++) mean[i % count] = (float) (mean[i % count] + pixels[i] / channels)
+		return mean
 	}
 
 	/** objects.csv comes last: where it stands, the rest is whole. */

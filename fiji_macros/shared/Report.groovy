@@ -11,6 +11,7 @@ class Report {
 	final def ui
 	final boolean headless
 	private File logFile
+	private final List<Closeable> held = []
 
 	Report(String command, ui) {
 		this.command = command
@@ -34,6 +35,12 @@ class Report {
 
 	void keepLog(File file) { logFile = file }
 
+	/** The same thing, which is closed when the command ends. */
+	def closing(Closeable thing) {
+		held << thing
+		return thing
+	}
+
 	/**
 	 * Runs the work of a command; whatever fails becomes one sentence: in a dialog, or on stderr. A Fiji
 	 * that was started for this command alone then ends with exit code 1.
@@ -43,6 +50,8 @@ class Report {
 			work.call()
 		} catch (Throwable failure) {
 			tell(failure)
+		} finally {
+			held*.close()
 		}
 	}
 

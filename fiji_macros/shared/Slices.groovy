@@ -21,17 +21,26 @@ class Slices {
 	String name
 	/** Changes when the files do; empty for an image that is open. */
 	String stamp = ''
-	/** Slice number (from 0) to its pixels, of any type but colour. */
+	/** Slice number (from 0) to its pixels. */
 	Closure<ImageProcessor> processor
 	/** ImageJ keeps signed 16-bit values with an offset. */
 	boolean signed
 
 	private List<ImageProcessor> planes
 
-	/** The grey values of a slice (from 0), row by row, nothing but numbers. */
-	float[] slice(int i) {
+	/**
+	 * The values of a slice (from 0), row by row, nothing but numbers.
+	 *
+	 * @param channels 1 for grey values; 3 for red, then green, then blue
+	 */
+	synchronized float[] slice(int i, int channels = 1) {
 		ImageProcessor pixels = processor.call(i)
-		pixels.setCalibrationTable(null)
+		if (channels == 3 && pixels instanceof ColorProcessor) return colours((ColorProcessor) pixels)
+		if (channels != 1) {
+			throw new Problem("$name: this model takes ${channels == 3 ? 'colour images' : "images of $channels channels"}, " +
+				'and this one is grey.')
+		}
+		grey(pixels).setCalibrationTable(null)
 		def values = (float[]) pixels.convertToFloatProcessor().getPixels()
 		if (signed) for (int k = 0; k < values.length; k++) values[k] -= 32768f
 		return FieldOfView.filled(values, h, w, "$name, slice ${i + 1}")
@@ -57,7 +66,7 @@ class Slices {
 				throw new Problem("${files[i]}: is $image.width x $image.height x $image.stackSize; the slices of one " +
 					"folder must be single images of one size, the first is $first.width x $first.height.")
 			}
-			checked(image.getProcessor(), files[i].path)
+			image.getProcessor()
 		}
 		return slices
 	}
@@ -70,7 +79,7 @@ class Slices {
 		def slices = new Slices(h: image.height, w: image.width, count: image.stackSize, name: name,
 			signed: image.calibration.isSigned16Bit())
 		slices.measure(image.calibration, pixelSize)
-		slices.processor = { int i -> checked(image.getStack().getProcessor(i + 1), name) }
+		slices.processor = { int i -> image.getStack().getProcessor(i + 1) }
 		return slices
 	}
 
@@ -106,7 +115,7 @@ class Slices {
 	/** The slices of this volume in another direction: xz has rows = z; yz rows = z and columns = y. */
 	Slices view(String view) {
 		if (view == 'xy') return this
-		if (planes == null) planes = (0..<count).collect { processor.call(it) }
+		if (planes == null) planes = (0..<count).collect { grey(processor.call(it)) }
 		def volume = planes
 		boolean xz = view == 'xz'
 		def (step, height, width) = spacing as List
@@ -173,9 +182,21 @@ class Slices {
 		}
 	}
 
-	private static ImageProcessor checked(ImageProcessor pixels, String what) {
+	@CompileStatic
+	private static float[] colours(ColorProcessor pixels) {
+		int[] packed = (int[]) pixels.getPixels()
+		float[] result = new float[3 * packed.length]
+		for (int k = 0; k < packed.length; k++) {
+			result[k] = (packed[k] >> 16) & 255
+			result[k + packed.length] = (packed[k] >> 8) & 255
+			result[k + 2 * packed.length] = packed[k] & 255
+		}
+		return result
+	}
+
+	private ImageProcessor grey(ImageProcessor pixels) {
 		if (pixels instanceof ColorProcessor) {
-			throw new Problem("$what: is a colour image; make it grey first: Image > Type > 8-bit")
+			throw new Problem("$name: is a colour image and the model takes grey ones; make it grey first: Image > Type > 8-bit")
 		}
 		return pixels
 	}

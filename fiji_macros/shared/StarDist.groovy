@@ -8,43 +8,28 @@ import net.imglib2.type.numeric.RealType
 import net.imglib2.view.Views
 
 /** Fiji's StarDist plugin, called by the names of its commands, and every answer of it checked. */
-class StarDist {
+class StarDist extends Segmenter {
 
 	static final String PREDICT = 'de.csbdresden.stardist.StarDist2D'
 	static final String SUPPRESS = 'de.csbdresden.stardist.StarDist2DNMS'
 
 	final def commands
 	final def datasets
-	final Bundle bundle
-	final Settings settings
-
-	/** With what the user typed; what was left empty comes from the model. */
-	static StarDist of(commands, datasets, File model, String prob, String nms, String percentiles, String diameter) {
-		def bundle = Bundle.open(model)
-		return new StarDist(commands, datasets, bundle, Settings.of(bundle, prob, nms, percentiles, diameter))
-	}
 
 	StarDist(commands, datasets, Bundle bundle, Settings settings) {
+		super(bundle, settings)
 		this.commands = commands
 		this.datasets = datasets
-		this.bundle = bundle
-		this.settings = settings
-		if (commands.getCommand(PREDICT) == null) {
+		if (!installed(commands)) {
 			throw new Problem('StarDist is not installed in this Fiji: Help > Update..., Manage update sites, ' +
 				'tick CSBDeep, StarDist and TensorFlow, Apply, then start Fiji again.')
 		}
 	}
 
-	/** Pixels of the network for one of a slice, down and across. */
-	double[] scaleOf(Slices slices) { slices.squarePixels().collect { it * settings.scale } as double[] }
+	static boolean installed(commands) { commands?.getCommand(PREDICT) != null }
 
-	/**
-	 * Finds the particles of one image.
-	 *
-	 * @param pixels grey values, row by row
-	 * @param scale pixels of the network for one of the image, down and across
-	 * @param what what is segmented, for messages
-	 */
+	String toString() { 'the StarDist plugin' }
+
 	Particles segment(float[] pixels, int h, int w, double[] scale, String what) {
 		int netH = Resampling.scaledSize(h, scale[0])
 		int netW = Resampling.scaledSize(w, scale[1])

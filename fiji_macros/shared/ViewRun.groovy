@@ -1,6 +1,10 @@
 import groovy.json.JsonOutput
 import ij.ImagePlus
 import ij.io.FileSaver
+import java.util.concurrent.Callable
+import java.util.concurrent.ExecutionException
+import java.util.concurrent.Executors
+import java.util.concurrent.FutureTask
 
 /** One view: each slice segmented once and kept in .parts, the stacks written when all are there. */
 class ViewRun {
@@ -9,17 +13,17 @@ class ViewRun {
 
 	final Slices slices
 	final File folder
-	final StarDist starDist
+	final Segmenter segmenter
 	final Report report
 	/** Pixels of the network for one of a slice, down and across. */
 	final double[] scale
 
-	ViewRun(Slices slices, File folder, StarDist starDist, Report report, double[] scale = null) {
+	ViewRun(Slices slices, File folder, Segmenter segmenter, Report report, double[] scale = null) {
 		this.slices = slices
 		this.folder = folder
-		this.starDist = starDist
+		this.segmenter = segmenter
 		this.report = report
-		this.scale = scale ?: starDist.scaleOf(slices)
+		this.scale = scale ?: segmenter.scaleOf(slices)
 	}
 
 	File getParts() { new File(folder, '.parts') }
@@ -39,27 +43,53 @@ class ViewRun {
 		if (only == null && missing.size() < slices.count) {
 			report.say("$folder: ${slices.count - missing.size()} of $slices.count slices were finished before")
 		}
-		def failures = [:]
-		int done = slices.count - missing.size()
-		for (i in missing) {
-			report.progress("slice $i of $folder.name:", done, slices.count)
-			try {
-				starDist.segment(slices.slice(i), slices.h, slices.w, scale,
-					"$slices.name, slice ${i + 1}").save(part(i))
-				done++
-			} catch (Exception failure) {
-				failures[i] = failure
-				report.say("slice $i failed: ${Report.sentenceOf(failure)}")
-				// The same fault in the first three slices lies in the model or in Fiji, not in a slice.
-				if (failures.size() == 3 && done == 0) break
-			}
-		}
+		def failures = segmentAll(missing, only == null ? segmenter.atOnce(slices.h, slices.w, scale) : 1)
 		if (failures) {
 			throw new Problem("${failures.size()} of $slices.count slices failed (${failures.keySet().take(10).join(', ')}): " +
 				"${Report.sentenceOf(failures.values().first())} The others are kept: fix it and run the same command again.",
 				failures.values().first())
 		}
 		if (only == null) join()
+	}
+
+	/** Segments slices, some side by side, each in one thread; gives what failed, by slice. */
+	private Map<Integer, Exception> segmentAll(List<Integer> missing, int atOnce) {
+		def failures = [:]
+		int done = slices.count - missing.size()
+		def settle = { int i, FutureTask<Void> task ->
+			try {
+				task.get()
+				done++
+			} catch (ExecutionException failed) {
+				if (failed.cause instanceof Error) throw failed.cause
+				failures[i] = failed.cause
+				report.say("slice $i failed: ${Report.sentenceOf(failed.cause)}")
+			}
+		}
+		// The same fault in the first three slices lies in the model or in Fiji, not in a slice.
+		def hopeless = { failures.size() >= 3 && done == 0 }
+		def pool = atOnce > 1 ? Executors.newFixedThreadPool(atOnce) : null
+		def underWay = new ArrayDeque<List>()
+		try {
+			for (i in missing) {
+				int slice = i
+				while (underWay.size() >= atOnce) settle(*underWay.poll())
+				if (hopeless()) break
+				report.progress("slice $slice of $folder.name:", done, slices.count)
+				def task = new FutureTask<Void>({ segmentOne(slice) } as Callable<Void>)
+				underWay << [slice, task]
+				if (pool == null) task.run()
+				else pool.execute(task)
+			}
+			while (!underWay.empty && !hopeless()) settle(*underWay.poll())
+		} finally {
+			pool?.shutdownNow()
+		}
+		return failures
+	}
+
+	private void segmentOne(int i) {
+		segmenter.segment(slices.slice(i, segmenter.channels), slices.h, slices.w, scale, "$slices.name, slice ${i + 1}").save(part(i))
 	}
 
 	private void prepare() {
@@ -76,7 +106,7 @@ class ViewRun {
 	/** What a finished slice depends on. */
 	String getSettingsKey() {
 		"$slices.name $slices.stamp $slices.count x $slices.h x $slices.w spacing=${slices.spacing as List} " +
-			"scale=${scale as List} model=$starDist.bundle.identity $starDist.settings"
+			"scale=${scale as List} model=$segmenter.bundle.identity $segmenter.settings by $segmenter"
 	}
 
 	boolean isWhole() {
@@ -93,9 +123,9 @@ class ViewRun {
 		for (name in STACKS) write(name)
 		WholeFile.write(record) { File beside ->
 			beside.setText(JsonOutput.prettyPrint(JsonOutput.toJson([
-				engine: 'fiji', key: settingsKey, imagej: ij.IJ.fullVersion, java: System.getProperty('java.version'),
-				model: starDist.bundle.file.name, slices: slices.count, spacing_um: slices.spacing as List,
-				settings: starDist.settings.toString(), finished: java.time.LocalDateTime.now().withNano(0).toString()
+				engine: 'fiji', backend: segmenter.toString(), key: settingsKey, imagej: ij.IJ.fullVersion, java: System.getProperty('java.version'),
+				model: segmenter.bundle.file.name, slices: slices.count, spacing_um: slices.spacing as List,
+				settings: segmenter.settings.toString(), finished: java.time.LocalDateTime.now().withNano(0).toString()
 			])), 'UTF-8')
 		}
 		deleteParts()

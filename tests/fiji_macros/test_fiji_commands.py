@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import roifile
 import tifffile
+from groovy_commands import ENGINES, FIELDS, runnable, with_classes
 from particlebridge import analysis
 from particlebridge.analysis import Polygons, Prediction
 from particlebridge.bridge.segmenting.image_results import object_table
@@ -18,7 +19,6 @@ from particlebridge.fiji_macros.compose import COMMANDS, compose
 from plain_imagej import NEWEST, OLDER, plain_imagej
 from real_fiji import NEEDED, left_out
 
-SHARED = Path(__file__).parents[2] / "fiji_macros" / "shared"
 STUB = (Path(__file__).parents[1] / "java_stubs" / "recording_stardist.groovy").read_text()
 AXES = "package net.imagej.axis\nclass Axes { static String X = 'X', Y = 'Y' }"
 
@@ -26,15 +26,6 @@ AXES = "package net.imagej.axis\nclass Axes { static String X = 'X', Y = 'Y' }"
 @pytest.fixture(scope="module")
 def java():
     return plain_imagej()
-
-
-def with_classes(text, *names):
-    """Groovy text that sees shared classes, as a composed command does."""
-    sources = [(SHARED / f"{name}.groovy").read_text() for name in names]
-    lines = "\n".join(sources).splitlines()
-    imports = sorted({line for line in lines if line.startswith("import ")})
-    rest = [line for line in lines if not line.startswith(("import ", "#@"))]
-    return "\n".join([*imports, text, *rest])
 
 
 # --- all commands compile, and SciJava reads their parameters
@@ -175,8 +166,7 @@ def test_sparse_probability_is_filled_and_mapped_back_as_in_python(java, grid, s
         with_classes(
             "def full = StarDist.fillGrid(p as float[], 24, 30)\n"
             "Resampling.nearest(full, 24, 30, s[0], s[1]) as List",
-            *("Resampling", "StarDist", "Problem", "Bundle", "Settings", "Particles", "Outlines"),
-            *("WholeFile", "Slices", "FieldOfView"),
+            *ENGINES,
         ),
         p=sparse.ravel().tolist(),
         s=shape,
@@ -228,8 +218,7 @@ def test_mean_distance_is_pythons(java):
             def img = net.imglib2.img.array.ArrayImgs.floats(values as float[], 9, 6, 32)
             StarDist.meanOverRays(img, 6, 9, 2.0d, 1.25d) as List
             """,
-            *("StarDist", "Problem", "Bundle", "Settings", "Particles", "Outlines", "Resampling"),
-            *("WholeFile", "Slices", "FieldOfView"),
+            *ENGINES,
         ),
         values=dist.transpose(2, 0, 1).ravel().tolist(),
     )
@@ -377,35 +366,6 @@ def test_what_is_no_bundle_is_said(java, tmp_path):
 
 # --- whole commands, with the recording stub in StarDist's place
 
-# Put around a command's text: its inputs become those of a test, its output and errors the answer.
-BEFORE = """
-stub = new RecordingStarDist(grid: settings.grid ?: 1, fault: settings.fault)
-if (settings.faulty != null) stub.faulty = { it in settings.faulty }
-(image, model, out, sideModel, folder, labels, rois) =
-    [image, model, out, sideModel, folder, labels, rois].collect { it ? new File(it) : null }
-(commands, datasets, ui) = [stub, new StubDatasets(), null]
-said = new ByteArrayOutputStream()
-streams = [System.out, System.err]
-System.setOut(new PrintStream(said)); System.setErr(new PrintStream(said))
-problem = null
-try {
-"""
-AFTER = """
-} catch (e) { problem = e.message }
-finally { System.setOut(streams[0]); System.setErr(streams[1]) }
-[calls: stub.calls, problem: problem, said: said.toString()]
-"""
-FIELDS = ("image", "model", "out", "prob", "nms", "percentiles", "diameter", "pixel",
-          "slices", "scale", "sideModel", "views", "folder", "what", "labels", "rois")  # fmt: skip
-
-
-def runnable(command):
-    """A command's text between BEFORE and AFTER; its `return null` and classes stay behind it."""
-    text = re.sub(r"^#@.*\n", "", compose(command), flags=re.MULTILINE)
-    imports = "".join(line + "\n" for line in text.splitlines() if line.startswith("import "))
-    body, classes = re.sub(r"^import .*\n", "", text, flags=re.MULTILINE).split("return null\n", 1)
-    return imports + BEFORE + body + AFTER + classes
-
 
 @pytest.fixture
 def run(java, tmp_path):
@@ -537,7 +497,7 @@ def test_images_that_cannot_be(run, tmp_path, case):
         path.write_text("no image")
     sentence = {
         "absent": "there is no such file",
-        "colour": "is a colour image; make it grey",
+        "colour": "is a colour image and the model takes grey ones; make it grey",
         "stack": "has 3 slices; use Segment View",
         "text": "cannot open it",
     }[case]

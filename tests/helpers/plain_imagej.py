@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
+from particlebridge.bridge.fiji.jars import ONNX_RUNTIME
 
 NEWEST = "4.0.28"
 OLDER = ("2.4.8", "3.0.4", "4.0.18")
@@ -25,6 +26,7 @@ _ARTIFACTS = (
     "net.imglib2:imglib2:6.2.0",
     "org.scijava:scijava-common:2.99.0",
     "org.scijava:parsington:3.0.0",
+    f"{ONNX_RUNTIME.group}:{ONNX_RUNTIME.artifact}:{ONNX_RUNTIME.version}",
 )
 _ANSWER = "@answer "
 

@@ -92,6 +92,7 @@ def main() -> None:
             interpreter = Interpreter(start_java(NEWEST, preferences.name))
             command = Path(request["fiji"]) / "scripts/Plugins/Particlebridge/Segment_View.groovy"
             facts = {"imagej": "1.54f", "java": "17", "stardist": "stub", "csbdeep": "stub"}
+            facts["onnxruntime"] = ""
             answer = {"value": {**facts, "menu": "yes" if command.is_file() else ""}}
         else:
             stub = (TESTS / "java_stubs" / "recording_stardist.groovy").read_text()

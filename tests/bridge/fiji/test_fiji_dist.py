@@ -1,9 +1,11 @@
 """The zip for people who have only Fiji."""
 
+import hashlib
 import zipfile
 
 from particlebridge.bridge.fiji.dist import write_dist
-from particlebridge.bridge.fiji.install import installed_version, uninstall_macros
+from particlebridge.bridge.fiji.install import RUNTIME, installed_version, uninstall_macros
+from particlebridge.bridge.fiji.jars import ONNX_RUNTIME
 from particlebridge.fiji_macros.compose import compose, version
 
 
@@ -16,6 +18,8 @@ def test_it_holds_all_and_its_readme_shows_pictures_that_are_there(tmp_path):
         assert archive.read("models/Particlebridge/nmc.zip") == b"model"
         text = archive.read("scripts/Plugins/Particlebridge/Segment_View.groovy").decode()
         readme = archive.read("Particlebridge/README.md").decode()
+        jar = archive.read(f"jars/onnxruntime-{ONNX_RUNTIME.version}.jar")
+    assert hashlib.sha256(jar).hexdigest() == ONNX_RUNTIME.sha256
     assert text == compose("Segment_View")
     pictures = [name for name in names if name.endswith(".png")]
     assert len(pictures) >= 3
@@ -37,5 +41,6 @@ def test_unpacked_over_a_fiji_it_is_an_installation_like_any_other(tmp_path):
         archive.extractall(home)
     assert installed_version(home) == (version(), [])
     done = uninstall_macros(home)
-    assert len(done.removed) == 8
+    assert len(done.removed) == 9
+    assert not (home / RUNTIME).exists()
     assert not (home / "scripts" / "Plugins" / "Particlebridge").exists()

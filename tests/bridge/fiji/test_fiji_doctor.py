@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from particlebridge.bridge.fiji import checks as fiji_checks
-from particlebridge.bridge.fiji.checks import check_folder, check_processor
-from particlebridge.bridge.fiji.diagnosis import as_text, doctor, trial_image
+from particlebridge.bridge.fiji.checks import check_processor
+from particlebridge.bridge.fiji.diagnosis import as_text, check_folder, doctor, trial_image
 from particlebridge.bridge.fiji.home import Fiji
-from particlebridge.bridge.fiji.install import install_macros
+from particlebridge.bridge.fiji.install import RUNTIME, install_macros
 from particlebridge.exporter.runtimes.java import Java
 
 SOUND = (
@@ -35,11 +35,15 @@ def home(tmp_path, monkeypatch):
         jar(folder / "jars" / f"{name}.jar")
     jar(folder / "plugins" / "StarDist_-0.3.0.jar")
     install_macros(folder)
+    (folder / RUNTIME).unlink()  # the plugin is the only way
     return folder
 
 
-def faults(home: Path) -> dict[str, tuple[str, str]]:
+def faults(home: Path, *, plugin_only: bool = True) -> dict[str, tuple[str, str]]:
+    """What is not ok; that ONNX Runtime is absent is no fault where it is not the subject."""
     checks = list(check_folder(Fiji(home)))
+    if plugin_only:
+        checks = [c for c in checks if (c.name, c.status) != ("ONNX Runtime", "warning")]
     for check in checks:
         assert (check.fix == "") == (check.status == "ok"), check
     return {c.name: (c.status, f"{c.found} -> {c.fix}") for c in checks if c.status != "ok"}
@@ -55,7 +59,40 @@ def one(home: Path, name: str, status: str, *said: str) -> None:
 
 
 def test_a_sound_fiji_has_no_fault(home):
+    (home / RUNTIME).write_bytes(b"")
     assert faults(home) == {}
+
+
+def test_without_onnx_runtime_the_plugin_s_way_is_left(home):
+    found = faults(home, plugin_only=False)
+    assert found.keys() == {"ONNX Runtime"}
+    status, said = found["ONNX Runtime"]
+    assert status == "warning"
+    assert "models need the plugin -> particlebridge fiji install-macros, or put https://" in said
+
+
+def test_what_only_the_plugin_needs_is_no_problem_beside_onnx_runtime(home):
+    (home / RUNTIME).write_bytes(b"")
+    (home / "jars" / "csbdeep-0.6.0.jar").unlink()
+    jar(home / "jars" / "protobuf-java-4.28.2.jar")
+    found = faults(home)
+    assert found.keys() == {"CSBDeep", "protobuf-java"}
+    for status, said in found.values():
+        assert status == "warning"
+        assert "-> for the StarDist plugin only: " in said
+
+
+@pytest.mark.parametrize(
+    ("jars", "said"),
+    [(["1.23.2", "1.20.0"], "1.20.0, 1.23.2 -> delete all but"), (["1.8.1"], "1.8.1, too old")],
+)
+def test_onnx_runtimes_that_do_not_work(home, jars, said):
+    for number in jars:
+        jar(home / "jars" / f"onnxruntime-{number}.jar")
+    found = faults(home)
+    assert found.keys() == {"ONNX Runtime"}
+    assert found["ONNX Runtime"][0] == "problem"
+    assert said in found["ONNX Runtime"][1]
 
 
 def test_csbdeep_missing(home):
@@ -210,6 +247,12 @@ def test_no_fiji_is_a_line_of_the_table(tmp_path):
     assert (last.name, last.status) == ("Fiji", "problem")
     assert "is not a Fiji" in last.found
     assert "fiji.sc" in as_text([last])
+
+
+def test_plain_imagej_segments_the_trial_image_as_python_does():
+    checks = doctor("net.imagej:ij")
+    assert {check.status for check in checks} == {"ok"}, as_text(checks)
+    assert [check.name for check in checks][-3:] == ["Java", "plain ImageJ", "a real segmentation"]
 
 
 def test_what_starts_fiji_is_listed(home):

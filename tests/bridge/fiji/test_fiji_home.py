@@ -100,3 +100,11 @@ def test_versions_sort_as_people_count():
     assert sorted(["1.1.10", "1.1.9", "1.54p", "1.54f"], key=version_key) == [
         "1.1.9", "1.1.10", "1.54f", "1.54p",
     ]  # fmt: skip
+
+
+def test_plain_imagej_is_an_endpoint_of_one_version():
+    assert find_fiji("net.imagej:ij") == Endpoint("net.imagej:ij")
+    assert find_fiji("net.imagej:ij:1.54f").plain
+    assert not Endpoint("sc.fiji:fiji").plain
+    with pytest.raises(FileNotFoundError, match=r"runs here as net.imagej:ij:1.54f only"):
+        find_fiji("net.imagej:ij:1.53t")

@@ -1,8 +1,10 @@
+import hashlib
 import json
 
 import pytest
 from particlebridge.bridge.fiji import install as fiji_install
 from particlebridge.bridge.fiji.install import (
+    RUNTIME,
     install_macros,
     installed_files,
     installed_version,
@@ -24,7 +26,9 @@ def files_in(folder):
 
 def test_commands_stand_in_the_plugins_menu_and_macros_beside(fiji):
     done = install_macros(fiji)
-    assert len(done.written) == 8
+    assert len(done.written) == 9
+    assert (fiji / RUNTIME).is_file()
+    assert "ONNX Runtime 1." in str(done)
     names = {p.stem for p in (fiji / "scripts/Plugins/Particlebridge").glob("*.groovy")}
     assert names == {
         "Segment_Image", "Segment_View", "Segment_Views", "Segment_Folder", "Correct_Labels",
@@ -84,6 +88,40 @@ def test_a_forged_manifest_cannot_reach_outside(fiji, tmp_path):
     manifest.write_text(json.dumps({"files": {"../victim.txt": "0", "jars/../../victim.txt": "0"}}))
     uninstall_macros(fiji)
     assert victim.read_text() == "precious"
+
+
+def test_an_onnx_runtime_of_fiji_s_own_stays(fiji):
+    own = fiji / "jars" / "onnxruntime-1.20.0.jar"
+    own.write_bytes(b"of deepImageJ")
+    done = install_macros(fiji)
+    assert done.runtime == f"ONNX Runtime is there already: {own}"
+    assert not (fiji / RUNTIME).exists()
+    assert own not in uninstall_macros(fiji).removed
+    assert own.read_bytes() == b"of deepImageJ"
+
+
+def test_an_onnx_runtime_of_an_older_version_is_replaced(fiji):
+    install_macros(fiji)
+    old = fiji / "jars" / "onnxruntime-1.0.jar"
+    (fiji / RUNTIME).rename(old)
+    old.write_bytes(b"old")
+    manifest = fiji / "scripts/Plugins/Particlebridge/particlebridge.json"
+    held = json.loads(manifest.read_text())
+    held["runtime"] = {"jars/onnxruntime-1.0.jar": hashlib.sha256(b"old").hexdigest()}
+    manifest.write_text(json.dumps(held))
+    assert old in install_macros(fiji).removed
+    assert [p.name for p in (fiji / "jars").iterdir()] == [RUNTIME.name]
+
+
+def test_without_a_connection_the_commands_are_installed_and_the_jar_is_named(fiji, monkeypatch):
+    def offline(jar):
+        raise RuntimeError(f"{jar.name} cannot be downloaded")
+
+    monkeypatch.setattr(fiji_install, "fetched", offline)
+    done = install_macros(fiji)
+    assert len(done.written) == 8
+    assert f"put the jar into {fiji / 'jars'} yourself" in done.runtime
+    assert installed_version(fiji) == (version(), [])
 
 
 def test_an_endpoint_has_no_folder(monkeypatch):

@@ -1,0 +1,62 @@
+import groovy.transform.CompileStatic
+
+/** Boxes sorted into square cells by their centres. */
+@CompileStatic
+class Cells {
+
+	final int columns
+	final int rows
+	/** Of cell k the members starts[k] to starts[k + 1]. */
+	final int[] starts
+	final int[] members
+	/** How far a box reaches from its centre at most, rounded up. */
+	final int tallest
+	final int widest
+	private final int left
+	private final int top
+	private final double side
+
+	/** @param boxes left, top, right, bottom of each; @param least side of a cell at least */
+	Cells(int[][] boxes, double least) {
+		int width = 0, height = 0
+		int minX = Integer.MAX_VALUE, minY = Integer.MAX_VALUE, maxX = Integer.MIN_VALUE, maxY = Integer.MIN_VALUE
+		int[] extents = new int[boxes.length]
+		for (int i = 0; i < boxes.length; i++) {
+			int[] b = boxes[i]
+			width = Math.max(width, b[2] - b[0])
+			height = Math.max(height, b[3] - b[1])
+			extents[i] = Math.max(b[2] - b[0], b[3] - b[1])
+			minX = Math.min(minX, centre(b[0], b[2]))
+			maxX = Math.max(maxX, centre(b[0], b[2]))
+			minY = Math.min(minY, centre(b[1], b[3]))
+			maxY = Math.max(maxY, centre(b[1], b[3]))
+		}
+		widest = (width >> 1) + 1
+		tallest = (height >> 1) + 1
+		Arrays.sort(extents)
+		left = minX
+		top = minY
+		double size = boxes.length == 0 ? least : Math.max(least, (double) extents[boxes.length >> 1])
+		double area = boxes.length == 0 ? 0d : (maxX - (double) minX + size) * (maxY - (double) minY + size)
+		// Never more cells than a few for each box, however far apart they lie.
+		side = Math.max(size, Math.sqrt(area / (4d * boxes.length + 1d)))
+		columns = boxes.length == 0 ? 1 : (int) ((maxX - (double) minX) / side) + 1
+		rows = boxes.length == 0 ? 1 : (int) ((maxY - (double) minY) / side) + 1
+		starts = new int[rows * columns + 1]
+		int[] cells = new int[boxes.length]
+		for (int i = 0; i < boxes.length; i++) {
+			cells[i] = row(centre(boxes[i][1], boxes[i][3])) * columns + column(centre(boxes[i][0], boxes[i][2]))
+			starts[cells[i] + 1]++
+		}
+		for (int k = 0; k < rows * columns; k++) starts[k + 1] += starts[k]
+		int[] next = Arrays.copyOf(starts, rows * columns)
+		members = new int[boxes.length]
+		for (int i = 0; i < boxes.length; i++) members[next[cells[i]]++] = i
+	}
+
+	int row(int y) { Math.max(0, Math.min(rows - 1, (int) Math.floor((y - (double) top) / side))) }
+
+	int column(int x) { Math.max(0, Math.min(columns - 1, (int) Math.floor((x - (double) left) / side))) }
+
+	private static int centre(int from, int to) { (from >> 1) + (to >> 1) }
+}

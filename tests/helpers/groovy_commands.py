@@ -1,0 +1,60 @@
+"""The Groovy commands as the tests run them: their classes alone, or whole and without a Fiji."""
+
+import re
+from pathlib import Path
+
+from particlebridge.fiji_macros.compose import compose
+
+ENGINES = (
+    "Problem", "Report", "Bundle", "Settings", "Resampling", "FieldOfView", "Outlines", "Slices",
+    "Segmenter", "StarDist", "OnnxNetwork", "Normalisation", "Candidates", "Cells", "Suppression",
+    "GridMaps", "OnnxEngine", "Particles", "WholeFile",
+)  # fmt: skip
+"""The shared classes of both engines and what they need."""
+SHARED = Path(__file__).parents[2] / "fiji_macros" / "shared"
+
+
+def with_classes(text, *names):
+    """Groovy text that sees shared classes, as a composed command does."""
+    sources = [(SHARED / f"{name}.groovy").read_text() for name in names]
+    lines = "\n".join(sources).splitlines()
+    imports = sorted({line for line in lines if line.startswith("import ")})
+    rest = [line for line in lines if not line.startswith(("import ", "#@"))]
+    return "\n".join([*imports, text, *rest])
+
+
+# Put around a command's text: its inputs become those of a test, its output and errors the answer.
+BEFORE = """
+SERVICES
+(image, model, out, sideModel, folder, labels, rois) =
+    [image, model, out, sideModel, folder, labels, rois].collect { it ? new File(it) : null }
+said = new ByteArrayOutputStream()
+streams = [System.out, System.err]
+System.setOut(new PrintStream(said)); System.setErr(new PrintStream(said))
+problem = null
+try {
+"""
+AFTER = """
+} catch (e) { problem = e.message }
+finally { System.setOut(streams[0]); System.setErr(streams[1]) }
+[calls: commands?.calls, problem: problem, said: said.toString()]
+"""
+FIELDS = ("image", "model", "out", "prob", "nms", "percentiles", "diameter", "pixel",
+          "slices", "scale", "sideModel", "views", "folder", "what", "labels", "rois",
+          "engine")  # fmt: skip
+
+
+STUB_SERVICES = """
+(commands, datasets, ui) = [new RecordingStarDist(grid: settings.grid ?: 1, fault: settings.fault),
+    new StubDatasets(), null]
+if (settings.faulty != null) commands.faulty = { it in settings.faulty }
+"""
+NO_SERVICES = "(commands, datasets, ui) = [null, null, null]"
+
+
+def runnable(command, services=STUB_SERVICES):
+    """A command's text between BEFORE and AFTER; its `return null` and classes stay behind it."""
+    text = re.sub(r"^#@.*\n", "", compose(command), flags=re.MULTILINE)
+    imports = "".join(line + "\n" for line in text.splitlines() if line.startswith("import "))
+    body, classes = re.sub(r"^import .*\n", "", text, flags=re.MULTILINE).split("return null\n", 1)
+    return imports + BEFORE.replace("SERVICES", services) + body + AFTER + classes
