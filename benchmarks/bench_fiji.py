@@ -1,7 +1,8 @@
 """The Fiji commands' own engine, Groovy and ONNX Runtime on plain ImageJ, beside the Python engine.
 
-One 2048 x 2048 slice with about 20,000 candidates, the shipped model's network; each engine computes
-it in one thread. Both are timed after a first slice, in which the JVM compiles and numba loads.
+One 2048 x 2048 slice with about 20,000 candidates, the shipped model's network; each engine
+computes it in one thread. Both are timed after a first slice, in which the JVM compiles and numba
+loads.
 """
 
 import tempfile

@@ -469,7 +469,7 @@ def test_the_plugin_is_called_as_it_must_be(run, tmp_path):
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [
-        ("missing", "StarDist is not installed in this Fiji"),
+        ("missing", "The StarDist plugin, which would do instead, is not installed either"),
         ("null outputs", "StarDist gave no result"),
         ("input back", "gave back the image itself"),
         ("wrong size", "result has the size 101 x 60, the image is 100 x 60"),
