@@ -34,6 +34,11 @@ class Fiji:
     home: Path
 
     @property
+    def started_as(self) -> str:
+        """What pyimagej starts."""
+        return str(self.home)
+
+    @property
     def layout(self) -> Literal["2025", "classic"]:
         """Which folder layout: that of 2025 (Jaunch, ``config/jaunch``) or the old Fiji.app."""
         jaunch = (self.home / "config" / "jaunch").is_dir()
@@ -99,6 +104,11 @@ class Endpoint:
     """
 
     coordinates: str
+
+    @property
+    def started_as(self) -> list[str]:
+        """What pyimagej starts."""
+        return self.coordinates.split("+")
 
     @property
     def plain(self) -> bool:

@@ -49,6 +49,10 @@ class PlainImageJ:
         helper = self._java("org.codehaus.groovy.runtime.InvokerHelper")
         helper.createScript(self._scripts[text], binding).run()
 
+    def run_macro(self, text: str) -> str:
+        """Run an ImageJ macro; returns what it returns."""
+        return str(self._java("ij.macro.Interpreter")().run(text, "") or "")
+
     def facts(self) -> dict[str, str]:
         """Tell what run.json and the doctor want to know."""
         system = self._java("java.lang.System")

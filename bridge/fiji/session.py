@@ -172,14 +172,8 @@ class FijiSession:
         ]
         for thread in self._threads:
             thread.start()
-        home = self.fiji.home if isinstance(self.fiji, Fiji) else None
-        request = {
-            "do": "start",
-            "fiji": str(home) if home else self.fiji.coordinates.split("+"),  # type: ignore[union-attr]
-            "java": str(self.java.version),
-            "options": self._options,
-            "jars": jars,
-        }
+        request = {"do": "start", "fiji": self.fiji.started_as, "jars": jars,
+                   "java": str(self.java.version), "options": self._options}  # fmt: skip
         self.facts = self._ask(request, timeout, "start")
         return self.facts
 

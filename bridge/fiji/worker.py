@@ -32,10 +32,11 @@ def main() -> None:
             if request["do"] == "start":
                 fiji = _start(request)
                 answer = {"value": fiji.facts() if request["jars"] else _facts(fiji)}
+            elif request["do"] == "macro":
+                run = fiji.run_macro if isinstance(fiji, PlainImageJ) else fiji.py.run_macro
+                answer = {"value": str(run(request["text"]) or "")}
             elif isinstance(fiji, PlainImageJ):
                 fiji.run_groovy(request["text"], request["arguments"])
-            elif request["do"] == "macro":
-                answer = {"value": str(fiji.py.run_macro(request["text"]) or "")}
             else:
                 fiji.py.run_script("Groovy", request["text"], request["arguments"])
         except BaseException as error:  # Java's Throwables are no Exceptions in Python's sense

@@ -360,6 +360,13 @@ class TestPlainImageJ(WholeEngine):
         assert "pyimagej" not in facts
 
 
+def test_plain_imagej_runs_macros():
+    with FijiSession("net.imagej:ij") as session:
+        assert session.run_macro("return '' + (6 * 7);") == "42"
+        with pytest.raises(RuntimeError, match="Macro canceled"):
+            session.run_macro("exit('enough');")
+
+
 def test_plain_imagej_needs_model_onnx():
     with pytest.raises(ValueError, match=r"bundle.zip: holds no model.onnx.*export the model"):
         FijiEngine(PLUGIN / "bundle.zip", fiji="net.imagej:ij")
