@@ -1,4 +1,4 @@
-"""The Fiji engine and its session: on a stub, whole on plain ImageJ, and whole on $FIJI_HOME."""
+"""The Fiji engine and its session on a stub, without a Fiji; test_whole_fiji.py has the rest."""
 
 import os
 import signal
@@ -11,18 +11,16 @@ import numpy as np
 import psutil
 import pytest
 import tifffile
-from engine_contract import PLUGIN, THRESHOLDS, EngineContract, recorded
+from engine_contract import PLUGIN
 from particlebridge.analysis import Prediction
 from particlebridge.bridge import install_macros, segment
 from particlebridge.bridge.engines.protocol import Engine, Failure, Settings
 from particlebridge.bridge.fiji import engine as fiji_engine
 from particlebridge.bridge.fiji import session as fiji_session
 from particlebridge.bridge.fiji.engine import FijiEngine
-from particlebridge.bridge.fiji.jars import IMAGEJ, ONNX_RUNTIME
 from particlebridge.bridge.fiji.java_log import what_java_said
 from particlebridge.bridge.fiji.parts import read_part
 from particlebridge.bridge.fiji.session import FijiSession, heap_option, java_for
-from particlebridge.exporter import export
 
 WORKER = Path(__file__).parents[2] / "helpers" / "stub_fiji_worker.py"
 
@@ -320,66 +318,3 @@ def test_a_network_from_a_bundle_asks_for_the_bundle(tmp_path):
     network = load_model(PLUGIN / "bundle.zip")
     with pytest.raises(ValueError, match="give Fiji the bundle"):
         FijiEngine(network, fiji=fiji_folder(tmp_path))
-
-
-# --- with ONNX Runtime on plain ImageJ from Maven Central: no Fiji, nothing mocked
-
-
-class WholeEngine(EngineContract):
-    def test_labels_are_the_recorded_ones_bit_for_bit(self, prediction):
-        truth = recorded(PLUGIN / "phantom_slice_plugin_tiles1.npz")["label"]
-        assert np.array_equal(prediction.labels, truth)
-
-    def test_kill_9_in_the_midst_changes_nothing(self, engine):
-        image = tifffile.imread(PLUGIN / "phantom_slice.tif")[:160, :160]
-        slices = np.stack([np.roll(image, z, axis=1) for z in range(20)])
-        whole = dict(engine.predict(slices, range(20)))
-        resumed = {}
-        for index, result in engine.predict(slices, range(20)):
-            resumed[index] = result
-            if index == 6:
-                os.kill(engine._sessions[0][0].pid, signal.SIGKILL)
-        for z in range(20):
-            assert np.array_equal(resumed[z].labels, whole[z].labels)
-
-
-class TestPlainImageJ(WholeEngine):
-    @pytest.fixture(scope="class")
-    def engine(self, tmp_path_factory):
-        bundle = export(PLUGIN / "model", tmp_path_factory.mktemp("b") / "b.zip", verify=False)
-        with FijiEngine(bundle, Settings(**THRESHOLDS), fiji="net.imagej:ij") as running:
-            yield running
-
-    def test_run_json_tells_what_computed_it(self, engine):
-        facts = engine.versions()
-        assert facts["backend"] == "onnx"
-        assert facts["onnxruntime"] == ONNX_RUNTIME.version
-        assert (facts["fiji"], facts["route"]) == ("net.imagej:ij", "text")
-        assert facts["imagej"].startswith(IMAGEJ.version)
-        assert facts["stardist"] == ""
-        assert "pyimagej" not in facts
-
-
-def test_plain_imagej_runs_macros():
-    with FijiSession("net.imagej:ij") as session:
-        assert session.run_macro("return '' + (6 * 7);") == "42"
-        with pytest.raises(RuntimeError, match="Macro canceled"):
-            session.run_macro("exit('enough');")
-
-
-def test_plain_imagej_needs_model_onnx():
-    with pytest.raises(ValueError, match=r"bundle.zip: holds no model.onnx.*export the model"):
-        FijiEngine(PLUGIN / "bundle.zip", fiji="net.imagej:ij")
-
-
-# --- with a whole Fiji
-
-
-@pytest.mark.fiji
-class TestFijiEngine(WholeEngine):
-    @pytest.fixture(scope="class")
-    def engine(self):
-        if not os.environ.get("FIJI_HOME"):
-            pytest.skip("needs a Fiji with CSBDeep and StarDist: set FIJI_HOME")
-        with FijiEngine(PLUGIN / "bundle.zip", Settings(**THRESHOLDS)) as running:
-            yield running
