@@ -46,7 +46,8 @@ class InstalledCommand implements ij.plugin.PlugIn {
 	static String text
 	void run(String argument) {
 		def known = 'image model out prob nms percentiles diameter pixel slices scale engine'
-		def given = known.split(' ').collectEntries { [it, ij.Macro.getValue(ij.Macro.options, it, '')] }
+		def options = ij.Macro.options
+		def given = known.split(' ').collectEntries { [it, ij.Macro.getValue(options, it, '')] }
 		new GroovyShell(InstalledCommand.classLoader, new Binding(given)).evaluate(text)
 	}
 }
