@@ -36,10 +36,16 @@ PUBLIC: dict[str, Any] = {
 
 @pytest.mark.parametrize("module", WITH_EXAMPLES)
 def test_examples_run(module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # an example may write files
-    failed, tried = doctest.testmod(importlib.import_module(module))
-    assert tried > 0
-    assert failed == 0
+    found = doctest.DocTestFinder(exclude_empty=True).find(importlib.import_module(module))
+    examples = [one for one in found if one.examples]
+    assert examples
+    runner = doctest.DocTestRunner()
+    for number, example in enumerate(examples):  # each may write files
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        runner.run(example)
+    assert runner.failures == 0
 
 
 def _has_example(thing: Any) -> bool:
