@@ -21,10 +21,11 @@ from .volumes.voxel_size import SizeFrom
 Regressors = Literal["drivers", "paper"]
 
 _FILLED_IN: dict[SizeFrom, str] = {
-    "unknown": "records no voxel size, and none was given: a voxel is assumed to be 1 µm, so no "
-    "length, area or volume of it is true.",
+    "unknown": "records no voxel size, and none was given: its lengths, areas and volumes are in "
+    "voxels, and so are the ball and the reach of PDensity.",
     "ratio": "records the sides of a voxel without a unit of length, and no voxel size was given: "
-    "the smallest side is assumed to be 1 µm, so its lengths, areas and volumes are not true.",
+    "its lengths, areas and volumes are in units of the smallest side, and so are the ball and the "
+    "reach of PDensity.",
     "pixel size": "records no z step, and none was given: it is assumed to equal the "
     "height of a pixel, and its lengths, areas and volumes are not true if it differs.",
 }
@@ -92,6 +93,11 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
         for a in analysed
         if a.volume.spacing_from in _FILLED_IN
     ]
+    if len({a.volume.unit for a in analysed}) > 1:
+        cautions.append(
+            "Lengths in voxels and in µm are pooled here, so those of the figures and of the "
+            "forest mean nothing: give every volume its voxel size."
+        )
     cautions += [
         f"{a.item.name}: its labels were changed after fusing, and are measured as they are now; "
         "the agreement of the views is that on the bodies as they were fused."
@@ -132,6 +138,7 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
             labels=open_volume(labels).data,
             solid=open_volume(companion(labels, "solid")).data,
             spacing=first.volume.spacing,
+            unit=first.volume.unit,
             contacts=contacts,
             fusion=pd.concat([_bodies(a, len(analysed) > 1) for a in analysed]),
             settings=lasting(run.record),

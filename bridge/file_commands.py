@@ -19,6 +19,7 @@ from .measuring import write_measures
 from .runs.folder_lock import held
 from .runs.measuring import Measuring
 from .runs.run_folder import RunFolder, lasting
+from .runs.run_labels import as_known_to_run
 from .runs.void_words import found_mask
 from .volumes.chunked_source import is_chunked
 from .volumes.field_of_view import AUTO, FieldOfView, fill_outside, find_field_of_view
@@ -132,16 +133,17 @@ def measure(
     sized: Volume = grey
     if grey.spacing_from not in ("given", "metadata"):
         sized_labels = chunked or open_volume(labels, holds="labels")
+        sized_labels = as_known_to_run(sized_labels, Path(labels).parent)
         # From the best known size to none at all.
         kinds = ("given", "metadata", "pixel size", "ratio", "unknown")
         sized = min(grey, sized_labels, key=lambda volume: kinds.index(volume.spacing_from))
     spacing = sized.spacing
-    measuring.check(sized.source, spacing)
+    measuring.check(sized.source, spacing, sized.unit)
     beside = companion(Path(labels), "solid")
     closing = (
         solid is None and labels_are != "body" and not (labels_are is None and beside.exists())
     )
-    seen_of = measuring.doubts(sized.source, spacing, closing=closing)
+    seen_of = measuring.doubts(sized, closing)
     known = [*grey.notes, *(chunked.notes if chunked else ()), *sized.doubts, *seen_of]
     for doubt in dict.fromkeys(known):
         notice(doubt)
@@ -157,7 +159,9 @@ def measure(
         elif labels_are == "body":
             notice(f"{labels}: holds bodies and no mask is given: void is found from grey values")
             mask = _found(Path(labels), bodies, grey, seen, spacing)
-        table = write_measures(files, grey.data, bodies, spacing, mask, measuring, seen.seen)
+        table = write_measures(
+            files, grey.data, bodies, sized.known_size, mask, measuring, seen.seen
+        )
         if table.empty:
             notice(f"{labels}: holds no particle; the tables have no rows")
     return Measured(files[1], files[0])

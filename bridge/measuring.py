@@ -23,8 +23,8 @@ from .volumes.label_records import Recorded, check_labels_of, companion, label_d
 from .volumes.ome_zarr import create_stack
 from .volumes.reading import Volume, open_labels, open_volume
 from .volumes.stored_arrays import AnyArray, array_digest
-from .volumes.tables import write_table
-from .volumes.voxel_size import Spacing
+from .volumes.tables import in_unit, write_table
+from .volumes.voxel_size import KnownSize, length_unit, working_size
 from .volumes.writing import write_mask
 
 
@@ -72,7 +72,7 @@ def measure_run(
         else:
             grey, bodies = fill_outside(np.asarray(volume.data), seen), np.asarray(labels)
             found = found_mask(grey, bodies, volume.spacing)
-            write_mask(mask, found, volume.spacing, Recorded(own, file.name).note)
+            write_mask(mask, found, volume.known_size, Recorded(own, file.name).note)
     solid = open_volume(mask).data
     key = {**key, **measuring.given(), "labels": own, "solid": array_digest(solid)}
     files = [run.path / "contacts.csv", run.path / "features.csv"]
@@ -86,7 +86,7 @@ def measure_run(
             files,
             volume.voxels(plan.block_runner.remote),
             labels,
-            volume.spacing,
+            volume.known_size,
             solid,
             measuring,
             _for_workers(seen.seen, store, volume) if plan.block_runner.remote else seen.seen,
@@ -102,7 +102,7 @@ def write_measures(
     files: Sequence[Path],
     grey: AnyArray,
     labels: AnyArray,
-    spacing: Spacing,
+    size: KnownSize,
     solid: AnyArray | None,
     measuring: Measuring,
     seen: AnyArray | None,
@@ -115,8 +115,10 @@ def write_measures(
     ----------
     files
         contacts.csv and features.csv, which is written last.
-    grey, labels, spacing, solid
+    grey, labels, solid
         As `analysis.measure`.
+    size
+        What is known of the voxel size; without micrometres the tables name voxels.
     measuring
         How.
     seen
@@ -131,6 +133,7 @@ def write_measures(
     DataFrame
         The features.
     """
+    spacing, unit = working_size(size), length_unit(size)
     table = analysis.measure(
         grey,
         labels,
@@ -141,8 +144,8 @@ def write_measures(
         block=depth,
         run=run,
     )
-    write_table(analysis.contacts(labels, spacing, block=depth), files[0])
-    write_table(table, files[1])
+    write_table(in_unit(analysis.contacts(labels, spacing, block=depth), unit), files[0])
+    write_table(in_unit(table, unit), files[1])
     return table
 
 
@@ -154,7 +157,7 @@ def _for_workers(seen: AnyArray | None, store: PieceStore, volume: Volume) -> An
     if name not in store:
         with store.writing(name) as beside:
             chunks = (1, *volume.data.shape[1:])
-            mask = create_stack(beside, volume.data.shape, np.uint8, volume.spacing, chunks)
+            mask = create_stack(beside, volume.data.shape, np.uint8, None, chunks)
             for z in range(len(seen)):
                 mask[z] = np.asarray(seen[z])
     return open_volume(store.path / name).data

@@ -264,8 +264,8 @@ def _read(item: Item, plan: Plan, choice: str | os.PathLike[str]) -> _Source:
     for doubt in opened.doubts:
         notice(doubt)
     if plan.measuring is not None:
-        plan.measuring.check(item.path, opened.spacing)
-        for doubt in plan.measuring.doubts(item.path, opened.spacing, closing=False):
+        plan.measuring.check(item.path, opened.spacing, opened.unit)
+        for doubt in plan.measuring.doubts(opened, closing=False):
             notice(doubt)
     fitted = plan.fitted(opened)
     volume: Volume = opened.loaded() if plan.format == "tiff" else opened
@@ -281,7 +281,7 @@ def _analyse(
     said: dict[str, Any] = {}
     if item.unused:
         said["sheet_columns_not_used"] = dict(item.unused)
-    if doubts := pipeline.measuring.doubts(item.path, volume.spacing, closing=False):
+    if doubts := pipeline.measuring.doubts(volume, closing=False):
         said["measuring"] = doubts
     run.describe(volume={**volume.facts, "field_of_view": seen.facts, **said})
     if plan.format == "zarr":
@@ -291,6 +291,7 @@ def _analyse(
         "views": run.record["claims"],
         "fusing": pipeline.fusing,
         "spacing": volume.spacing,
+        **volume.size_key,
     }
     if seen.key:
         key["field_of_view"] = seen.key

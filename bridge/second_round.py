@@ -58,7 +58,8 @@ def segment_again(
     second = RunFolder(run.path / "round2")
     second.describe(estimated_diameter=run.record.get("estimated_diameter", {}))
     masked = second.path / "volume.tif"
-    key = {"volume": volume.digest, "first": run.record["stages"]["fuse round 1"]["key"]}
+    first_key = run.record["stages"]["fuse round 1"]["key"]
+    key = {"volume": volume.digest, **volume.size_key, "first": first_key}
     if not second.is_done("mask", key, [masked]):
         with second.stage("mask", key):
             whole = volume.data.dtype in (np.uint8, np.uint16)
@@ -67,9 +68,11 @@ def segment_again(
                 masked_planes(volume.data, read_labels(first)),
                 volume.data.shape,
                 volume.data.dtype if whole else np.float32,
-                volume.spacing,
+                volume.known_size,
             )
-    return segment_volume(read_volume(masked, volume.spacing), FieldOfView(), second, options, plan)
+    data = read_volume(masked).data
+    again = Volume(data, volume.spacing, volume.spacing_from, masked)
+    return segment_volume(again, FieldOfView(), second, options, plan)
 
 
 def masked_planes(volume: AnyArray, labels: AnyArray) -> Iterator[np.ndarray]:

@@ -57,7 +57,7 @@ def fuse_whole(
         grey = fill_outside(volume.data, seen)
         fusion = analysis.fuse(stacks, grey, volume.spacing, **key["fusing"])
         target.parent.mkdir(exist_ok=True)
-        notes["labels"] = write_fusion(fusion, target, volume.spacing)
+        notes["labels"] = write_fusion(fusion, target, volume.known_size)
         notes["particles"] = len(fusion.table)
         if fusion.void is not None:
             notes["void"] = told(fusion.void[1:])

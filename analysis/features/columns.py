@@ -7,6 +7,8 @@ Recipe = Literal["physical", "paper", "both"]
 
 PAPER_SUFFIX = "_paper"
 """Of the paper recipe's columns where both recipes are asked for."""
+LengthUnit = Literal["um", "voxel"]
+"""Micrometres; or sides of a voxel, the smallest one, where its size is not known."""
 Group = Literal["key", "position", "chemistry", "morphology", "neighbourhood"]
 
 
@@ -161,8 +163,8 @@ COLUMNS: dict[str, Column] = {
     "PDensity": Column(
         "neighbourhood",
         "1",
-        "share of solid voxels, any particle's, in the bounding box + 10 um on every side, clipped "
-        "to the field of view",
+        "share of solid voxels, any particle's, in the bounding box + the reach (10 um by default) "
+        "on every side, clipped to the field of view",
         "PDensity",
         paper_formula="the same, divided by those of its voxels that lie 10 um or more inside the "
         "volume; infinite where there are none",
@@ -200,6 +202,13 @@ COLUMNS: dict[str, Column] = {
     "BodySpherStd": Column("neighbourhood", "1", _SPREAD.format("BodySphericity")),
     "Border": Column(
         "key", "1", "True: cut by the edge of the volume or of the field of view, or touching it"
+    ),
+    "Unit": Column(
+        "key",
+        "1",
+        "unit of the row's lengths (of areas and volumes its square and cube): 'um', or 'voxel', "
+        "the smallest side of a voxel, where the voxel size is not known",
+        paper_formula="'voxel', and surfaces are numbers of voxels",
     ),
     "z0": Column("key", "voxel", "bounding box of the labelled voxels: first slice"),
     "z1": Column("key", "voxel", "one past the last slice"),

@@ -126,7 +126,8 @@ def contacts(
     -------
     DataFrame
         One row per touching pair: ``source`` < ``target`` (labels), ``area`` (um2), ``faces``
-        (voxel faces shared), ``X``, ``Y``, ``Z`` (mean of the shared faces' centres, um).
+        (voxel faces shared), ``X``, ``Y``, ``Z`` (mean of the shared faces' centres, um), and
+        ``unit``, that of the row's lengths.
         ``networkx.from_pandas_edgelist(table, edge_attr=True)`` reads it. ``attrs["units"]`` maps
         columns to units.
 
@@ -173,7 +174,8 @@ def contacts(
     for name, size in zip("XYZ", spacing[::-1], strict=True):
         # Sums are of twice the coordinate, to stay whole numbers.
         result[name] = table[name] / (2 * table["faces"]) * size
-    units = ["1", "1", "um2", "1", "um", "um", "um"]
+    result["unit"] = "um"
+    units = ["1", "1", "um2", "1", "um", "um", "um", "1"]
     result.attrs["units"] = dict(zip(result.columns, units, strict=True))
     return result
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from .closing import ball_reach
+from .columns import LengthUnit
 
 BALL = 0.7
 """Radius of the ball that closes a solid and spans the ring for Contact, um."""
@@ -24,7 +25,9 @@ CROPS_BYTES = 2 << 30
 _UNITS = {"nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6}
 
 
-def check_ball(spacing: tuple[float, float, float], ball: float | None = None) -> None:
+def check_ball(
+    spacing: tuple[float, float, float], ball: float | None = None, unit: LengthUnit = "um"
+) -> None:
     """Refuse a voxel size that makes the ball so many voxels wide that it is a slip of the unit.
 
     Parameters
@@ -33,6 +36,8 @@ def check_ball(spacing: tuple[float, float, float], ball: float | None = None) -
         Voxel size (z, y, x), um.
     ball
         Radius, um; None: 0.7.
+    unit
+        Of the voxel size; ``voxel``: it is not known, and the ball counts in voxels.
 
     Raises
     ------
@@ -43,6 +48,11 @@ def check_ball(spacing: tuple[float, float, float], ball: float | None = None) -
     if not ball > 0 or not np.isfinite(ball):
         raise ValueError(f"ball is {ball}; it must be a radius above 0 um")
     finest = min(spacing)
+    if ball / finest > MOST_VOXELS and unit == "voxel":
+        raise ValueError(
+            f"without a voxel size, the ball of {ball:g} um is taken as {ball:g} voxels; give the "
+            "voxel size, or a smaller ball"
+        )
     if ball / finest > MOST_VOXELS:
         raise ValueError(
             f"a voxel of {finest:g} um would make the ball of {ball:g} um {ball / finest:,.0f} "
@@ -56,6 +66,7 @@ def check_reach(
     ball: float | None,
     density_reach: float | None,
     recipe: str,
+    unit: LengthUnit = "um",
 ) -> None:
     """Refuse what cannot be measured with; see `check_ball`.
 
@@ -71,19 +82,22 @@ def check_reach(
                 "out the ball and the reach, or take the physical recipe"
             )
         return
-    check_ball(spacing, ball)
+    check_ball(spacing, ball, unit)
     if density_reach is not None and not (density_reach > 0 and np.isfinite(density_reach)):
         raise ValueError(f"the reach of PDensity is {density_reach}; it must be above 0 um")
 
 
 def ball_doubts(
-    spacing: tuple[float, float, float], ball: float | None = None, closing: bool = False
+    spacing: tuple[float, float, float],
+    ball: float | None = None,
+    closing: bool = False,
+    unit: LengthUnit = "um",
 ) -> list[str]:
     """Say what a ball narrower than a voxel cannot do.
 
     Parameters
     ----------
-    spacing, ball
+    spacing, ball, unit
         As `check_ball`.
     closing
         Bodies are found by closing solids.
@@ -92,11 +106,15 @@ def ball_doubts(
     coarsest = max(spacing)
     if ball_reach(ball, spacing).all():
         return []
-    what = f"a voxel of {coarsest:g} um is larger than the ball of {ball:g} um"
-    doubts = [f"{what}: Contact looks {coarsest:g} um, one voxel, around a particle instead"]
+    what, looks = f"a voxel of {coarsest:g} um is larger than the ball of {ball:g} um", "one voxel"
+    if unit == "um":
+        looks = f"{coarsest:g} um, one voxel,"
+    else:
+        what = f"the ball of {ball:g} voxels is narrower than a voxel"
+    doubts = [f"{what}: Contact looks {looks} around a particle instead"]
     if closing and not ball_reach(ball, spacing).any():
         doubts.append(f"{what}: it closes no crack, so Damage counts enclosed holes only")
-    if likely := _likely(coarsest, ball):
+    if unit == "um" and (likely := _likely(coarsest, ball)):
         doubts[0] += f"; is the size in micrometres?{likely.rstrip('.')}"
     return doubts
 

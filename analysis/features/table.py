@@ -281,6 +281,7 @@ def _table(
         table[name] = spread(table[of], index)
     table["OrienIso"] = orientation_spread(angles, index, "paper" if paper else "physical")
     table["Border"] = border
+    table["Unit"] = np.full(count, "voxel" if paper else "um")
     for i, name in enumerate(("z0", "z1", "y0", "y1", "x0", "x1")):
         table[name] = particles.boxes[:, i]
     return pd.DataFrame({name: table[name] for name in COLUMNS if name in table})

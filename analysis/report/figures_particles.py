@@ -28,10 +28,12 @@ from .style import (
     Plate,
     axes_of,
     axis_name,
+    length_unit,
     sheet,
     states_of,
     styled,
     unit_of,
+    written,
 )
 
 # Below this elongation the long axis of a particle is chance.
@@ -43,7 +45,7 @@ def size_plate(tables: dict[str, pd.DataFrame]) -> Plate:
     """Draw the distribution of equivalent diameters, by number and by volume."""
     figure = sheet(DOUBLE, 58)
     left, right = axes_of(figure, 1, 2)
-    unit = unit_of("DistNearest", next(iter(tables.values())))
+    unit = unit_of("DistNearest", *tables.values())
     parts, says = [], []
     sizes = {s: np.cbrt(6 * t["Volume"] / np.pi) for s, t in tables.items()}
     every = np.concatenate(list(sizes.values()))
@@ -120,8 +122,7 @@ def depth_plate(tables: dict[str, pd.DataFrame]) -> Plate:
     figure = sheet(DOUBLE, 62)
     panels = axes_of(figure, 1, len(tables), sharey=True, sharex=True)
     parts, says = [], []
-    first_table = next(iter(tables.values()))
-    unit = unit_of("Z", first_table)
+    unit = unit_of("Z", *tables.values())
     top = max(float(t["Damage"].quantile(0.995)) for t in tables.values())
     for axes, (state, table, colour) in zip(panels, states_of(tables), strict=True):
         z, damage = table["Z"].to_numpy(), table["Damage"].to_numpy()
@@ -143,7 +144,7 @@ def depth_plate(tables: dict[str, pd.DataFrame]) -> Plate:
             f"{number(centre[-1], 3)} {unit}, highest around "
             f"{number(centre[mean.argmax()], 3)} {unit}."
         )
-        axes.set_xlabel(f"depth {axis_name('Z', first_table)}")
+        axes.set_xlabel(f"depth {axis_name('Z', *tables.values())}")
         if len(tables) > 1:
             axes.set_title(state_name(state))
     panels[0].set_ylabel("Damage (%)")
@@ -254,7 +255,7 @@ def confidence_plate(fusion: pd.DataFrame) -> Plate:
     right.set_yscale("log")
     _number_sizes(right.yaxis, *right.get_ylim())
     right.set_xlabel("agreement, mean of the views (IoU)")
-    right.set_ylabel("equivalent diameter (µm)")
+    right.set_ylabel(f"equivalent diameter ({written(length_unit(fusion))})")
     low = known.loc[known["confidence"] < 0.5].sort_values("confidence")
     says = [
         f"The median particle overlaps the views' objects with an IoU of "

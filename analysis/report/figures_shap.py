@@ -74,7 +74,7 @@ def beeswarm_plate(explanation: Explanation, most: int = 12) -> Plate:
 
 
 @styled
-def dependence_plate(explanation: Explanation) -> Plate:
+def dependence_plate(explanation: Explanation, tables: dict[str, pd.DataFrame]) -> Plate:
     """Draw SHAP values against the value of the leading features, Z among them."""
     states = explanation.states
     order = top_features(explanation, 6)
@@ -99,7 +99,7 @@ def dependence_plate(explanation: Explanation) -> Plate:
         margin = 0.04 * (high - low) or 1.0
         axes.set_xlim(low - margin, high + margin)
         axes.xaxis.set_major_locator(MaxNLocator(5))
-        axes.set_xlabel(axis_name(name, explanation.shap))
+        axes.set_xlabel(axis_name(name, *tables.values()))
     for axes in panels[len(order) :]:
         axes.set_visible(False)
     for axes in panels[::columns]:
@@ -112,7 +112,7 @@ def dependence_plate(explanation: Explanation) -> Plate:
 
 
 @styled
-def depth_importance_plate(explanation: Explanation) -> Plate:
+def depth_importance_plate(explanation: Explanation, tables: dict[str, pd.DataFrame]) -> Plate:
     """Draw along depth what Z itself adds to Damage, and how much the other features matter."""
     states = explanation.states
     others = [n for n in top_features(explanation, 6) if n != "Z"][:4]
@@ -161,11 +161,11 @@ def depth_importance_plate(explanation: Explanation) -> Plate:
             )
         )
         axes.set_title(f"others, {state_name(state)}" if len(states) > 1 else "the other features")
-        axes.set_xlabel(f"depth {axis_name('Z', explanation.shap)}")
+        axes.set_xlabel(f"depth {axis_name('Z', *tables.values())}")
         axes.set_ylim(0)
     first.axhline(0, color=MUTED, lw=0.6, zorder=0)
     first.set_title("depth itself")
-    first.set_xlabel(f"depth {axis_name('Z', explanation.shap)}")
+    first.set_xlabel(f"depth {axis_name('Z', *tables.values())}")
     first.set_ylabel("mean SHAP of Z (points)")
     panels[0].set_ylabel("mean |SHAP| (points)")
     top = max(axes.get_ylim()[1] for axes in panels)

@@ -17,6 +17,7 @@ from .style import (
     Plate,
     sheet,
     styled,
+    written,
 )
 
 OUTLINE, VOID = "#e69f00", "#56b4e9"
@@ -31,6 +32,7 @@ def slices_plate(
     labels: ArrayLike,
     solid: ArrayLike | None,
     spacing: tuple[float, float, float],
+    unit: str = "um",
 ) -> Plate:
     """Draw the middle slice of each view.
 
@@ -42,8 +44,8 @@ def slices_plate(
         (Z, Y, X) bodies.
     solid
         (Z, Y, X) bool, material voxels of the bodies; None: not known.
-    spacing
-        Voxel size (z, y, x), um.
+    spacing, unit
+        Voxel size (z, y, x), and its unit.
 
     Returns
     -------
@@ -63,15 +65,16 @@ def slices_plate(
         material = None if solid is None else _middle(solid, index, view) > 0
         step, *pixel = view_spacing(spacing, view)
         _draw(axes, grey, ids, material, (pixel[0], pixel[1]))
-        axes.set_title(f"{view}, {('z', 'y', 'x')[VIEWS.index(view)]} = {index * step:.3g} µm")
-        axes.set_ylabel(f"{_AXES[view][0]} (µm)", labelpad=1)
-        axes.set_xlabel(f"{_AXES[view][1]} (µm)", labelpad=1)
+        place = f"{index * step:.3g} {written(unit)}"
+        axes.set_title(f"{view}, {('z', 'y', 'x')[VIEWS.index(view)]} = {place}")
+        axes.set_ylabel(f"{_AXES[view][0]} ({written(unit)})", labelpad=1)
+        axes.set_xlabel(f"{_AXES[view][1]} ({written(unit)})", labelpad=1)
         body = ids > 0
         rows.append(
             {
                 "view": view,
                 "slice": index,
-                "position_um": index * step,
+                f"position_{unit}": index * step,
                 "particles": len(np.unique(ids[body])),
                 "body_share": body.mean(),
                 "void_share_of_body": (

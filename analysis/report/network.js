@@ -6,7 +6,7 @@ for (const host of document.querySelectorAll(".network")) {
   const canvas = host.querySelector("canvas"), tip = host.querySelector(".tip");
   const sizeInput = host.querySelector("[name=size]"), fromInput = host.querySelector("[name=from]");
   const linesInput = host.querySelector("[name=lines]"), fromText = host.querySelector("output");
-  const context = canvas.getContext("2d"), { nodes, edges, colours, unknown, top, box } = scene;
+  const context = canvas.getContext("2d"), { nodes, edges, colours, unknown, unit: length, top, box } = scene;
   const reach = Math.hypot(...box) / 2 + Math.max(...nodes.map((n) => n[3]));
   const start = { azimuth: -0.66, elevation: 0.38, zoom: 1 };
   let view = { ...start }, placed = [], waiting = false;
@@ -102,7 +102,7 @@ for (const host of document.querySelectorAll(".network")) {
         const p = screen(project(corner(k))), q = screen(project(corner(k | (1 << axis))));
         context.beginPath(); context.moveTo(...p); context.lineTo(...q); context.stroke();
         if (k > 0) continue;
-        const text = `${"XYZ"[axis]} ${box[axis].toFixed(0)} µm`;
+        const text = `${"XYZ"[axis]} ${box[axis].toFixed(0)} ${length}`;
         const room = canvas.clientWidth - context.measureText(text).width - 4;
         context.fillText(text, Math.max(4, Math.min(q[0] + 4, room)), q[1] - 4);
       }
@@ -123,7 +123,7 @@ for (const host of document.querySelectorAll(".network")) {
     if (!hit) return;
     const n = nodes[hit[3]];
     const damage = n[4] === null ? "unknown" : `${(100 * n[4]).toFixed(1)} %`;
-    tip.textContent = `particle ${n[5]}: Damage ${damage}, diameter ${(2 * n[3]).toFixed(2)} µm`;
+    tip.textContent = `particle ${n[5]}: Damage ${damage}, diameter ${(2 * n[3]).toFixed(2)} ${length}`;
     tip.style.left = `${Math.max(0, Math.min(x + 12, canvas.clientWidth - tip.offsetWidth - 4))}px`;
     tip.style.top = `${Math.max(0, y - 34)}px`;
   }

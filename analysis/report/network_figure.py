@@ -15,8 +15,10 @@ from .style import (
     MUTED,
     Plate,
     axes_of,
+    length_unit,
     sheet,
     styled,
+    written,
 )
 
 # Balls are drawn smaller than the particles, or a packed electrode would hide its own inside.
@@ -67,7 +69,7 @@ def network_plate(
         lines.set_rasterized(raster)
         axes.add_collection(lines)
     order = np.argsort(seen[:, 2])
-    size = BALL * nodes["diameter_um"].to_numpy()[order]
+    size = BALL * nodes["diameter"].to_numpy()[order]
     colours = DAMAGE_MAP(np.clip(nodes["Damage"].fillna(0).to_numpy()[order] / top, 0, 1))
     # Far balls fade towards the paper, near ones carry a glint: depth without a renderer.
     colours[:, :3] += (1 - colours[:, :3]) * (0.45 * (1 - depth[order]))[:, None]
@@ -91,7 +93,7 @@ def network_plate(
     )
     balls.set_rasterized(raster)
     axes.add_collection(balls)
-    _frame(axes, nodes, centre)
+    _frame(axes, nodes, centre, written(length_unit(table)))
     axes.set_aspect("equal")
     axes.autoscale_view()
     axes.axis("off")
@@ -106,13 +108,14 @@ def network_plate(
     bar.set_label("Damage (%)")
     bar.outline.set_visible(False)
     nodes["contacts"] = degree
+    data = nodes.rename(columns={"diameter": f"diameter_{length_unit(table)}"})
     says = f"{plural(len(nodes), 'particle')}, balls at {percent(BALL)} of their diameter"
     if len(edges):
         says += (
             f", and {plural(len(edges), 'contact')}: {number(degree.mean())} per particle on "
             f"average; {percent(float((degree == 0).mean()))} of the particles touch no other"
         )
-    return Plate("network", "The particle network", says + ".", nodes, figure)
+    return Plate("network", "The particle network", says + ".", data, figure)
 
 
 def scene(
@@ -128,10 +131,10 @@ def scene(
     Returns
     -------
     dict
-        nodes: [x, y, z (um, about the centre), radius (um), Damage or None, label]; edges: pairs of
-        node numbers; top: Damage at the dark end of the colours; colours: 32 of them, as #rrggbb;
-        unknown: the colour without Damage;
-        box: lengths (x, y, z) of the particles' box, um.
+        nodes: [x, y, z (about the centre), radius, Damage or None, label]; edges: pairs of node
+        numbers; top: Damage at the dark end of the colours; colours: 32 of them, as #rrggbb;
+        unknown: the colour without Damage; box: lengths (x, y, z) of the particles' box; unit: of
+        all lengths.
     """
     nodes, edges = _nodes(table), _edges(table, contacts)
     points = np.round(nodes[["X", "Y", "Z"]].to_numpy() - _centre(nodes), 3)
@@ -141,12 +144,13 @@ def scene(
         "nodes": [
             [*p, round(d / 2, 3), None if np.isnan(v) else round(float(v), 4), int(label)]
             for p, d, v, label in zip(
-                points.tolist(), nodes["diameter_um"].tolist(), damage, nodes["label"], strict=True
+                points.tolist(), nodes["diameter"].tolist(), damage, nodes["label"], strict=True
             )
         ],
         "edges": edges.tolist(),
         "top": round(darkest(table) if top is None else top, 4),
         "unknown": UNKNOWN,
+        "unit": written(length_unit(table)),
         "colours": ["#{:02x}{:02x}{:02x}".format(*c) for c in steps],
         "box": [round(float(v), 3) for v in np.ptp(nodes[["X", "Y", "Z"]].to_numpy(), axis=0)],
     }
@@ -155,7 +159,7 @@ def scene(
 def _nodes(table: pd.DataFrame) -> pd.DataFrame:
     known = table.dropna(subset=["X", "Y", "Z", "Volume"])
     nodes = known[["label", "X", "Y", "Z", "Damage"]].reset_index(drop=True)
-    nodes.insert(4, "diameter_um", np.cbrt(6 * known["Volume"].to_numpy() / np.pi))
+    nodes.insert(4, "diameter", np.cbrt(6 * known["Volume"].to_numpy() / np.pi))
     return nodes
 
 
@@ -188,7 +192,7 @@ def _project(points: np.ndarray) -> np.ndarray:
     return np.column_stack([right, up, near])
 
 
-def _frame(axes: Any, nodes: pd.DataFrame, centre: np.ndarray) -> None:
+def _frame(axes: Any, nodes: pd.DataFrame, centre: np.ndarray, unit: str) -> None:
     """Draw the box's three near axes with their lengths."""
     points = nodes[["X", "Y", "Z"]].to_numpy()
     low, high = points.min(axis=0) - centre, points.max(axis=0) - centre
@@ -202,6 +206,6 @@ def _frame(axes: Any, nodes: pd.DataFrame, centre: np.ndarray) -> None:
         line = _project(np.array(ends))[:, :2]
         axes.plot(*line.T, color=MUTED, lw=0.7, zorder=0)
         axes.annotate(
-            f"{name} {length:.0f} µm", line.mean(axis=0), shifts[name],
+            f"{name} {length:.0f} {unit}", line.mean(axis=0), shifts[name],
             textcoords="offset points", color=MUTED, ha=aligned[name], va="center",
         )  # fmt: skip

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from ..explanation.readable_rows import split_states, without_repeats
 from ..explanation.result import Explanation
+from ..features.columns import LengthUnit
 from ..io.atomic import atomic_path
 from . import sections as chapters
 from .style import save
@@ -33,6 +34,7 @@ def write_report(
     labels: ArrayLike | None = None,
     solid: ArrayLike | None = None,
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    unit: LengthUnit = "um",
     contacts: pd.DataFrame | Mapping[str, pd.DataFrame] | None = None,
     fusion: pd.DataFrame | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -56,8 +58,9 @@ def write_report(
     volume, labels, solid
         (Z, Y, X) grey values, bodies, and material voxels; any array that slices like numpy's.
         Only the three middle slices are read. None: no slices in the report.
-    spacing
-        Voxel size (z, y, x), um.
+    spacing, unit
+        Voxel size (z, y, x) of the volume, and its unit; ``voxel``: the size is not known. The
+        tables name the unit of their own lengths.
     contacts
         source, target (labels) and area, as `contacts` gives them, or state -> table.
     fusion
@@ -104,7 +107,7 @@ def write_report(
     cautions = [*cautions, *repeats]
     folder = Path(out)
     found = [
-        chapters.count_section(tables, volume, labels, solid, spacing),
+        chapters.count_section(tables, volume, labels, solid, spacing, unit),
         chapters.sure_section(fusion),
         chapters.damage_section(tables),
         chapters.place_section(tables, _by_state(contacts, list(tables))),

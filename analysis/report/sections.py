@@ -68,6 +68,7 @@ def count_section(
     labels: ArrayLike | None,
     solid: ArrayLike | None,
     spacing: tuple[float, float, float],
+    unit: str,
 ) -> Section:
     """Answer how many particles there are, and of which size."""
     answers, whole = [], whole_particles(tables)
@@ -82,7 +83,7 @@ def count_section(
         answers.append(f"{words}.")
     section = Section("count", "How many particles?", answers)
     if volume is not None and labels is not None:
-        section.plates.append(slices_plate(volume, labels, solid, spacing))
+        section.plates.append(slices_plate(volume, labels, solid, spacing, unit))
     if _many(whole):
         section.plates.append(figures_particles.size_plate(whole))
     return section
@@ -203,10 +204,10 @@ def why_section(tables: Tables, explanation: Explanation | None, reason: str) ->
             figures_model.importance_plate(explanation),
             figures_model.cluster_plate(explanation),
             figures_shap.beeswarm_plate(explanation),
-            figures_shap.dependence_plate(explanation),
+            figures_shap.dependence_plate(explanation, whole),
         ]
         if "Z" in explanation.features and len(explanation.features) > 1:
-            section.plates.append(figures_shap.depth_importance_plate(explanation))
+            section.plates.append(figures_shap.depth_importance_plate(explanation, whole))
         section.plates += [
             figures_model.group_plate(explanation),
             figures_trust.correlation_plate(whole, explanation.features),
@@ -267,7 +268,12 @@ def glossary(tables: Tables) -> pd.DataFrame:
     table = next(iter(tables.values()))
     return pd.DataFrame(
         [
-            {"column": n, "group": c.group, "unit": unit_of(n, table), "definition": c.formula}
+            {
+                "column": n,
+                "group": c.group,
+                "unit": unit_of(n, *tables.values()),
+                "definition": c.formula,
+            }
             for n, c in COLUMNS.items()
             if n in table and c.group != "key"
         ]

@@ -165,25 +165,46 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
 
 
-def unit_of(feature: str, table: pd.DataFrame) -> str:
+def length_unit(table: pd.DataFrame) -> str:
+    """Name the unit of a table's lengths, which its column Unit tells; without it: um."""
+    column = "Unit" if "Unit" in table else "unit"
+    named = table[column].fillna("um").unique() if column in table else []
+    return " or ".join(sorted(named)) or "um"
+
+
+def written(unit: str) -> str:
+    """Write a unit as a reader does."""
+    for plain, sign in (("um", "µm"), ("3", "³"), ("2", "²"), ("degree", "°")):
+        unit = unit.replace(plain, sign)
+    return unit
+
+
+def unit_of(feature: str, *tables: pd.DataFrame) -> str:
     """Give a feature's unit as a reader writes it; empty for a plain number.
 
     Parameters
     ----------
     feature
         A column of `measure`.
-    table
-        The table it comes from: its attrs know the recipe's units. Without them: physical.
+    tables
+        The tables it comes from: their attrs know the recipe's units, their column Unit that of
+        lengths. Without them: physical.
     """
+    return " or ".join(dict.fromkeys(_unit(feature, table) for table in tables))
+
+
+def _unit(feature: str, table: pd.DataFrame) -> str:
     unit = table.attrs.get("units", {}).get(feature) or units("physical").get(feature, "1")
-    for plain, written in (("um3", "µm³"), ("um2", "µm²"), ("um", "µm"), ("degree", "°")):
-        unit = unit.replace(plain, written)
-    return "" if unit == "1" else unit
+    lengths = length_unit(table)
+    if unit in ("um", "um2", "um3") and lengths != "um":
+        power = unit.removeprefix("um")
+        unit = " or ".join(f"{name}{power}" for name in lengths.split(" or "))
+    return "" if unit == "1" else written(unit)
 
 
-def axis_name(feature: str, table: pd.DataFrame) -> str:
+def axis_name(feature: str, *tables: pd.DataFrame) -> str:
     """Name a feature with its unit."""
-    unit = unit_of(feature, table)
+    unit = unit_of(feature, *tables)
     return f"{feature} ({unit})" if unit else feature
 
 

@@ -27,7 +27,7 @@ from ..volumes.ome_zarr import create_stack, open_stack, place_stack
 from ..volumes.reading import open_volume
 from ..volumes.stored_arrays import AnyArray, filled
 from ..volumes.tables import write_table
-from ..volumes.voxel_size import Spacing
+from ..volumes.voxel_size import KnownSize, Spacing, length_unit
 
 STACKS = ("solid", "labels")
 _CRUMBS = 12
@@ -48,8 +48,8 @@ class BlockFusion:
         Grey value in place of what was not seen; None if there is nothing to fill.
     mask
         What was seen; None where only NaN was not.
-    spacing
-        Voxel size (z, y, x), um.
+    spacing, size
+        Voxel size (z, y, x), um, and what of it is known: the results record it.
     fusing
         The method and its settings, as `fusion_method` gives them.
     layout
@@ -65,6 +65,7 @@ class BlockFusion:
     fill: float | None
     mask: AnyArray | None
     spacing: Spacing
+    size: KnownSize
     fusing: Mapping[str, Any]
     layout: Layout
     diameter: float
@@ -131,7 +132,7 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
     joined, table = _join(work, blocks)
     for name in STACKS[0 if work.grey is not None else 1 :]:
         dtype = np.int32 if name == "labels" else np.uint8
-        create_stack(work.folder / f"{name}.zarr", work.layout.shape, dtype, work.spacing)
+        create_stack(work.folder / f"{name}.zarr", work.layout.shape, dtype, work.size)
     void = _void(table)
     pieces = {f"numbering block {b.number}": (b, joined.names[b.number]) for b in blocks}
     lost = [
@@ -146,7 +147,7 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
     if solid.exists():
         record_in_stack(solid, Recorded(own, target.name))
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_table(table, companion(target, "fusion"))
+    write_table(table.assign(Unit=length_unit(work.size)), companion(target, "fusion"))
     place_stack(solid, companion(target, "solid"))
     place_stack(labels, target)
     remove_folder(work.folder)
@@ -178,7 +179,7 @@ def find_solid_in_blocks(work: BlockFusion, labels: Path, runner: Runner, own: s
         If blocks failed.
     """
     stack = work.folder / "solid.zarr"
-    create_stack(stack, work.layout.shape, np.uint8, work.spacing)
+    create_stack(stack, work.layout.shape, np.uint8, work.size)
     blocks = work.layout.blocks()
     pieces = {f"material of block {b.number}": b for b in blocks}
     done = runner.run(partial(_find_block, work), pieces)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from particlebridge import analysis
 from particlebridge.analysis import VIEWS, Fusion, ViewStack
-from particlebridge.analysis._shared.views import View, view_axes, volume_spacing
+from particlebridge.analysis._shared.views import View, view_axes
 from particlebridge.analysis.fusion.methods import Method
 from particlebridge.analysis.io.images import TIFF_SUFFIXES
 from particlebridge.analysis.material.void_evidence import coded, told
@@ -18,7 +18,7 @@ from .._shared.progress import notice
 from ..runs.folder_lock import held
 from ..runs.piece_store import PieceStore
 from ..runs.run_folder import files_digest
-from ..runs.run_labels import made_by_older_version
+from ..runs.run_labels import as_known_to_run, made_by_older_version
 from ..runs.void_words import say_void
 from ..runs.work_plan import Plan, planned
 from ..volumes.chunked_source import split_dataset
@@ -26,7 +26,7 @@ from ..volumes.field_of_view import AUTO, FieldOfView, fill_outside, find_field_
 from ..volumes.label_records import Recorded, check_replaceable, companion, label_digest
 from ..volumes.reading import Volume, open_volume, read_labels, read_volume
 from ..volumes.tables import write_table
-from ..volumes.voxel_size import Spacing
+from ..volumes.voxel_size import KnownSize, best_known, in_volume, length_unit, working_size
 from ..volumes.writing import write_labels, write_mask
 from .blocks import BlockFusion, fuse_in_blocks, stacks_for, typical_section
 from .fusion_method import fusion_method
@@ -123,10 +123,11 @@ def fuse(
             _fuse_in_blocks(folder, grey, fusing, target, plan, field_of_view)
             return target
         if published:
-            maps, recorded_size = open_published_maps(folder), None
+            maps, size_of_views = open_published_maps(folder), None
         else:
-            views, recorded_size = read_views(folder)
-        spacing = _voxel_size(grey, recorded_size)
+            views, size_of_views = read_views(folder)
+        size = _voxel_size(folder, grey, size_of_views)
+        spacing = working_size(size)
         values = None
         if grey is not None:
             data = grey.loaded().data
@@ -139,7 +140,7 @@ def fuse(
                     fusion = analysis.fuse(views, values, spacing, **fusing)
             except ValueError as error:
                 raise ValueError(f"{folder}: {error}") from error
-            write_fusion(fusion, target, spacing)
+            write_fusion(fusion, target, size)
     return target
 
 
@@ -172,9 +173,9 @@ def _fuse_in_blocks(
     if not opened:
         raise _no_views(folder)
     view, first = next(iter(opened.items()))
-    labels = first["labels"]
-    known = labels.spacing_from not in ("ratio", "unknown")
-    spacing = _voxel_size(grey, volume_spacing(labels.spacing, view) if known else None)
+    labels = as_known_to_run(first["labels"], folder)
+    size = _voxel_size(folder, grey, in_volume(labels.known_size, view))
+    spacing = working_size(size)
     shapes: dict[str, tuple[int, ...]] = {
         v: tuple(np.array(held["labels"].data.shape)[np.argsort(view_axes(v))])
         for v, held in opened.items()
@@ -194,7 +195,8 @@ def _fuse_in_blocks(
     layout = plan.layout((z, y, x), spacing, diameter, folder)
     used = [stack.source for some in opened.values() for stack in some.values()]
     used += [] if grey is None else [split_dataset(grey.source)[0]]
-    key = [fusing, vars(layout), seen.key, [[str(file), files_digest(file)] for file in used]]
+    digests = [[str(file), files_digest(file)] for file in used]
+    key = [fusing, vars(layout), seen.key, str(size), digests]
     with _claimed(target):
         work = BlockFusion(
             stacks,
@@ -202,6 +204,7 @@ def _fuse_in_blocks(
             seen.fill,
             seen.mask,
             spacing,
+            size,
             fusing,
             layout,
             diameter,
@@ -227,17 +230,25 @@ def _no_views(folder: Path) -> FileNotFoundError:
     )
 
 
-def _voxel_size(grey: Volume | None, of_views: Spacing | None) -> Spacing:
+def _voxel_size(folder: Path, grey: Volume | None, of_views: KnownSize) -> KnownSize:
     """Choose the voxel size: the grey volume's if it records it in full, else that of the views."""
-    if grey is not None and (grey.spacing_from == "metadata" or of_views is None):
+    if grey is not None and grey.spacing_from == "metadata":
         return grey.spacing
-    return of_views or (1.0, 1.0, 1.0)
+    of_grey = None if grey is None else grey.known_size
+    size = best_known(of_views, of_grey)
+    if not isinstance(size, tuple):
+        what = "none" if size is None else "the ratio of the sides only"
+        notice(
+            f"{folder}: the voxel size is not known; the labels record {what}, and lengths in "
+            "fusion.csv are in voxels"
+        )
+    return size
 
 
-def read_views(folder: Path) -> tuple[dict[str, ViewStack], Spacing | None]:
-    """Map the stacks of a run folder's views and read the voxel size, if they record one."""
+def read_views(folder: Path) -> tuple[dict[str, ViewStack], KnownSize]:
+    """Map the stacks of a run folder's views and read what they record of the voxel size."""
     views: dict[str, ViewStack] = {}
-    spacing: Spacing | None = None
+    size: KnownSize = None
     for view in VIEWS:
         stacks: dict[str, np.ndarray] = {}
         for name in ("labels", "prob", "dist"):
@@ -246,16 +257,17 @@ def read_views(folder: Path) -> tuple[dict[str, ViewStack], Spacing | None]:
                 continue
             read = read_volume(file)
             stacks[name] = read_labels(file) if name == "labels" else read.data
-            if name == "labels" and read.spacing_from not in ("ratio", "unknown"):
-                spacing = volume_spacing(read.spacing, view)
+            if name == "labels":
+                own = in_volume(as_known_to_run(read, folder).known_size, view)
+                size = best_known(own, size)
         if "labels" in stacks:
             views[view] = ViewStack(stacks["labels"], stacks.get("prob"), stacks.get("dist"))
     if not views:
         raise _no_views(folder)
-    return views, spacing
+    return views, size
 
 
-def write_fusion(fusion: Fusion, target: Path, spacing: Spacing) -> str:
+def write_fusion(fusion: Fusion, target: Path, size: KnownSize) -> str:
     """Write labels, the mask of material where known, and the table of confidence.
 
     Parameters
@@ -264,8 +276,8 @@ def write_fusion(fusion: Fusion, target: Path, spacing: Spacing) -> str:
         What to write.
     target
         The label file; the others are its `companion`s. What is there is replaced.
-    spacing
-        Voxel size (z, y, x), um.
+    size
+        What is known of the voxel size (z, y, x): the files record it.
 
     Returns
     -------
@@ -278,10 +290,10 @@ def write_fusion(fusion: Fusion, target: Path, spacing: Spacing) -> str:
         assert fusion.void is not None
         say_void(told(fusion.void[1:]))
         mask = coded(fusion.solid, fusion.labels, fusion.void)
-        write_mask(solid, mask, spacing, Recorded(own, target.name).note)
+        write_mask(solid, mask, size, Recorded(own, target.name).note)
     else:
         # A mask of the labels that are replaced.
         solid.unlink(missing_ok=True)
-    write_table(fusion.table, companion(target, "fusion"))
-    write_labels(target, fusion.labels, spacing, Recorded(own).note)
+    write_table(fusion.table.assign(Unit=length_unit(size)), companion(target, "fusion"))
+    write_labels(target, fusion.labels, size, Recorded(own).note)
     return own

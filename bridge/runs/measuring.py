@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from particlebridge.analysis._shared.parallel import thread_count
-from particlebridge.analysis.features.columns import Recipe
+from particlebridge.analysis.features.columns import LengthUnit, Recipe
 from particlebridge.analysis.features.particle_rows import Setting
 from particlebridge.analysis.features.reach import (
     BALL,
@@ -17,6 +17,7 @@ from particlebridge.analysis.features.reach import (
     seen_voxels,
 )
 
+from ..volumes.reading import Volume
 from ..volumes.voxel_size import Spacing
 
 
@@ -49,21 +50,31 @@ class Measuring:
         defaults = {"ball": BALL, "density_reach": DENSITY_REACH}
         return {"recipe": self.recipe, **defaults, **self.given()}
 
-    def check(self, path: str | os.PathLike[str], spacing: Spacing) -> None:
+    def check(
+        self, path: str | os.PathLike[str], spacing: Spacing, unit: LengthUnit = "um"
+    ) -> None:
         """Refuse a voxel size that cannot be measured with; the sentence names the file."""
         try:
-            check_reach(spacing, self.ball, self.density_reach, self.recipe)
+            check_reach(spacing, self.ball, self.density_reach, self.recipe, unit)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
-    def doubts(self, path: str | os.PathLike[str], spacing: Spacing, closing: bool) -> list[str]:
-        """Say what this voxel size does to the results."""
+    def doubts(self, volume: Volume, closing: bool) -> list[str]:
+        """Say what the voxel size of a volume does to the results."""
+        spacing, unit = volume.spacing, volume.unit
+        reach = self.density_reach or DENSITY_REACH
+        lengths = f"the reach of PDensity, {reach:g} um, is"
+        said = []
         if self.recipe == "paper":
             if np.ptp(spacing) > 1e-6 * max(spacing):
-                size = " x ".join(f"{s:g}" for s in spacing)
-                return [f"{path}: the paper recipe treats voxels of {size} um for cubes"]
-            return []
-        return [f"{path}: {doubt}" for doubt in ball_doubts(spacing, self.ball, closing)]
+                size = " x ".join(f"{s:g}" for s in spacing) + (" um" if unit == "um" else "")
+                said = [f"the paper recipe treats voxels of {size} for cubes"]
+        else:
+            said = ball_doubts(spacing, self.ball, closing, unit)
+            lengths = f"the ball of {self.ball or BALL:g} um and {lengths[:-2]}are"
+        if unit == "voxel":
+            said = [f"without a voxel size {lengths} taken as so many voxels", *said]
+        return [f"{volume.source}: {doubt}" for doubt in said]
 
     def bytes(self, spacing: Spacing) -> float:
         """Estimate the memory of particles under way, of which no more is known than the ball."""

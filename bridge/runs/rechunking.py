@@ -45,7 +45,7 @@ def in_cubes(volume: Volume, run: RunFolder, ceiling: int | None) -> Volume:
     if not is_flat(volume.data, ceiling):
         return volume
     target = run.path / "volume.zarr"
-    key = {"volume": volume.digest}
+    key = {"volume": volume.digest, **volume.size_key}
     if not run.is_done("copy in cubes", key, [target]):
         run.check_free({"copy in cubes": [target]})
         with run.stage("copy in cubes", key) as notes:
@@ -71,7 +71,7 @@ def _copy(volume: Volume, store: PieceStore, target: Path) -> int:
     done = sum(high - low for name, (low, high) in slabs.items() if name in store)
     if done < size:
         stack = store.made_once(
-            target.name, lambda path: create_stack(path, data.shape, data.dtype, volume.spacing)
+            target.name, lambda path: create_stack(path, data.shape, data.dtype, volume.known_size)
         )
         with progress("slices copied", size, done) as advance:
             for name, (low, high) in slabs.items():

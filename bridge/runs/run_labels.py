@@ -1,9 +1,11 @@
 """Whether the labels of a run, and their mask, are still as the run wrote them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from .._shared.progress import notice
 from ..volumes.label_records import check_replaceable, companion, misfit, recorded
+from ..volumes.reading import Volume
 from .run_folder import RunFolder
 
 
@@ -81,3 +83,20 @@ def is_stale(mask: Path, labels: Path, digest: str, older: bool) -> bool:
     if why:
         notice(f"{mask}: {why}; material is found again from the grey values")
     return bool(why)
+
+
+def as_known_to_run(stack: Volume, folder: Path) -> Volume:
+    """Take back the side of 1 um that earlier versions recorded in labels of an unknown size.
+
+    Parameters
+    ----------
+    stack
+        Labels of the run, or of one of its views.
+    folder
+        Of the run; without a run.json nothing is taken back.
+    """
+    if stack.spacing_from != "metadata" or min(stack.spacing) != 1:
+        return stack
+    volume = RunFolder(folder).record.get("volume") if (folder / "run.json").is_file() else None
+    known = volume.get("voxel_size_from") if isinstance(volume, dict) else None
+    return replace(stack, spacing_from=known) if known in ("ratio", "unknown") else stack

@@ -13,7 +13,7 @@ from .._shared.failures import item_errors, why_failed
 from ..engines.protocol import Engine, Failure
 from ..volumes.reading import open_volume, read_volume
 from ..volumes.stored_arrays import AnyArray, SliceStack
-from ..volumes.voxel_size import Spacing
+from ..volumes.voxel_size import KnownSize
 from ..volumes.writing import write_stack
 
 VIEW_FILES = ("prob", "dist", "labels")
@@ -52,13 +52,14 @@ class ViewFolder:
     shape
         (N, H, W) of the view's stack.
     spacing
-        (step, height, width) in micrometres, in the order of the stack's axes.
+        What is known of (step, height, width), in the order of the stack's axes; the stacks record
+        it.
     """
 
     suffix = ".tif"
 
     def __init__(
-        self, path: str | os.PathLike[str], shape: tuple[int, int, int], spacing: Spacing
+        self, path: str | os.PathLike[str], shape: tuple[int, int, int], spacing: KnownSize
     ) -> None:
         self.path = Path(path)
         self.shape = shape

@@ -16,7 +16,7 @@ from ..engines.tiling import MAX_PIXELS
 from ..volumes.ome_zarr import CHUNK
 from ..volumes.reading import Volume
 from ..volumes.stored_arrays import SliceStack
-from ..volumes.voxel_size import Spacing
+from ..volumes.voxel_size import KnownSize, Spacing
 from .blocks import Layout, lay_out
 from .chunked_view_folder import ChunkedViewFolder
 from .dask_runner import open_runner
@@ -62,7 +62,9 @@ class Plan:
     expected: float = 0.0
     measuring: Measuring | None = None
 
-    def view_folder(self, path: Path, shape: tuple[int, int, int], spacing: Spacing) -> ViewFolder:
+    def view_folder(
+        self, path: Path, shape: tuple[int, int, int], spacing: KnownSize
+    ) -> ViewFolder:
         """Give a view's folder in this format."""
         kind = ChunkedViewFolder if self.format == "zarr" else ViewFolder
         return kind(path, shape, spacing)

@@ -21,7 +21,7 @@ from ..volumes.field_of_view import AUTO, FieldOfView, find_field_of_view
 from ..volumes.reading import Volume, is_image_stack, open_volume, read_volume
 from ..volumes.slice_folder import left_out, list_images
 from ..volumes.stored_arrays import SliceStack
-from ..volumes.voxel_size import Spacing
+from ..volumes.voxel_size import Spacing, in_view
 from .diameter_choice import volume_diameter
 from .image_batch import result_folders, segment_images
 from .image_results import check_channels
@@ -217,7 +217,8 @@ def segment_volume(
             key["format"] = "zarr"
         if seen.key:
             key["field_of_view"] = seen.key
-        folder = plan.view_folder(run.path / "views" / view, stack.shape, spacing)
+        size = in_view(volume.known_size, view)
+        folder = plan.view_folder(run.path / "views" / view, stack.shape, size)
         run.claim(f"views/{view}", key)
         total = stack.shape[0]
         missing = len(folder.missing())

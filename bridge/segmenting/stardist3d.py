@@ -91,8 +91,8 @@ def segment_3d(
         say_void(told(void[1:]))
         own = label_digest(labels)
         note = Recorded(own, files[2].name).note
-        write_mask(files[0], coded(solid, labels, void), volume.spacing, note)
+        write_mask(files[0], coded(solid, labels, void), volume.known_size, note)
         write_table(table, files[1])
-        write_labels(files[2], labels, volume.spacing, Recorded(own).note)
+        write_labels(files[2], labels, volume.known_size, Recorded(own).note)
         notes["particles"] = len(table)
     return files[-1]

@@ -131,7 +131,7 @@ def read_image(path: str | os.PathLike[str]) -> Image:
         )
     check_numbers(data, path)
     check_memory(data.nbytes, path, f"one image of {shape_text(data.shape)}", "crop it")
-    size = sizes.recorded[1:] if sizes.recorded else None
+    size = sizes.recorded[1:] if sizes.recorded and sizes.has_unit else None
     return Image(data, size, path, (*notes, *sizes.notes), bar)
 
 
@@ -160,7 +160,7 @@ def read_array(path: Path, palette: str = "grey") -> Pixels:
         with reraise_with_path(path, *UNREADABLE):
             array = source.opener()
             check_memory(math.prod(array.shape) * array.dtype.itemsize, path, "reading it", CROP)
-            sizes = Sizes(source.spacing if source.has_unit else None)
+            sizes = Sizes(source.spacing, has_unit=source.has_unit)
             return Pixels(np.asarray(array[...]), source.axes, sizes, source.notes)
     suffix = path.suffix.lower()
     if suffix in TIFF_SUFFIXES:

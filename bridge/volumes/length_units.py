@@ -45,8 +45,9 @@ _UM = {
     **{short + "m": factor for (_, short), factor in _PREFIXES.items()},
     **_OTHERS,
 }
-_NO_LENGTH = ("", "pixel", "pixels", "px", "pix", "voxel", "voxels", "vx", "none", "null", "slice",
-              "slices", "reference frame", "referenceframe", "arbitrary", "a.u.", "au")  # fmt: skip
+_PIXEL = ("pixel", "pixels", "px", "pix", "voxel", "voxels", "vx")
+_NO_LENGTH = ("", *_PIXEL, "none", "null", "slice", "slices", "reference frame", "referenceframe",
+              "arbitrary", "a.u.", "au")  # fmt: skip
 
 
 def to_micrometres(value: float, unit: str) -> float | None:
@@ -59,6 +60,11 @@ def to_micrometres(value: float, unit: str) -> float | None:
 def is_strange(unit: str) -> bool:
     """Tell whether a unit is neither a known length nor a word for pixels: it must be named."""
     return _plain(unit) not in _UM and _plain(unit) not in _NO_LENGTH
+
+
+def is_pixel(unit: str) -> bool:
+    """Tell whether a unit is a word for pixels: its numbers tell only the ratio of the sides."""
+    return _plain(unit) in _PIXEL
 
 
 def _plain(unit: str) -> str:

@@ -86,6 +86,9 @@ def described(
     y, x = (to_micrometres(sides[axis], "um") for axis in "YX")
     if len(set(unit.values())) > 1 or y is None or x is None:
         return Found(array, axes)
+    # A scale must be there; nobody set it where it is 1 throughout.
+    if not unit["Y"] and all(sides[axis] == 1 for axis in unit):
+        return Found(array, axes)
     strange = unit["Y"]
     notes = (
         (f"{path}: its unit '{shown(strange)}' is not a known unit of length",)

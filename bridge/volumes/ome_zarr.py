@@ -10,7 +10,7 @@ from typing import Any
 from numpy.typing import DTypeLike
 from particlebridge.analysis.io.atomic import remove_folder
 
-from .voxel_size import Spacing
+from .voxel_size import KnownSize, working_size
 
 _ALL_CHUNKS = {"chunks": "all are written"}
 SLAB = 16
@@ -27,7 +27,7 @@ def create_stack(
     path: str | os.PathLike[str],
     shape: Sequence[int],
     dtype: DTypeLike,
-    spacing: Spacing,
+    spacing: KnownSize,
     chunks: Sequence[int] = (CHUNK, CHUNK, CHUNK),
 ) -> Any:
     """Make an OME-Zarr image of one level, to be filled chunk by chunk.
@@ -41,7 +41,8 @@ def create_stack(
     dtype
         Of the voxels.
     spacing
-        Micrometres along each axis, in the array's own order.
+        Micrometres along each axis, in the array's own order; a `Ratio` is written without a unit;
+        None: unknown, and the image claims no size.
     chunks
         Shape of a chunk; cut to that of the array.
 
@@ -60,8 +61,9 @@ def create_stack(
 
     group = zarr.open_group(path, mode="w", zarr_format=2)
     name = Path(path).name.removesuffix(".zarr")
-    axes = [{"name": axis, "type": "space", "unit": "micrometer"} for axis in "zyx"]
-    scale = {"type": "scale", "scale": [float(s) for s in spacing]}
+    unit = {"unit": "micrometer"} if isinstance(spacing, tuple) else {}
+    axes = [{"name": axis, "type": "space", **unit} for axis in "zyx"]
+    scale = {"type": "scale", "scale": [float(s) for s in working_size(spacing)]}
     image: Any = [
         {
             "version": "0.4",

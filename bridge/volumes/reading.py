@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
+from particlebridge.analysis.features.columns import LengthUnit
 from particlebridge.analysis.io.errors import check_memory
 from particlebridge.analysis.io.images import (
     CROP,
@@ -29,7 +30,17 @@ from .images import check_numbers, existing, read_array, read_image
 from .slice_folder import SliceFiles, grey_slice, list_slices
 from .stored_arrays import AnyArray, StoredArray, array_digest
 from .tiff_metadata import Sizes, spacing_of
-from .voxel_size import SizeFrom, Spacing, check_spacing, completed, size_doubt
+from .voxel_size import (
+    KnownSize,
+    Ratio,
+    SizeFrom,
+    Spacing,
+    check_spacing,
+    completed,
+    known_size,
+    length_unit,
+    size_doubt,
+)
 
 Voxels = TypeVar("Voxels", bound=AnyArray)
 
@@ -72,14 +83,32 @@ class Volume(Generic[Voxels]):
         return [*self.notes, *([size] if size else [])]
 
     @property
+    def known_size(self) -> KnownSize:
+        """What files made of it may record of its voxel size."""
+        return known_size(self.spacing, self.spacing_from)
+
+    @property
+    def unit(self) -> LengthUnit:
+        """The unit of its lengths."""
+        return length_unit(self.known_size)
+
+    @property
+    def size_key(self) -> dict[str, str]:
+        """What results depend on beyond voxels and spacing: that no length is known."""
+        return {} if self.unit == "um" else {"voxel_size": self.spacing_from}
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What run.json records of it."""
+        size = self.known_size
+        ratio = {"voxel_sides": size.sides} if isinstance(size, Ratio) else {}
         return {
             "path": self.source,
             "shape": self.data.shape,
             "dtype": str(self.data.dtype),
             "digest": self.digest,
-            "voxel_size_um": self.spacing,
+            "voxel_size_um": size if isinstance(size, tuple) else None,
+            **ratio,
             "voxel_size_from": self.spacing_from,
             **({"notes": self.notes} if self.notes else {}),
         }
@@ -196,7 +225,9 @@ def open_volume(
     if voxel_size is not None:
         return Volume(data, check_spacing(voxel_size), "given", path, opened.notes, stored)
     notes = (*opened.notes, *opened.sizes.notes)
-    return Volume(data, *completed(opened.sizes.recorded, opened.has_unit), path, notes, stored)
+    return Volume(
+        data, *completed(opened.sizes.recorded, opened.sizes.has_unit), path, notes, stored
+    )
 
 
 def _mapped(path: Path) -> np.ndarray:
@@ -322,7 +353,6 @@ class _Opened(NamedTuple):
     data: AnyArray
     sizes: Sizes
     notes: tuple[str, ...] = ()
-    has_unit: bool = True
 
 
 def _open_array(path: Path, holds: Holds) -> _Opened:
@@ -332,7 +362,7 @@ def _open_array(path: Path, holds: Holds) -> _Opened:
         kept = volume_axes(source.shape, source.axes, path)
         chunks = [source.chunks[axis] for axis in kept]
         data = StoredArray(source.opener, path, chunks, kept)
-        return _Opened(data, Sizes(source.spacing), source.notes, source.has_unit)
+        return _Opened(data, Sizes(source.spacing, has_unit=source.has_unit), source.notes)
     if path.is_dir():
         return _open_slices(path)
     if path.suffix.lower() in TIFF_SUFFIXES:

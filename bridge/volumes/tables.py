@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 from particlebridge.analysis import atomic_path
-from particlebridge.analysis.features.columns import COLUMNS
+from particlebridge.analysis.features.columns import COLUMNS, LengthUnit
 from particlebridge.analysis.io.errors import shown
 
 from .._shared.progress import notice
 from .spreadsheets import Spreadsheet, read_spreadsheet
 
-_WORDS = ("volume", "state", "group", "Void")
+_WORDS = ("volume", "state", "group", "Void", "Unit")
 _TRUTH = {"true": True, "false": False}
 # What pandas and others write for a number that is not known.
 _UNKNOWN = ("", "nan", "na", "n/a", "#n/a", "null", "none", "<na>")
@@ -21,6 +21,12 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     """Write a table as CSV with seven significant digits; it appears when whole."""
     with atomic_path(path) as beside:
         table.to_csv(beside, index=False, float_format="%.7g")
+
+
+def in_unit(table: pd.DataFrame, unit: LengthUnit) -> pd.DataFrame:
+    """Name voxels as the unit of lengths of `measure` or `contacts` where the size is not known."""
+    column = "Unit" if "Unit" in table else "unit"
+    return table if unit == "um" else table.assign(**{column: unit})
 
 
 def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:

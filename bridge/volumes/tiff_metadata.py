@@ -8,15 +8,26 @@ import tifffile
 from defusedxml import ElementTree
 from particlebridge.analysis.io.errors import shown
 
-from .length_units import is_strange, to_micrometres
+from .length_units import is_pixel, is_strange, to_micrometres
 from .voxel_size import Recorded
 
 
 class Sizes(NamedTuple):
-    """What a file records of its voxel size: (z, y, x) in micrometres, and what it may mean."""
+    """What a file records of its voxel size.
+
+    Attributes
+    ----------
+    recorded
+        (z, y, x) in micrometres; None: nothing usable.
+    notes
+        What it may mean, one sentence each.
+    has_unit
+        False if the numbers have no unit of length and tell only the ratio of the sides.
+    """
 
     recorded: Recorded | None
     notes: tuple[str, ...] = ()
+    has_unit: bool = True
 
 
 def spacing_of(tif: tifffile.TiffFile, path: Path) -> Sizes:
@@ -35,7 +46,8 @@ def spacing_of(tif: tifffile.TiffFile, path: Path) -> Sizes:
     -------
     Sizes
         None where nothing usable is recorded; z is None where only the pixel size is. ImageJ
-        does not write a z step that is 1 in its unit, as it is where nobody set it.
+        does not write a z step that is 1 in its unit, as it is where nobody set it. Sides in
+        pixels that differ are a ratio.
         The notes name units that are not known.
     """
     if tif.is_ome and tif.ome_metadata:
@@ -67,6 +79,13 @@ _Lengths = dict[str, tuple[float, str]]
 
 def _sizes(lengths: _Lengths, path: Path) -> Sizes:
     """Bring lengths to micrometres; a unit that is not known is named."""
+    if all(is_pixel(unit) for _, unit in lengths.values()):
+        # A step that is not recorded is one pixel.
+        sides = [to_micrometres(lengths.get(axis, (1.0, ""))[0], "um") for axis in "ZYX"]
+        z, y, x = sides
+        if z is None or y is None or x is None or z == y == x:
+            return Sizes(None)
+        return Sizes((z, y, x), has_unit=False)
     strange = {unit for _, unit in lengths.values() if is_strange(unit)}
     notes = tuple(
         f"{path}: records a voxel size in '{shown(unit, 20)}', which is no unit of length known "

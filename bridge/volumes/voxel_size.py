@@ -4,7 +4,11 @@ import math
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
+
+from particlebridge.analysis._shared.views import View, view_spacing, volume_spacing
+from particlebridge.analysis.features.columns import LengthUnit
 
 from .length_units import to_micrometres
 
@@ -13,6 +17,53 @@ Recorded = tuple[float | None, float, float]
 """(z, y, x) in micrometres as a file records it; without the z step if z is None."""
 SizeFrom = Literal["given", "metadata", "pixel size", "ratio", "unknown"]
 """Where a voxel size is from; ``"ratio"``: from numbers without a unit of length."""
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The sides (z, y, x) of a voxel without a unit of length: only their ratio is known."""
+
+    sides: Spacing
+
+
+KnownSize = Spacing | Ratio | None
+"""What a file may record of its voxel size: micrometres, the ratio of the sides, or nothing."""
+
+
+def known_size(spacing: Spacing, size_from: SizeFrom) -> KnownSize:
+    """Tell what of a voxel size is known: a size filled in for calculations is not."""
+    if size_from == "unknown":
+        return None
+    return Ratio(spacing) if size_from == "ratio" else spacing
+
+
+def in_view(size: KnownSize, view: View) -> KnownSize:
+    """Give what is known of a voxel size in the order of a view's stack."""
+    if isinstance(size, Ratio):
+        return Ratio(view_spacing(size.sides, view))
+    return None if size is None else view_spacing(size, view)
+
+
+def in_volume(size: KnownSize, view: View) -> KnownSize:
+    """Give what a view's stack records in (Z, Y, X) order; the inverse of `in_view`."""
+    if isinstance(size, Ratio):
+        return Ratio(volume_spacing(size.sides, view))
+    return None if size is None else volume_spacing(size, view)
+
+
+def best_known(*sizes: KnownSize) -> KnownSize:
+    """Choose the size of which most is known, the first of equals."""
+    return max(sizes, key=lambda size: (size is not None) + isinstance(size, tuple))
+
+
+def working_size(size: KnownSize) -> Spacing:
+    """Give the sides to calculate with: without a size, cubes of side 1."""
+    return size.sides if isinstance(size, Ratio) else size or (1.0, 1.0, 1.0)
+
+
+def length_unit(size: KnownSize) -> LengthUnit:
+    """Name the unit of lengths: micrometres, or the smallest side of a voxel without a size."""
+    return "um" if isinstance(size, tuple) else "voxel"
 
 
 def check_spacing(spacing: Sequence[float]) -> Spacing:
@@ -64,12 +115,12 @@ def completed(recorded: Recorded | None, has_unit: bool = True) -> tuple[Spacing
 def size_doubt(path: str | os.PathLike[str], spacing: Spacing, size_from: SizeFrom) -> str | None:
     """Say what a file does not record of its voxel size; None if nothing was filled in."""
     if size_from == "unknown":
-        return f"{path}: records no voxel size; a voxel is assumed to be 1 um (give --voxel-size)"
+        return f"{path}: records no voxel size; lengths are in voxels (give --voxel-size)"
     if size_from == "ratio":
         z, y, x = (f"{side:.4g}" for side in spacing)
         return (
             f"{path}: records the sides of a voxel without a unit of length; their ratio "
-            f"{z} : {y} : {x} (Z : Y : X) is kept, and the smallest side is assumed to be 1 um "
+            f"{z} : {y} : {x} (Z : Y : X) is kept, and lengths are in units of the smallest side "
             "(give --voxel-size)"
         )
     if size_from == "pixel size":

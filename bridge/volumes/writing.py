@@ -8,7 +8,7 @@ import numpy as np
 import tifffile
 from particlebridge.analysis import atomic_path
 
-from .voxel_size import Spacing
+from .voxel_size import KnownSize, Ratio
 
 SOFTWARE = "Particlebridge"
 """What the TIFF tag of this name says of files of ours, as long as nobody else saves them."""
@@ -17,7 +17,7 @@ _CLASSIC_TIFF = 2**32 - 2**25
 
 
 def write_labels(
-    path: str | os.PathLike[str], labels: np.ndarray, spacing: Spacing | None, note: str = ""
+    path: str | os.PathLike[str], labels: np.ndarray, spacing: KnownSize, note: str = ""
 ) -> None:
     """Write labels: uint16 ImageJ TIFF where they fit and the file stays below 4 GB, else OME-TIFF.
 
@@ -28,8 +28,8 @@ def write_labels(
     labels
         (N, H, W) or (H, W) whole numbers from 0.
     spacing
-        (step, height, width) of a voxel in micrometres, in the order of the stack's axes; None:
-        unknown, and the file claims no size.
+        (step, height, width) of a voxel in micrometres, in the order of the stack's axes; a
+        `Ratio` is written in pixels; None: unknown, and the file claims no size.
     note
         As `write_stack`.
 
@@ -50,7 +50,7 @@ def write_labels(
     )
 
 
-def write_map(path: str | os.PathLike[str], values: np.ndarray, spacing: Spacing | None) -> None:
+def write_map(path: str | os.PathLike[str], values: np.ndarray, spacing: KnownSize) -> None:
     """Write a float32 map, such as the probability, as a stack; parameters as `write_labels`."""
     write_stack(
         path,
@@ -62,7 +62,7 @@ def write_map(path: str | os.PathLike[str], values: np.ndarray, spacing: Spacing
 
 
 def write_mask(
-    path: str | os.PathLike[str], mask: np.ndarray, spacing: Spacing, note: str = ""
+    path: str | os.PathLike[str], mask: np.ndarray, spacing: KnownSize, note: str = ""
 ) -> None:
     """Write a mask as 0 and 255, as ImageJ's binary images are.
 
@@ -85,7 +85,7 @@ def write_stack(
     planes: Iterable[np.ndarray],
     shape: tuple[int, int, int],
     dtype: Any,
-    spacing: Spacing | None,
+    spacing: KnownSize,
     note: str = "",
 ) -> None:
     """Write planes one after the other, never holding the whole stack.
@@ -101,7 +101,7 @@ def write_stack(
     dtype
         Type on disk; whole numbers above 16 bit and files over 4 GB become OME-TIFF.
     spacing
-        (step, height, width) in micrometres; None: unknown.
+        As `write_labels`.
     note
         A line that stays with the image: ImageJ's Image > Show Info shows it.
     """
@@ -109,12 +109,14 @@ def write_stack(
     size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     imagej = size < _CLASSIC_TIFF and dtype in (np.uint8, np.uint16, np.float32)
     metadata: dict[str, Any] = {"axes": "ZYX"}
-    if imagej and spacing is not None:
-        metadata |= {"spacing": spacing[0], "unit": "micron"}
-    elif spacing is not None:
-        for axis, value in zip("ZYX", spacing, strict=True):
+    sides = spacing.sides if isinstance(spacing, Ratio) else spacing
+    has_unit = not isinstance(spacing, Ratio)
+    if imagej and sides is not None:
+        metadata |= {"spacing": sides[0], "unit": "micron" if has_unit else "pixel"}
+    elif sides is not None:
+        for axis, value in zip("ZYX", sides, strict=True):
             metadata[f"PhysicalSize{axis}"] = value
-            metadata[f"PhysicalSize{axis}Unit"] = "µm"
+            metadata[f"PhysicalSize{axis}Unit"] = "µm" if has_unit else "pixel"
     if note:
         metadata["Info" if imagej else "Description"] = note
     converted = (np.ascontiguousarray(plane, dtype) for plane in planes)
@@ -128,7 +130,7 @@ def write_stack(
             ome=not imagej,
             bigtiff=not imagej,
             byteorder="<",  # so that our own readers map it without swapping
-            resolution=None if spacing is None else (1 / spacing[2], 1 / spacing[1]),
+            resolution=None if sides is None else (1 / sides[2], 1 / sides[1]),
             metadata=metadata,
             software=SOFTWARE,
         )

@@ -80,7 +80,7 @@ def test_no_contact_is_an_empty_table_with_columns_and_units() -> None:
     for labels in (np.zeros((4, 4, 4), np.int32), np.eye(4, dtype=np.int32)[None].repeat(2, 0)):
         table = contacts(labels, (1, 1, 1))
         assert len(table) == 0
-        assert list(table.columns) == ["source", "target", "area", "faces", "X", "Y", "Z"]
+        assert list(table.columns) == ["source", "target", "area", "faces", "X", "Y", "Z", "unit"]
         assert table.attrs["units"]["area"] == "um2"
     assert list(nx.from_pandas_edgelist(table, edge_attr=True)) == []
 

@@ -71,6 +71,19 @@ def test_nanometres_taken_for_micrometres_are_said() -> None:
     assert len(ball_doubts((1.0,) * 3)) == 1
 
 
+def test_without_a_voxel_size_the_ball_counts_in_voxels() -> None:
+    doubts = ball_doubts((3.0, 1.0, 1.0), closing=True, unit="voxel")
+    assert doubts == [
+        "the ball of 0.7 voxels is narrower than a voxel: Contact looks one voxel around a "
+        "particle instead",
+        "the ball of 0.7 voxels is narrower than a voxel: it closes no crack, so Damage counts "
+        "enclosed holes only",
+    ]
+    assert ball_doubts((1.0,) * 3, 5.0, unit="voxel") == []
+    with pytest.raises(ValueError, match="the ball of 400 um is taken as 400 voxels"):
+        check_ball((1.0,) * 3, 400.0, "voxel")
+
+
 def test_memory_of_crops_is_bounded() -> None:
     assert crop_bytes(1e6, 8) == 8 * CROP_BYTES * 1e6
     assert crop_bytes(1e8, 8) == CROP_BYTES * 1e8

@@ -94,6 +94,7 @@ def _work(made, views, side, halo, folder: Path) -> BlockFusion:
         None,
         None,
         made.spacing,
+        made.spacing,
         {"method": "consensus"},
         Layout(shape, side, (halo,) * 3),
         _diameter(made, views),
@@ -113,9 +114,9 @@ def test_one_block_is_what_fuse_gives(made, views, whole, tmp_path: Path) -> Non
     assert np.array_equal(read_volume(tmp_path / "solid.zarr").data > 0, whole.solid)
     assert read_volume(tmp_path / "labels.zarr").spacing == pytest.approx(made.spacing)
     assert not (tmp_path / "work").exists()
-    pd.testing.assert_frame_equal(
-        pd.read_csv(tmp_path / "fusion.csv"), whole.table, check_dtype=False, rtol=1e-5
-    )
+    written = pd.read_csv(tmp_path / "fusion.csv")
+    assert set(written.pop("Unit")) == {"um"}
+    pd.testing.assert_frame_equal(written, whole.table, check_dtype=False, rtol=1e-5)
 
 
 def test_blocks_give_the_bodies_of_the_whole_volume(made, views, whole, tmp_path: Path) -> None:

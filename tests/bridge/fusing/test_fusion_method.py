@@ -90,7 +90,7 @@ def test_the_folder_is_named_where_its_views_cannot_be_fused(run_folder: Path) -
     tifffile.imwrite(file, np.full((16, 24, 32), np.nan, np.float32), metadata={"axes": "ZYX"})
     done = CliRunner().invoke(app, ["fuse", str(run_folder), "--method", "paper"])
     assert done.exit_code == 1
-    assert done.stderr.startswith(f"particlebridge: {run_folder}: ")
+    assert done.stderr.splitlines()[-1].startswith(f"particlebridge: {run_folder}: ")
 
 
 def test_the_mask_of_labels_in_chunks_is_used_by_itself(run_folder: Path) -> None:

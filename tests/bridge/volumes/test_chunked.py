@@ -90,6 +90,8 @@ def test_without_a_unit_the_ratio_of_the_sides_is_kept_and_said(tmp_path: Path) 
     assert volume.spacing_from == "ratio"
     assert volume.spacing == pytest.approx((3, 2, 1))
     assert "ratio 3 : 2 : 1 (Z : Y : X) is kept" in volume.doubts[0]
+    nobody = _ome_zarr(tmp_path / "c.zarr", NOISE, unit=None, scale=(1, 1, 1))
+    assert read_volume(nobody).spacing_from == "unknown"  # a scale must be there
     strange = read_volume(_ome_zarr(tmp_path / "b.zarr", NOISE, unit="furlong"))
     assert strange.spacing == pytest.approx((3, 2, 1))
     assert "its unit 'furlong' is not a known unit of length" in strange.doubts[0]

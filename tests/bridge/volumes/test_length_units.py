@@ -1,5 +1,6 @@
 """Units of length, and the tags in which microscopes and programs record a voxel size."""
 
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import tifffile
 from particlebridge.bridge.volumes.images import read_image
 from particlebridge.bridge.volumes.length_units import is_strange, to_micrometres
 from particlebridge.bridge.volumes.reading import read_volume
-from particlebridge.bridge.volumes.voxel_size import parse_voxel_size
+from particlebridge.bridge.volumes.voxel_size import Ratio, parse_voxel_size
+from particlebridge.bridge.volumes.writing import write_labels
 
 STACK = np.arange(4 * 6 * 8, dtype=np.uint16).reshape(4, 6, 8)
 FEI, ZEISS, SIS = 34682, 34118, 33560
@@ -74,9 +76,47 @@ def test_a_unit_that_nobody_knows_is_named(tmp_path: Path) -> None:
 
 
 def test_pixels_as_unit_are_not_worth_a_word(tmp_path: Path) -> None:
-    _imagej(tmp_path / "a.tif", "unit=pixel\nspacing=1")
+    _imagej(tmp_path / "a.tif", "unit=pixel\nspacing=1", (1, 1))
     volume = read_volume(tmp_path / "a.tif")
     assert (volume.spacing_from, volume.notes) == ("unknown", ())
+
+
+@pytest.mark.parametrize(
+    ("lines", "resolution", "sides"),
+    [
+        ("unit=pixel\nspacing=3", (1, 1), (3, 1, 1)),
+        ("unit=pixels\nspacing=0.5", (2, 1), (1, 2, 1)),
+        # ImageJ leaves out a step of 1.
+        ("unit=pixel", (2, 2), (2, 1, 1)),
+    ],
+)
+def test_sides_in_pixels_are_a_ratio(
+    lines: str, resolution: tuple[int, int], sides: tuple[float, ...], tmp_path: Path
+) -> None:
+    _imagej(tmp_path / "a.tif", lines, resolution)
+    volume = read_volume(tmp_path / "a.tif")
+    assert (volume.spacing_from, volume.spacing) == ("ratio", sides)
+
+
+@pytest.mark.parametrize("labels", [STACK.astype(np.uint8), STACK.astype(np.int32) + 70_000])
+@pytest.mark.parametrize("size", [None, Ratio((1.0, 3.0, 2.0))])
+def test_labels_of_no_known_size_claim_none(
+    labels: np.ndarray, size: Ratio | None, tmp_path: Path
+) -> None:
+    """As ImageJ TIFF and, beyond 16 bit, as OME-TIFF."""
+    write_labels(tmp_path / "a.tif", labels, size)
+    with tifffile.TiffFile(tmp_path / "a.tif") as tif:
+        text = (tif.ome_metadata or tif.pages.first.description).lower()
+        assert tif.is_ome == (labels.max() > 65535)
+    assert not re.search(r"micron|micrometer|µ|\\u00b5|unit=um", text)
+    volume = read_volume(tmp_path / "a.tif")
+    assert volume.spacing_from == ("unknown" if size is None else "ratio")
+    assert volume.spacing == pytest.approx((1, 1, 1) if size is None else size.sides)
+
+
+def test_an_image_in_pixels_has_no_pixel_size(tmp_path: Path) -> None:
+    write_labels(tmp_path / "a.tif", STACK[0], Ratio((1.0, 3.0, 2.0)))
+    assert read_image(tmp_path / "a.tif").pixel_size is None
 
 
 @pytest.mark.parametrize(("unit", "size"), [("pm", 7e-5), ("in", 1778000.0), ("\u00c5", 0.007)])
