@@ -6,7 +6,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
 .PHONY: demo test lint types bench dist wheel check-wheel
 
 demo: $(UV)
-	$(UV) run particlebridge demo --out $(OUT)
+	$(UV) run --no-dev particlebridge demo --out $(OUT)
 
 test: $(UV)
 	$(UV) run pytest
@@ -34,6 +34,7 @@ check-wheel: wheel
 	$(UV) pip install --quiet --python "$$there/venv" dist/particlebridge-*.whl; \
 	cd "$$there"; unset PYTHONPATH; \
 	venv/bin/particlebridge demo --quick --out demo; \
+	$(UV) pip install --quiet --python "$$there/venv" "$$(ls -d $(CURDIR)/dist/particlebridge-*.whl)[train]"; \
 	venv/bin/particlebridge export nmc --out nmc.zip; \
 	test -s demo/report.html; test -s demo/against_truth.json; test -s nmc.zip
 

@@ -1,8 +1,13 @@
-"""Every kind of model that users have, against every TensorFlow 1.x that Fiji offers.
+"""Every kind of model that users have, against every program that reads what `export` writes.
 
 uv run python -m benchmarks.bench_export [WORD...]    # only models whose name holds a WORD
+uv run python -m benchmarks.bench_export --folder DIR # the models in a folder besides
+
+Each cell is the largest difference from Keras as a share of the range of the values; of BioImage.IO
+it is what bioimageio.core says of the package.
 """
 
+import argparse
 import sys
 import tempfile
 import time
@@ -11,7 +16,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from particlebridge.exporter.bundles.comparison import RuntimeResult
 from particlebridge.exporter.bundles.export import export
+from particlebridge.exporter.bundles.inspection import inspect
 from particlebridge.exporter.bundles.verification import verify
 from particlebridge.exporter.networks.keras_models import SHIPPED
 from particlebridge.exporter.runtimes.runtime_ops import RUNTIMES
@@ -44,33 +51,55 @@ MODELS = {
 }
 
 
-def main(words: Sequence[str] = ()) -> None:
+READERS = ("onnx", "qupath", "bioimageio")
+
+
+def main(words: Sequence[str] = (), folder: Path | None = None) -> None:
     warnings.simplefilter("ignore")
+    models = dict(MODELS)
+    if folder is not None:
+        models |= {f"of others: {p.name}": lambda p=p: p for p in sorted(folder.iterdir())}
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        for name, make in MODELS.items():
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, make in models.items():
             if words and not any(word in name for word in words):
                 continue
             model = make()
             start = time.perf_counter()
-            written = export(model, Path(folder) / "model.zip", runtimes=RUNTIMES)
+            written = export(model, Path(scratch) / "model.zip", runtimes=RUNTIMES)
+            results = list(written.verification.results)
+            if inspect(written).rays is not None:
+                results += _elsewhere(model, Path(scratch))
             total = time.perf_counter() - start
-            rows.append(_row(name, written.verification, written.path, written.seconds, total))
+            rows.append(_row(name, results, written.path, written.seconds, total))
             print(rows[-1], flush=True)
         recorded = TESTS / "data" / "plugin" / "bundle.zip"
         if not words:
             start = time.perf_counter()
             proven = verify(recorded, TESTS / "data" / "plugin" / "model", RUNTIMES)
             took = time.perf_counter() - start
-            rows.append(_row("the recorded bundle.zip", proven, recorded, None, took))
-    print(pd.DataFrame(rows).to_string(index=False))
+            rows.append(_row("the recorded bundle.zip", proven.results, recorded, None, took))
+    print(pd.DataFrame(rows).fillna("-").to_string(index=False))
 
 
-def _row(name, verification, path, seconds, total):
-    relative = {
-        result.runtime: result.status if result.relative is None else f"{result.relative:.1e}"
-        for result in verification.results
-    }
+def _elsewhere(model, scratch):
+    """Write a model for the other readers; what cannot be written is told in its place."""
+    results = []
+    for reader in READERS:
+        name = "m.zip" if reader == "bioimageio" else "m.onnx"
+        try:
+            results += export(model, scratch / name, to=reader).verification.results
+        except (ValueError, RuntimeError) as error:
+            results.append(RuntimeResult(reader, "failed", False, {}, detail=str(error)))
+            print(f"{reader}: {error}")
+    return results
+
+
+def _row(name, results, path, seconds, total):
+    relative = {}
+    for result in sorted(results, key=lambda one: one.relative or 0):  # the worst counts
+        told = result.status if result.relative is None else f"{result.relative:.1e}"
+        relative[result.runtime] = told
     return {
         "model": name,
         **relative,
@@ -81,4 +110,8 @@ def _row(name, verification, path, seconds, total):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    given = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    given.add_argument("words", nargs="*")
+    given.add_argument("--folder", type=Path)
+    options = given.parse_args()
+    main(options.words, options.folder)

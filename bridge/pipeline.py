@@ -66,6 +66,7 @@ def run(
     percentiles: tuple[float, float] | None = None,
     numerics: str = "plugin",
     backend: str = "auto",
+    device: str = "auto",
     method: Method = "consensus",
     downscale: float | None = None,
     min_voxels: int | None = None,
@@ -113,6 +114,9 @@ def run(
         What computes the network in the python engine: ``onnx`` (ONNX Runtime), ``tensorflow``,
         or ``auto``: ONNX Runtime where the model holds model.onnx, as ``nmc`` does. Their results
         differ by rounding only; a folder that one of them began, the other does not go on with.
+    device
+        Where: ``cpu``, ``cuda`` (an Nvidia GPU; error if there is none), or ``auto``: a GPU where
+        the backend has one. run.json says which.
     method
         Fusion: ``consensus``, ``flow`` or ``paper``.
     downscale, min_voxels
@@ -168,7 +172,13 @@ def run(
     fusing = fusion_method(method, downscale, min_voxels)
     items = list_items(volumes, voxel_size)
     settings = Settings(
-        prob_thresh, nms_thresh, percentiles, diameter, numerics=numerics, backend=backend
+        prob_thresh,
+        nms_thresh,
+        percentiles,
+        diameter,
+        numerics=numerics,
+        backend=backend,
+        device=device,
     )
     options = SegmentOptions(model, tuple(views), engine, fiji, settings, fiji_workers)
     if rounds not in (1, 2):

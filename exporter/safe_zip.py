@@ -1,5 +1,6 @@
 """Zips: ours hold no clock; those of others are checked whole before anything is unpacked."""
 
+import io
 import os
 import shutil
 import stat
@@ -33,13 +34,21 @@ def write_zip(path: str | os.PathLike[str], members: Mapping[str, bytes]) -> Non
     members
         {name: content} in order; a name ending in "/" is an empty folder.
     """
-    with atomic_path(path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
+    with atomic_path(path) as beside:
+        beside.write_bytes(zip_bytes(members))
+
+
+def zip_bytes(members: Mapping[str, bytes]) -> bytes:
+    """Make the bytes of a zip, which depend on its members only; see `write_zip`."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
             info = zipfile.ZipInfo(name, _EPOCH)
             info.create_system = 3  # Unix, on Windows too
             info.external_attr = (0o40755 << 16 | 0x10) if name.endswith("/") else 0o100644 << 16
             info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, content)
+    return buffer.getvalue()
 
 
 def extract(zip_path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Path:

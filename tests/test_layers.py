@@ -14,7 +14,7 @@ FLOORS = {
         "_shared", "io", "starconvex linking material", "features phantom",
         "fusion explanation", "report",
     ],
-    "exporter": ["runtimes", "annotations networks", "bundles training"],
+    "exporter": ["runtimes", "annotations networks", "bundles", "training"],
     "bridge": ["_shared", "volumes", "engines", "fiji runs", "segmenting", "fusing", "", "cli"],
 }  # fmt: skip
 """The folders of each package from the bottom up; those of one floor do not know each other."""

@@ -58,6 +58,10 @@ def test_a_folder_of_the_checkout_does_not_hide_the_installed_package() -> None:
     assert not (ROOT / "particlebridge").exists()
 
 
+_IN_WORKERS = {"cv2", "bioimageio"}
+"""Installed for a process of its own, see exporter/runtimes/python_packages.py."""
+
+
 def _imported() -> set[str]:
     names = set()
     for folder in ("analysis", "exporter", "bridge", "fiji_macros", "package"):
@@ -67,7 +71,7 @@ def _imported() -> set[str]:
                     names |= {alias.name.split(".")[0] for alias in node.names}
                 elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                     names.add(node.module.split(".")[0])
-    return names - set(sys.stdlib_module_names) - {"particlebridge"}
+    return names - set(sys.stdlib_module_names) - {"particlebridge"} - _IN_WORKERS
 
 
 def _normal(requirement: str) -> str:

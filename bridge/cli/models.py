@@ -21,6 +21,15 @@ Runtimes = Annotated[
 ]  # fmt: skip
 
 
+class Reader(StrEnum):
+    """Who reads what is exported."""
+
+    fiji = "fiji"
+    onnx = "onnx"
+    qupath = "qupath"
+    bioimageio = "bioimageio"
+
+
 class TrainingRecipe(StrEnum):
     """Whose settings a training has."""
 
@@ -100,14 +109,18 @@ def export(
         str, typer.Argument(help="StarDist or CARE folder, or the name of a registered model.")
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", help="Zip to write (default: NAME.zip).")
+        Path | None, typer.Option("--out", help="File to write (default: NAME.zip for Fiji).")
     ] = None,
+    to: Annotated[
+        Reader,
+        typer.Option("--to", help="Who reads it (bioimageio: the BioImage Model Zoo)."),
+    ] = Reader.fiji,
     no_verify: Annotated[
-        bool, typer.Option("--no-verify", help="Do not run the bundle on Fiji's TensorFlow.")
+        bool, typer.Option("--no-verify", help="Do not run the file in its reader.")
     ] = False,
     runtimes: Runtimes = "1.15.0",
 ) -> None:
-    """Write a bundle that Fiji's StarDist plugin loads, and NAME.verify.json with the proof."""
+    """Write a model for Fiji or another reader, and a .verify.json with the proof beside it."""
     from particlebridge.exporter import export as function
 
     from .._shared.progress import inform, notice
@@ -115,7 +128,7 @@ def export(
     with warnings.catch_warnings():
         # The same sentences are in `notices`.
         warnings.simplefilter("ignore", UserWarning)
-        done = function(model, out, verify=not no_verify, runtimes=runtimes)
+        done = function(model, out, to=to.value, verify=not no_verify, runtimes=runtimes)
     for text in done.notices:
         notice(text)
     if done.verification is None:
@@ -124,7 +137,8 @@ def export(
         inform(f"verified; proof in {done.proof}")
     else:
         notice(f"unverified; {done.proof} says why")
-    print(done.path)
+    for path in (done.path, *done.beside):
+        print(path)
 
 
 @app.command()

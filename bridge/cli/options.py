@@ -34,6 +34,14 @@ class Backend(StrEnum):
     tensorflow = "tensorflow"
 
 
+class Device(StrEnum):
+    """Where the python engine computes the network."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
 class Method(StrEnum):
     """How the views become one volume."""
 
@@ -152,6 +160,9 @@ NumericsOption = Annotated[
 BackendOption = Annotated[
     Backend, typer.Option("--backend", help="auto: ONNX Runtime if the model holds model.onnx.")
 ]
+DeviceOption = Annotated[
+    Device, typer.Option("--device", help="auto: an Nvidia GPU if onnxruntime-gpu finds one.")
+]
 MethodOption = Annotated[Method, typer.Option("--method", help="How to fuse the views.")]
 Downscale = Annotated[
     float | None,
@@ -218,6 +229,7 @@ def segmenting(
     percentiles: Percentiles = None,
     numerics: NumericsOption = Numerics.plugin,
     backend: BackendOption = Backend.auto,
+    device: DeviceOption = Device.auto,
     field_of_view: FieldOfView = "auto",
     format: FormatOption = Format.tiff,
     scheduler: Scheduler = None,

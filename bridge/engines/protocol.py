@@ -14,6 +14,7 @@ from .._shared.progress import notice
 
 NUMERICS = ("plugin", "stardist")
 BACKENDS = ("auto", "onnx", "tensorflow")
+DEVICES = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,9 @@ class Settings:
     backend
         What computes the network in the python engine: "onnx" (ONNX Runtime), "tensorflow", or
         "auto": ONNX Runtime where the model holds model.onnx.
+    device
+        Where the python engine computes the network: "cpu", "cuda" (an Nvidia GPU), or "auto": a
+        GPU where the backend has one.
 
     Raises
     ------
@@ -85,6 +89,7 @@ class Settings:
     pixel_size: tuple[float, float] = (1.0, 1.0)
     numerics: str = "plugin"
     backend: str = "auto"
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         for name in ("prob_thresh", "nms_thresh"):
@@ -103,13 +108,15 @@ class Settings:
             raise ValueError(f"numerics must be one of {NUMERICS}, not {self.numerics!r}")
         if self.backend not in BACKENDS:
             raise ValueError(f"backend must be one of {BACKENDS}, not {self.backend!r}")
+        if self.device not in DEVICES:
+            raise ValueError(f"device must be one of {DEVICES}, not {self.device!r}")
         if self.numerics == "stardist" and self.backend == "onnx":
             raise ValueError("StarDist's own numerics run by TensorFlow only; leave --backend out")
 
     def load(self, model: str | os.PathLike[str]) -> Network:
         """Load a model for the backend; StarDist's own numerics need the StarDist object."""
         backend = "tensorflow" if self.numerics == "stardist" else self.backend
-        return load_model(model, backend)  # type: ignore[arg-type]
+        return load_model(model, backend, self.device)  # type: ignore[arg-type]
 
 
 class GreyReach:

@@ -197,10 +197,11 @@ class PythonEngine:
     def versions(self) -> dict[str, Any]:
         """Return what run.json says about this engine."""
         names = (*_LIBRARIES[self.network.backend], *_NUMERICS)
-        libraries = {name: importlib.metadata.version(name) for name in names}
+        libraries = {name: _version(name) for name in names}
         return {
             "engine": "python",
             "backend": self.network.backend,
+            "device": self.network.device,
             "numerics": self.settings.numerics,
             "model": self.network.name,
             "model_digest": self.network.digest,
@@ -251,3 +252,12 @@ def _loaded(model: "Network | str | os.PathLike[str] | StarDist2D", settings: Se
     if isinstance(model, Network):
         return model
     return settings.load(model) if isinstance(model, str | os.PathLike) else load_model(model)
+
+
+def _version(name: str) -> str:
+    # The package for GPUs has another name than its module.
+    if name == "onnxruntime":
+        import onnxruntime
+
+        return onnxruntime.__version__
+    return importlib.metadata.version(name)

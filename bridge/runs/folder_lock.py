@@ -11,20 +11,22 @@ _LOCK = f"{MARK}lock"
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(folder: Path, made: bool = False) -> Iterator[None]:
     """Hold a folder against other processes; what one that was killed left there is cleared up.
 
     Parameters
     ----------
     folder
         Where results go; made if missing, and removed again if nothing comes into it.
+    made
+        Whether the caller has just made it.
 
     Raises
     ------
     RuntimeError
         If another process holds it.
     """
-    new = not folder.exists()
+    new = made or not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / _LOCK, timeout=0)
     try:
@@ -38,5 +40,6 @@ def held(folder: Path) -> Iterator[None]:
             yield
     finally:
         lock.release()
-        if new and [file.name for file in folder.iterdir()] == [_LOCK]:
+        # Newer filelock takes its file away.
+        if new and not {file.name for file in folder.iterdir()} - {_LOCK}:
             remove_folder(folder)

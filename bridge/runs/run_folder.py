@@ -44,6 +44,7 @@ class RunFolder:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self._made = not self.path.exists()
         self.path.mkdir(parents=True, exist_ok=True)
         self.record: dict[str, Any] = self._load()
 
@@ -56,7 +57,7 @@ class RunFolder:
         RuntimeError
             If another process holds it.
         """
-        with held(self.path):
+        with held(self.path, self._made):
             yield
 
     def check_free(self, parts: Mapping[str, Sequence[Path]]) -> None:
@@ -121,7 +122,8 @@ class RunFolder:
             what = f"with {name} = {_told(held, name)}, not {_told(wanted, name)}"
             # These two are known by digests, which tell a person nothing.
             what = f"of another {name}" if name in ("volume", "model") else what
-            more = f", or give --backend {_told(held, name)} to go on" if name == "backend" else ""
+            chosen = name in ("backend", "device")
+            more = f", or give --{name} {_told(held, name)} to go on" if chosen else ""
             raise ValueError(
                 f"{results} holds results {what}; choose another --out, or delete that folder to "
                 f"do it anew{more}"
@@ -182,7 +184,7 @@ class RunFolder:
 
 def _told(claim: Mapping[str, Any], name: str) -> str:
     # These are not written down.
-    value = claim.get(name, {"format": "tiff", "backend": "tensorflow"}.get(name))
+    value = claim.get(name, {"format": "tiff", "backend": "tensorflow", "device": "cpu"}.get(name))
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 

@@ -3,9 +3,10 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from particlebridge.analysis import Prediction, ViewStack, atomic_path
+from particlebridge.analysis import Prediction, atomic_path
 from particlebridge.analysis._shared.views import View
 from particlebridge.analysis.io.atomic import remove_folder
 
@@ -15,6 +16,9 @@ from ..volumes.reading import open_volume, read_volume
 from ..volumes.stored_arrays import AnyArray, SliceStack
 from ..volumes.voxel_size import KnownSize
 from ..volumes.writing import write_stack
+
+if TYPE_CHECKING:  # it brings the fusion, which segmenting does without
+    from particlebridge.analysis import ViewStack
 
 VIEW_FILES = ("prob", "dist", "labels")
 
@@ -118,8 +122,10 @@ class ViewFolder:
         """Map the finished labels, (N, H, W), without loading them."""
         return self._mapped("labels")
 
-    def stacks(self) -> ViewStack:
+    def stacks(self) -> "ViewStack":
         """Map labels, probability and mean distance, without loading them."""
+        from particlebridge.analysis import ViewStack
+
         return ViewStack(self._mapped("labels"), self._mapped("prob"), self._mapped("dist"))
 
     def _mapped(self, name: str) -> np.ndarray:

@@ -77,8 +77,8 @@ def segment_images(
     RuntimeError
         If some failed, after the others are done; failures.csv and run.json name all.
     """
-    network = options.settings.load(options.model_of(options.views[0]))
     with run.locked():
+        network = options.settings.load(options.model_of(options.views[0]))
         outputs = [folder / name for folder in folders for name in _NAMES]
         run.check_free({"images": [*outputs, run.path / FAILURES]})
         settings = replace(

@@ -126,8 +126,8 @@ def overlay(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _colours(count: int) -> np.ndarray:
-    from matplotlib.colors import hsv_to_rgb
-
     hue = (np.arange(count + 1) * 0.61803398875) % 1
-    hsv = np.stack([hue, np.full_like(hue, 0.9), np.ones_like(hue)], axis=-1)
-    return (hsv_to_rgb(hsv) * 255).astype(np.uint8)
+    # From hue to red, green, blue at saturation 0.9 and value 1; matplotlib takes a second to load.
+    turn = (np.array([5, 3, 1]) + 6 * hue[:, None]) % 6
+    rgb = 1 - 0.9 * np.clip(np.minimum(turn, 4 - turn), 0, 1)
+    return (rgb * 255).astype(np.uint8)

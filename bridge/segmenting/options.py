@@ -54,6 +54,8 @@ class SegmentOptions:
             raise ValueError(f"engine must be python or fiji, not {self.engine!r}")
         if self.engine == "fiji" and self.settings.backend != "auto":
             raise ValueError("--backend does nothing for --engine fiji; leave it out")
+        if self.engine == "fiji" and self.settings.device != "auto":
+            raise ValueError("--device does nothing for --engine fiji; leave it out")
         if self.fiji_workers < 1:
             raise ValueError(f"fiji_workers must be at least 1, not {self.fiji_workers}")
         if isinstance(self.model, Mapping) and set(self.views) - set(self.model):
@@ -77,6 +79,7 @@ class SegmentOptions:
             "diameter": self.settings.diameter,
             "numerics": self.settings.numerics,
             "backend": self.settings.backend,
+            "device": self.settings.device,
         }
 
     def start(
@@ -108,6 +111,8 @@ def effective_settings(network: Network, settings: Settings, engine: str) -> dic
     """List what a slice's result depends on besides its pixels, the model's defaults filled in."""
     # Without it a result is TensorFlow's, as all were before there was a choice.
     backend = {"backend": "onnx"} if engine == "python" and network.backend == "onnx" else {}
+    if engine == "python" and network.device != "cpu":
+        backend["device"] = network.device
     return {
         "model": network.digest,
         "engine": engine,

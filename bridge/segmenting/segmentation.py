@@ -47,6 +47,7 @@ def segment(
     percentiles: tuple[float, float] | None = None,
     numerics: str = "plugin",
     backend: str = "auto",
+    device: str = "auto",
     dims: int = 2,
     field_of_view: str | os.PathLike[str] = AUTO,
     format: str = "tiff",
@@ -69,7 +70,7 @@ def segment(
         (z, y, x) in micrometres; wins over the file's own. Of images y and x count.
     model, views, engine, fiji, fiji_workers
         As for `run`.
-    diameter, prob_thresh, nms_thresh, percentiles, numerics, backend
+    diameter, prob_thresh, nms_thresh, percentiles, numerics, backend, device
         As for `run`.
     dims
         3 runs a StarDist 3D model on the whole volume; see `segment_3d`.
@@ -113,12 +114,19 @@ def segment(
             diameter=diameter,
             fiji=fiji,
             backend=backend,
+            device=device,
         )
         limits = (prob_thresh, nms_thresh, percentiles)
         labels = _segment_3d(source, out, voxel_size, model, limits, engine, field_of_view)
         return Segmented(Path(out), {source.name: labels})
     settings = Settings(
-        prob_thresh, nms_thresh, percentiles, diameter, numerics=numerics, backend=backend
+        prob_thresh,
+        nms_thresh,
+        percentiles,
+        diameter,
+        numerics=numerics,
+        backend=backend,
+        device=device,
     )
     options = SegmentOptions(model, tuple(views or VIEWS), engine, fiji, settings, fiji_workers)
     if views or is_image_stack(source):
@@ -302,7 +310,7 @@ def _refuse_for(what: str, **given: object) -> None:
     ValueError
         Naming the first.
     """
-    usual = {"format": "tiff", "backend": "auto"}
+    usual = {"format": "tiff", "backend": "auto", "device": "auto"}
     for name, value in given.items():
         if value is not None and value != usual.get(name):
             raise ValueError(

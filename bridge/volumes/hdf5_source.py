@@ -1,5 +1,6 @@
 """HDF5 datasets, with the axes and filters that ilastik, Fiji and beamlines write."""
 
+import contextlib
 import json
 from functools import partial
 from pathlib import Path
@@ -79,14 +80,16 @@ def load_filters(dataset: "h5py.Dataset", path: Path) -> None:
     filters = [properties.get_filter(i) for i in range(properties.get_nfilters())]
     if all(h5z.filter_avail(code) for code, *_ in filters):
         return
-    import hdf5plugin  # noqa: F401  # its import registers the filters
+    with contextlib.suppress(ImportError):
+        import hdf5plugin  # noqa: F401  # its import registers the filters
 
     for code, _, _, name in filters:
         if not h5z.filter_avail(code):
             called = shown(name.decode("utf-8", "replace")) or "unnamed"
             raise ValueError(
                 f"{path}: is packed by HDF5 filter {code} ({called}), which is not installed; "
-                "where it was written, repack it with: h5repack -f GZIP=4 IN.h5 OUT.h5"
+                "run `pip install hdf5plugin`, which has most, or where the file was written "
+                "repack it with: h5repack -f GZIP=4 IN.h5 OUT.h5"
             )
 
 

@@ -19,7 +19,7 @@ class RuntimeResult:
     Attributes
     ----------
     runtime
-        Version of org.tensorflow, or "ONNX Runtime" and its version.
+        Version of org.tensorflow, or the name and version of another library.
     status
         "passed", "failed", or "unavailable" where the runtime itself could not be had.
     loaded
@@ -45,7 +45,7 @@ class RuntimeResult:
     @property
     def title(self) -> str:
         """Which library it was, with its version."""
-        return self.runtime if self.runtime.startswith("ONNX") else f"TensorFlow {self.runtime}"
+        return f"TensorFlow {self.runtime}" if self.runtime[:1].isdigit() else self.runtime
 
 
 def compared(
@@ -100,15 +100,15 @@ def compared(
 
 
 def on_onnx(
-    path: Path, bundle: Path, images: list[np.ndarray], expected: list[np.ndarray]
+    content: bytes, source: Path, images: list[np.ndarray], expected: list[np.ndarray]
 ) -> RuntimeResult:
-    """Run a bundle's model.onnx and compare.
+    """Run a network in ONNX Runtime and compare.
 
     Parameters
     ----------
-    path
-        model.onnx, unpacked.
-    bundle
+    content
+        Of model.onnx.
+    source
         Where it came from, for messages.
     images, expected
         What is run, and what comes of it in the bundle's layout.
@@ -122,7 +122,7 @@ def on_onnx(
 
     runtime = f"ONNX Runtime {onnxruntime.__version__}"
     try:
-        session = OnnxSession(path.read_bytes(), bundle)
+        session = OnnxSession(content, source)
     except ValueError as error:
         return RuntimeResult(runtime, "failed", False, {}, detail=str(error))
     gy, gx = session.metadata["grid"]
@@ -130,10 +130,31 @@ def on_onnx(
     try:
         for image in images:
             (prob, dist), milliseconds = timed(session, image)
-            output = np.zeros((*image.shape[:-1], 1 + dist.shape[-1]), np.float32)
-            output[:, ::gy, ::gx, :1] = prob
-            output[..., 1:] = dist.repeat(gy, axis=1).repeat(gx, axis=2)
-            got.append(output)
+            got.append(in_bundle_layout(prob, dist, (gy, gx)))
     except (RuntimeError, MemoryError, ValueError) as error:
         return RuntimeResult(runtime, "failed", True, {}, detail=str(error))
     return compared(runtime, expected, got, True, milliseconds)
+
+
+def in_bundle_layout(prob: np.ndarray, dist: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+    """Lay a network's two outputs out on the pixels, as a bundle gives them.
+
+    Parameters
+    ----------
+    prob, dist
+        (1, H / grid y, W / grid x, 1) and (..., rays) float32.
+    grid
+        Pixels (y, x) between the grid points.
+
+    Returns
+    -------
+    numpy.ndarray
+        (1, H, W, 1 + rays) float32: the probability at [::gy, ::gx] and zero elsewhere, and the
+        distances repeated over each cell of the grid.
+    """
+    gy, gx = grid
+    shape = prob.shape[1] * gy, prob.shape[2] * gx
+    output = np.zeros((1, *shape, 1 + dist.shape[-1]), np.float32)
+    output[:, ::gy, ::gx, :1] = prob
+    output[..., 1:] = dist.repeat(gy, axis=1).repeat(gx, axis=2)
+    return output

@@ -1,4 +1,4 @@
-"""`export`: a model of today as one zip that Fiji's TensorFlow 1.x loads, with the proof beside."""
+"""`export`: a model of today as a file that its reader loads, with the proof beside."""
 
 import importlib.metadata
 import json
@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any, Literal
 from particlebridge.analysis import atomic_path
 from particlebridge.analysis.io.atomic import write_json
 
-from ..networks.keras_models import load_keras_model
-from ..networks.loading import load_model
+from ..networks.keras_models import load_keras_model, model_folder
+from ..networks.model_zips import unpacked
 from ..networks.onnx_session import ONNX_NAME
 from ..networks.record import RECORD_NAME, ModelRecord
 from ..networks.saved_model import GRAPH_NAME, saved_model_bytes
 from ..safe_zip import write_zip
-from ..tensorflow_import import import_tensorflow
-from .onnx_graph import onnx_bytes
+from ..tensorflow_import import require_training
+from . import targets
 from .plugin_graph import Layout, bundle_graph, layout_of
+from .portable import PortableNetwork, from_keras, from_onnx, onnx_source
+from .targets import Target, Written
 from .verification import Verification, verify
 
 if TYPE_CHECKING:
@@ -36,12 +38,12 @@ _PRODUCERS = ("particlebridge", "tensorflow", "keras", "stardist", "csbdeep", "o
 
 @dataclass(frozen=True)
 class Export:
-    """A bundle that was written; usable as a path.
+    """A model that was written; usable as a path.
 
     Attributes
     ----------
     path
-        The zip.
+        The file.
     proof
         X.verify.json beside it.
     verification
@@ -50,6 +52,8 @@ class Export:
         What the user should know: what was left out, what could not be proven.
     seconds
         The writing took, without loading the model and without verification.
+    beside
+        Other files that were written: QuPath's script.
     """
 
     path: Path
@@ -57,6 +61,7 @@ class Export:
     verification: Verification | None
     notices: tuple[str, ...]
     seconds: float
+    beside: tuple[Path, ...] = ()
 
     @property
     def status(self) -> Literal["verified", "unverified"]:
@@ -65,7 +70,7 @@ class Export:
         return "verified" if proven else "unverified"
 
     def __fspath__(self) -> str:
-        """Return the path of the zip."""
+        """Return the path of the file."""
         return str(self.path)
 
 
@@ -73,43 +78,50 @@ def export(
     model: "str | os.PathLike[str] | StarDist2D | CARE",
     out: str | os.PathLike[str] | None = None,
     *,
+    to: Target = "fiji",
     verify: bool = True,
     runtimes: Sequence[str] = ("1.15.0",),
 ) -> Export:
-    """Write a model as a bundle for Fiji and ONNX Runtime, run it on both, and keep the proof.
+    """Write a model for Fiji or another reader, run it there, and keep the proof.
 
     Parameters
     ----------
     model
-        A StarDist 2D or CARE model folder (weights of Keras 2 or 3), the name of a shipped or
-        registered pretrained model, or such a model object.
+        A StarDist 2D or CARE model folder (weights of Keras 2 or 3), also zipped or as a
+        BioImage.IO package, the name of a shipped or registered pretrained model, or such a model
+        object. For readers of ONNX also a bundle or an .onnx file that `export` wrote.
     out
-        The zip to write, replaced if it exists; NAME.zip in the working folder by default.
+        The file to write, replaced if it exists; NAME.zip, NAME.onnx, NAME.qupath.onnx or
+        NAME.bioimageio.zip in the working folder by default.
+    to
+        ``fiji``: a bundle for Fiji's TensorFlow 1.x that also holds model.onnx; ``onnx``: the
+        network alone, for ONNX Runtime; ``qupath``: for QuPath's StarDist extension, which runs
+        it by OpenCV, with a script beside it; ``bioimageio``: a package of the BioImage Model Zoo.
     verify
-        Whether to run the bundle on `runtimes` and compare it with Keras (see
-        `verify`).
+        Whether to run what was written in its reader and compare it with Keras (with ONNX Runtime
+        if `model` holds ONNX only).
     runtimes
-        Of "1.15.0", "1.14.0", "1.13.1", "1.12.0".
+        The TensorFlow that a bundle for Fiji is run on: of "1.15.0", "1.14.0", "1.13.1", "1.12.0".
 
     Returns
     -------
     Export
         The same model gives the same bytes. The proof, or that there is none, lies in
-        X.verify.json beside X.zip.
+        X.verify.json beside X.zip, in X.onnx.verify.json beside X.onnx.
 
     Raises
     ------
     FileNotFoundError, OSError
-        If the model is not found, cannot be downloaded, or the zip cannot be written.
+        If the model is not found, cannot be downloaded, or the file cannot be written.
     ValueError
-        If the model is 3-D StarDist, or has a layer that TensorFlow 1.12 or ONNX cannot run.
+        If the model is 3-D StarDist, or has a layer that its reader cannot run.
     RuntimeError
-        If the bundle does not load, or differs from Keras; then it is not left behind.
+        If the file does not load in its reader, or differs from Keras; then it is not left behind.
 
     Warns
     -----
     UserWarning
-        If a class head was dropped, or the bundle could not be verified.
+        If a class head was dropped, or the file could not be verified.
 
     Examples
     --------
@@ -118,24 +130,97 @@ def export(
     >>> done.path.name, done.proof.name, done.status
     ('nmc.zip', 'nmc.verify.json', 'unverified')
     """
-    import_tensorflow()
+    if out is not None:
+        targets.check_target(to, Path(out))
+    with unpacked(model) as source:
+        return _exported(source, out, to, verify, runtimes)
+
+
+def _exported(
+    model: "str | os.PathLike[str] | StarDist2D | CARE",
+    out: str | os.PathLike[str] | None,
+    to: Target,
+    verify: bool,
+    runtimes: Sequence[str],
+) -> Export:
+    if isinstance(model, str | os.PathLike) and (to == "fiji" or onnx_source(model) is None):
+        model_folder(model)
+    require_training(f"exporting {getattr(model, 'name', model)}")
+    notices = []
+    if to == "bioimageio":
+        notices.append("rdf.yaml names no author and no licence: fill them in before publishing")
+    if to != "fiji" and (path := onnx_source(model)) is not None:
+        network = from_onnx(path)
+        return _finished(*_for_reader(network, to, out, verify), notices)
     loaded = load_keras_model(model)
     layout = layout_of(loaded)
-    path = Path(f"{loaded.name}.zip" if out is None else out)
-    if path.suffix.lower() != ".zip":
-        raise ValueError(f"{path} does not end in .zip, and Fiji's dialog asks for a zip")
+    if getattr(loaded.config, "n_classes", None) is not None:
+        notices.append(f"the class head of {loaded.name} was left out: {_NO_CLASSES[to]}")
+    if to == "fiji":
+        return _finished(*_bundle(loaded, layout, out, runtimes, verify), notices)
+    return _finished(*_for_reader(from_keras(loaded, layout), to, out, verify), notices)
+
+
+_NO_CLASSES = {
+    "fiji": "Fiji's plugin has none",
+    "onnx": "what reads the network knows none",
+    "qupath": "the script asks for none",
+    "bioimageio": "StarDist's description of a package knows none",
+}
+
+
+def _bundle(
+    model: "StarDist2D | CARE",
+    layout: Layout,
+    out: str | os.PathLike[str] | None,
+    runtimes: Sequence[str],
+    prove: bool,
+) -> tuple[Path, Path, Verification | None, float, tuple[Path, ...]]:
+    path = Path(targets.default_name(model.name, "fiji") if out is None else out)
     proof = path.with_suffix(".verify.json")
     start = time.perf_counter()
-    members = _members(loaded, layout)
-    notices = []
-    if getattr(loaded.config, "n_classes", None) is not None:
-        notices.append(f"the class head of {loaded.name} was left out: Fiji's plugin has none")
+    members = _members(model, layout)
     with atomic_path(path) as beside:
         write_zip(beside, members)
         seconds = time.perf_counter() - start
-        verification = _verified(beside, path, loaded, runtimes) if verify else None
+        verification = None
+        if prove:
+            verification = replace(verify(beside, model, runtimes), bundle=path.name)
+            _check(verification, path, model.name)
         # An older proof must not stand beside a newer bundle.
         proof.unlink(missing_ok=True)
+    return path, proof, verification, seconds, ()
+
+
+def _for_reader(
+    network: PortableNetwork, to: Target, out: str | os.PathLike[str] | None, prove: bool
+) -> tuple[Path, Path, Verification | None, float, tuple[Path, ...]]:
+    path = Path(targets.default_name(network.name, to) if out is None else out)
+    proof = path.with_name(f"{path.name}.verify.json")
+    start = time.perf_counter()
+    written: Written = targets.written_for(to, network, path)
+    seconds = time.perf_counter() - start
+    verification = None
+    if prove:
+        verification = targets.verified(written, network, path)
+        _check(verification, path, network.name)
+    proof.unlink(missing_ok=True)
+    paths = tuple(path.with_suffix(suffix) for suffix in written.files)
+    for one, content in zip(paths, written.files.values(), strict=True):
+        with atomic_path(one) as beside:
+            beside.write_bytes(content)
+    return path, proof, verification, seconds, paths[1:]
+
+
+def _finished(
+    path: Path,
+    proof: Path,
+    verification: Verification | None,
+    seconds: float,
+    others: tuple[Path, ...],
+    notices: list[str],
+) -> Export:
+    """Write the proof, and say what the user should know."""
     if verification is None:
         record: dict[str, Any] = {
             "status": "unverified",
@@ -148,21 +233,18 @@ def export(
             notices.append(f"{path} could not be verified: {'; '.join(sorted(details))}")
     write_json(proof, record)
     for notice in notices:
-        warnings.warn(notice, stacklevel=2)
-    return Export(path, proof, verification, tuple(notices), seconds)
+        warnings.warn(notice, stacklevel=4)
+    return Export(path, proof, verification, tuple(notices), seconds, others)
 
 
-def _verified(
-    written: Path, path: Path, model: "StarDist2D | CARE", runtimes: Sequence[str]
-) -> Verification:
-    verification = replace(verify(written, model, runtimes), bundle=path.name)
+def _check(verification: Verification, path: Path, model: str) -> None:
+    """Refuse what failed in a reader, before it is left behind."""
     if verification.status == "failed":
         failed = next(r for r in verification.results if r.status == "failed")
         raise RuntimeError(
-            f"{path} was not written: on {failed.title} the bundle of {model.name} "
+            f"{path} was not written: on {failed.title} the file made from {model} "
             f"fails ({failed.detail}); please report the model's config.json"
         )
-    return verification
 
 
 def _members(model: "StarDist2D | CARE", layout: Layout) -> dict[str, bytes]:
@@ -170,13 +252,13 @@ def _members(model: "StarDist2D | CARE", layout: Layout) -> dict[str, bytes]:
     graph = saved_model_bytes(
         bundle_graph(model, layout), (*any_size, layout.channels), (*any_size, layout.outputs)
     )
-    network = load_model(model) if layout.kind == "stardist2d" else None
-    record = None if network is None else _record(model, network.record)
+    network = from_keras(model, layout) if layout.kind == "stardist2d" else None
+    record = None if network is None else network.record
     settings = json.dumps(_settings(model, layout, record), indent=2, sort_keys=True) + "\n"
     # CSBDeep and TensorFlow look for the folder even where all weights are constants.
     members = {"variables/": b"", GRAPH_NAME: graph, RECORD_NAME: settings.encode()}
-    if network is not None and record is not None:
-        members[ONNX_NAME] = onnx_bytes(model, layout, record, network.reach)
+    if network is not None:
+        members[ONNX_NAME] = network.onnx
     return members
 
 
@@ -194,11 +276,3 @@ def _settings(
     if record is not None:
         settings |= asdict(record)
     return settings
-
-
-def _record(model: "StarDist2D | CARE", record: ModelRecord) -> ModelRecord:
-    """Say who tuned the thresholds; without a record in the model's folder StarDist itself."""
-    folder = None if model.basedir is None else Path(model.logdir)
-    if folder is None or not (folder / RECORD_NAME).is_file():
-        record = replace(record, numerics="stardist")
-    return record

@@ -5,24 +5,21 @@ import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ..networks.model_kinds import kind_of_file, kind_of_names
+from ..networks.model_zips import holds_folder, unpacked
 from ..networks.onnx_session import ONNX_NAME
 from ..networks.record import RECORD_NAME, ModelRecord, read_record
 from ..networks.saved_model import GRAPH_NAME, SIGNATURE, TAG, read_saved_model
+from ..networks.saved_model_messages import DT_FLOAT
 from ..runtimes.runtime_ops import RUNTIMES, not_known
 from ..safe_zip import opened
-from ..tensorflow_import import import_tensorflow
 from .folder_inspection import inspect_folder
 from .frozen_graph import reference
 from .inspection_result import Inspection, Signature, shown
-
-if TYPE_CHECKING:
-    from tensorflow.core.framework.graph_pb2 import GraphDef
-    from tensorflow.core.framework.node_def_pb2 import NodeDef
-    from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 
 _EXPORT = "export the model with `particlebridge export MODEL_FOLDER`"
 
@@ -36,7 +33,7 @@ def inspect(bundle: str | os.PathLike[str]) -> Inspection:
     Parameters
     ----------
     bundle
-        The zip, or a StarDist or CARE model folder.
+        The zip, or a StarDist or CARE model folder, also zipped or as a BioImage.IO package.
 
     Returns
     -------
@@ -60,6 +57,10 @@ def inspect(bundle: str | os.PathLike[str]) -> Inspection:
     path = Path(bundle)
     if path.is_dir():
         return inspect_folder(path)
+    if holds_folder(path):
+        with unpacked(path) as folder:
+            found = inspect_folder(folder, path)
+        return replace(found, path=path, kind=f"{found.kind}, zipped")
     if path.is_file() and (file_kind := kind_of_file(path)):
         return Inspection(path, file_kind.name, problems=(file_kind.fiji,), fatal=file_kind.fiji)
     problems: list[str] = []
@@ -77,7 +78,6 @@ def inspect(bundle: str | os.PathLike[str]) -> Inspection:
             notes=tuple(notes),
             fatal=kind.fiji,
         )
-    import_tensorflow()
     saved = read_saved_model(path)
     meta = next((m for m in saved.meta_graphs if TAG in m.meta_info_def.tags), None)
     if meta is None:
@@ -143,22 +143,20 @@ def _record(archive: zipfile.ZipFile, notes: list[str]) -> ModelRecord | None:
             return None
 
 
-def _all_nodes(graph: "GraphDef") -> "Iterator[NodeDef]":
+def _all_nodes(graph: Any) -> Iterator[Any]:
     yield from graph.node
     for function in graph.library.function:
         yield from function.node_def
 
 
-def _not_understood(nodes: "list[NodeDef]", runtime: str) -> str:
+def _not_understood(nodes: list[Any], runtime: str) -> str:
     missing = Counter(what for node in nodes if (what := not_known(node, runtime)))
     most = [what for what, _ in missing.most_common(3)]
     more = len(missing) - len(most)
     return ", ".join(most) + (f" and {more} more" if more > 0 else "")
 
 
-def _signature(meta: "MetaGraphDef", problems: list[str]) -> Signature | None:
-    from tensorflow.core.framework.types_pb2 import DT_FLOAT
-
+def _signature(meta: Any, problems: list[str]) -> Signature | None:
     if SIGNATURE not in meta.signature_def:
         problems.append(f"it has no signature {SIGNATURE!r}, which Fiji calls; {_EXPORT}")
         return None
@@ -191,14 +189,14 @@ def _signature(meta: "MetaGraphDef", problems: list[str]) -> Signature | None:
 
 
 def _star_convex(
-    graph: "GraphDef", signature: Signature | None
+    graph: Any, signature: Signature | None
 ) -> tuple[tuple[int, int] | None, int | None]:
     """Recognise StarDist's end: a probability, on its grid, joined to at least three distances."""
     if signature is None or signature.axes_count != 2 or signature.outputs < 4:
         return None, None
     nodes = {node.name: node for node in graph.node}
 
-    def back(name: str) -> "NodeDef | None":
+    def back(name: str) -> Any:
         for _ in range(len(nodes)):
             node = nodes.get(reference(name)[0])
             if node is None or node.op not in ("Identity", "Reshape"):

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from .comparison import in_bundle_layout
+
 if TYPE_CHECKING:
     from csbdeep.models import CARE
     from stardist.models import StarDist2D
@@ -179,8 +181,4 @@ def expected_output(model: "StarDist2D | CARE", layout: Layout, image: np.ndarra
     if layout.grid is None:
         return np.asarray(result)
     prob, dist = (np.asarray(part) for part in result[:2])
-    gy, gx = layout.grid
-    output = np.zeros((*image.shape[:-1], layout.outputs), np.float32)
-    output[:, ::gy, ::gx, :1] = prob
-    output[..., 1:] = dist.repeat(gy, axis=1).repeat(gx, axis=2)
-    return output
+    return in_bundle_layout(prob, dist, layout.grid)

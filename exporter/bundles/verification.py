@@ -163,7 +163,8 @@ def verify(
         stardist = inspection.rays is not None
         answers = [_on_runtime(runtime, job, images, expected, stardist) for runtime in runtimes]
         if inspection.onnx and inspection.grid is not None:
-            answers.append(("", on_onnx(folder / ONNX_NAME, bundle, images, expected)))
+            content = (folder / ONNX_NAME).read_bytes()
+            answers.append(("", on_onnx(content, bundle, images, expected)))
     return Verification(
         bundle=bundle.name,
         sha256=hashlib.sha256(bundle.read_bytes()).hexdigest(),

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from particlebridge.analysis.io.errors import check_stand_in, reason
 
 from ..quiet import quiet
+from ..tensorflow_import import INSTALL, import_tensorflow, missing_packages
 from .model_kinds import kind_of_file, kind_of_names, names_in, unknown_settings
+from .model_zips import unpacked
 from .record import weights_file
 from .saved_model import GRAPH_NAME
 
@@ -31,9 +33,10 @@ def load_keras_model(model: "str | os.PathLike[str] | StarDist2D | CARE") -> "St
     Parameters
     ----------
     model
-        A StarDist 2D or CARE model (returned as it is), the folder of one, the name of a model
-        shipped with this package, or a pretrained model's registered name or alias
-        ("2D_versatile_fluo"), which is downloaded once by StarDist.
+        A StarDist 2D or CARE model (returned as it is), the folder of one, also zipped or as a
+        BioImage.IO package, the name of a model shipped with this package, or a pretrained
+        model's registered name or alias ("2D_versatile_fluo"), which is downloaded once by
+        StarDist.
 
     Returns
     -------
@@ -51,16 +54,45 @@ def load_keras_model(model: "str | os.PathLike[str] | StarDist2D | CARE") -> "St
     """
     if not isinstance(model, str | os.PathLike):
         return model
+    with unpacked(model) as source:
+        folder = model_folder(source)
+        return _load_registered(str(source)) if folder is None else load_model_folder(folder)
+
+
+def model_folder(model: str | os.PathLike[str]) -> Path | None:
+    """Find the folder that a name means, without TensorFlow.
+
+    Parameters
+    ----------
+    model
+        As `load_keras_model`.
+
+    Returns
+    -------
+    Path or None
+        Of a folder with config.json and weights; None if StarDist may have registered the name.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `load_keras_model`.
+    """
     path = Path(model)
-    if path.is_dir():
-        return load_model_folder(path)
     if path.is_file():
         kind = kind_of_file(path)
         what = f"{kind.name}; {kind.python}" if kind else "give the folder that holds config.json"
         raise ValueError(f"{path} is a file, no model folder: {what}")
-    if (SHIPPED / str(model) / "config.json").is_file():
-        return load_model_folder(SHIPPED / str(model))
-    return _load_registered(str(model))
+    folder = path if path.is_dir() else SHIPPED / str(model)
+    if path.is_dir() or (folder / "config.json").is_file():
+        read_config(folder)
+        weights_file(folder)
+        return folder
+    if missing_packages():
+        raise FileNotFoundError(
+            f"{model} is neither a model folder nor a shipped model ({', '.join(_shipped())}); "
+            f"if StarDist registers it, run `{INSTALL}` first"
+        )
+    return None
 
 
 def load_model_folder(folder: str | os.PathLike[str]) -> "StarDist2D | CARE":
@@ -213,10 +245,15 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
     return config
 
 
+def _shipped() -> list[str]:
+    return sorted(path.parent.name for path in SHIPPED.glob("*/config.json"))
+
+
 def _load(folder: Path, kind: str) -> Any:
     folder = folder.resolve()
     weights = weights_file(folder)
     check_stand_in(weights)
+    import_tensorflow()
     loader = type(kind, (_classes()[kind],), {"_find_and_load_weights": _load_own_weights})
     try:
         with quiet():
@@ -239,6 +276,7 @@ def _load_own_weights(model: Any, prefer: str = "best") -> None:
 
 
 def _load_registered(name: str) -> "StarDist2D":
+    import_tensorflow()
     from csbdeep.models.pretrained import (
         get_model_details,
         get_model_instance,
@@ -249,8 +287,7 @@ def _load_registered(name: str) -> "StarDist2D":
     try:
         get_model_details(StarDist2D, name)
     except ValueError:
-        shipped = [path.parent.name for path in SHIPPED.glob("*/config.json")]
-        known = ", ".join(sorted({*shipped, *get_registered_models(StarDist2D)[0]}))
+        known = ", ".join(sorted({*_shipped(), *get_registered_models(StarDist2D)[0]}))
         raise FileNotFoundError(
             f"{name} is neither a model folder nor a known model ({known})"
         ) from None

@@ -7,9 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from ..tensorflow_import import compute_in_one_thread, import_tensorflow
-from .keras_models import SHIPPED, dimensions, load_keras_model
-from .network import Backend, Network
+from ..tensorflow_import import (
+    choose_device,
+    compute_in_one_thread,
+    import_tensorflow,
+    require_training,
+)
+from .keras_models import SHIPPED, dimensions, load_keras_model, model_folder
+from .model_zips import unpacked
+from .network import Backend, Device, DeviceChoice, Network
 from .onnx_networks import from_onnx_bundle, from_onnx_file, from_onnx_folder
 from .onnx_session import ONNX_NAME
 from .record import (
@@ -29,7 +35,9 @@ BackendChoice = Literal["auto"] | Backend
 
 
 def load_model(
-    model: "str | os.PathLike[str] | StarDist2D", backend: BackendChoice = "auto"
+    model: "str | os.PathLike[str] | StarDist2D",
+    backend: BackendChoice = "auto",
+    device: DeviceChoice = "auto",
 ) -> Network:
     """Load a StarDist 2-D model.
 
@@ -37,17 +45,19 @@ def load_model(
     ----------
     model
         A StarDist folder (config.json and weights written by Keras 2 or 3; thresholds.json and
-        particlebridge.json if there are), a bundle (.zip), an .onnx file out of a bundle, the
-        name of a model that comes with the package ("nmc") or that StarDist has registered
-        ("2D_versatile_fluo"), or a StarDist2D object.
+        particlebridge.json if there are), also zipped or as a BioImage.IO package, a bundle
+        (.zip), an .onnx file out of a bundle, the name of a model that comes with the package
+        ("nmc") or that StarDist has registered ("2D_versatile_fluo"), or a StarDist2D object.
     backend
         ``onnx`` (ONNX Runtime), ``tensorflow``, or ``auto``: ONNX Runtime where the model holds
         model.onnx, else TensorFlow, which is imported only then.
+    device
+        ``cpu``, ``cuda`` (an Nvidia GPU) or ``auto``: a GPU where the backend has one.
 
     Returns
     -------
     Network
-        Its `backend` says what computes it.
+        Its `backend` says what computes it, its `device` where.
 
     Raises
     ------
@@ -57,6 +67,8 @@ def load_model(
         If it is no 2-D StarDist model, is damaged, or does not hold what `backend` runs.
     OSError
         If a registered model cannot be downloaded.
+    RuntimeError
+        If cuda is asked for and cannot be had.
 
     Warns
     -----
@@ -72,7 +84,16 @@ def load_model(
     """
     if backend not in ("auto", *get_args(Backend)):
         raise ValueError(f"backend must be auto, onnx or tensorflow, not {backend!r}")
-    if backend != "tensorflow" and (network := _by_onnx(model)) is not None:
+    if device not in ("auto", *get_args(Device)):
+        raise ValueError(f"device must be auto, cpu or cuda, not {device!r}")
+    with unpacked(model) as source:
+        return _loaded(source, backend, device)
+
+
+def _loaded(
+    model: "str | os.PathLike[str] | StarDist2D", backend: BackendChoice, device: DeviceChoice
+) -> Network:
+    if backend != "tensorflow" and (network := _by_onnx(model, device)) is not None:
         return network
     if backend == "onnx":
         name = model if isinstance(model, str | os.PathLike) else f"the object {model.name}"
@@ -80,21 +101,22 @@ def load_model(
             f"{name} holds no {ONNX_NAME} for ONNX Runtime; `particlebridge export MODEL_FOLDER` "
             "makes a bundle that does, or leave --backend out"
         )
-    return _by_tensorflow(model)
+    return _by_tensorflow(model, backend == "tensorflow", device)
 
 
-def _by_onnx(model: "str | os.PathLike[str] | StarDist2D") -> Network | None:
+def _by_onnx(model: "str | os.PathLike[str] | StarDist2D", device: DeviceChoice) -> Network | None:
     """Load what holds model.onnx; None for all else."""
     if not isinstance(model, str | os.PathLike):
         return None
     path = Path(model)
     if path.is_file():
-        return from_onnx_file(path) if path.suffix.lower() == ".onnx" else from_onnx_bundle(path)
+        load = from_onnx_file if path.suffix.lower() == ".onnx" else from_onnx_bundle
+        return load(path, device)
     folder = path if path.is_dir() else SHIPPED / str(model)
     if not (folder / ONNX_NAME).is_file() or not (folder / "config.json").is_file():
         return None
     record = folder_record(folder)
-    network = from_onnx_folder(folder, record)
+    network = from_onnx_folder(folder, record, device)
     if network is None:
         warnings.warn(
             f"{folder / ONNX_NAME} was made from other weights than the folder holds and is not "
@@ -104,21 +126,30 @@ def _by_onnx(model: "str | os.PathLike[str] | StarDist2D") -> Network | None:
     return network
 
 
-def _by_tensorflow(model: "str | os.PathLike[str] | StarDist2D") -> Network:
+def _by_tensorflow(
+    model: "str | os.PathLike[str] | StarDist2D", asked: bool, device: DeviceChoice
+) -> Network:
     from .tensorflow_networks import from_graph, from_stardist
 
     if isinstance(model, str | os.PathLike) and Path(model).suffix.lower() == ".onnx":
         raise ValueError(
             f"{model} is an ONNX network, which TensorFlow does not run; leave --backend out"
         )
-    compute_in_one_thread(import_tensorflow())
+    if isinstance(model, str | os.PathLike):
+        if dimensions(model) == 3:
+            raise ValueError(
+                f"{model} is a 3-D StarDist model, and slices need a 2-D one; give --dims 3 to "
+                "segment a volume with it"
+            )
+        if not Path(model).is_file():
+            model_folder(model)
+        how = "by TensorFlow" if asked else f", which holds no {ONNX_NAME},"
+        require_training(f"running {model} {how}".replace(" ,", ","))
+    tf = import_tensorflow()
+    compute_in_one_thread(tf)
+    where = choose_device(tf, device)
     if isinstance(model, str | os.PathLike) and Path(model).is_file():
-        return from_graph(Path(model))
-    if isinstance(model, str | os.PathLike) and dimensions(model) == 3:
-        raise ValueError(
-            f"{model} is a 3-D StarDist model, and slices need a 2-D one; give --dims 3 to segment "
-            "a volume with it"
-        )
+        return replace(from_graph(Path(model)), device=where)
     keras_model = load_keras_model(model)
     if not hasattr(keras_model.config, "n_rays"):
         raise ValueError(f"{keras_model.name} is not a StarDist model but a CARE model")
@@ -133,10 +164,10 @@ def _by_tensorflow(model: "str | os.PathLike[str] | StarDist2D") -> Network:
         digest = hashlib.sha256()
         for weight in keras_model.keras_model.get_weights():
             digest.update(weight.tobytes())
-        return from_stardist(
-            keras_model, ModelRecord(thresholds=thresholds, digest=digest.hexdigest())
-        )
-    return from_stardist(keras_model, folder_record(folder, thresholds))
+        record = ModelRecord(thresholds=thresholds, digest=digest.hexdigest())
+    else:
+        record = folder_record(folder, thresholds)
+    return replace(from_stardist(keras_model, record), device=where)
 
 
 def folder_record(folder: Path, thresholds: Thresholds | None = None) -> ModelRecord:

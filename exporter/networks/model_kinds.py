@@ -10,7 +10,9 @@ from .saved_model import GRAPH_NAME
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _WEIGHTS = (".h5", ".hdf5")
-_DESCRIPTIONS = {"rdf.yaml", "bioimageio.yaml", "model.yaml"}
+DESCRIPTIONS = {"rdf.yaml", "bioimageio.yaml", "model.yaml"}
+"""Names of a BioImage.IO package's description."""
+
 _EXPORT = "`particlebridge export MODEL_FOLDER`"
 
 
@@ -108,7 +110,7 @@ def kind_of_names(names: Iterable[str]) -> Kind:
     own = [name for name in names if not is_macos_extra(name)]
     files = {PurePosixPath(name).name for name in own}
     weights = any(name.lower().endswith(_WEIGHTS) for name in own)
-    if files & _DESCRIPTIONS:
+    if files & DESCRIPTIONS:
         inner = next((name for name in own if name.lower().endswith(".zip")), None)
         direct = f", or unzip it and try the {inner} inside it" if inner else ""
         imported = "import it with StarDist (stardist.bioimageio_utils.import_bioimageio)"
@@ -135,9 +137,9 @@ def kind_of_names(names: Iterable[str]) -> Kind:
     if "config.json" in files and weights:
         return Kind(
             "StarDist or CARE model folder, zipped",
-            "it is the model for Python, not for Fiji; unzip it and run "
+            "it holds several models, or its weights lie elsewhere; unzip it and run "
             "`particlebridge export FOLDER`",
-            "it holds a model folder: unzip it and give the folder",
+            "it holds several models, or its weights lie elsewhere: unzip it and give the folder",
         )
     if "data.pkl" in files:
         return _PYTORCH

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from stardist.models import StarDist2D
 
 Backend = Literal["onnx", "tensorflow"]
+Device = Literal["cpu", "cuda"]
+DeviceChoice = Literal["auto"] | Device
+"""Where a network is computed; auto: on an Nvidia GPU where the backend has one."""
 
 PLUGIN_MULTIPLE = 64
 """StarDist's plugin pads images to multiples of it, and asks the model nothing."""
@@ -41,6 +44,8 @@ class Network:
         The StarDist2D object, or None where only a bundle or model.onnx is known.
     backend
         What computes it: "onnx" (ONNX Runtime) or "tensorflow".
+    device
+        Where: "cpu" or "cuda", an Nvidia GPU.
     """
 
     name: str
@@ -53,6 +58,7 @@ class Network:
     _forward: Callable[[Any], tuple[Any, Any]] = field(repr=False)
     _reach: Callable[[], tuple[int, int]] = field(repr=False)
     backend: Backend = "tensorflow"
+    device: Device = "cpu"
 
     @property
     def thresholds(self) -> Thresholds:

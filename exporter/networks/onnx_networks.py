@@ -9,14 +9,14 @@ from particlebridge.analysis.io.errors import check_stand_in
 
 from ..safe_zip import opened
 from .model_kinds import kind_of_file
-from .network import PLUGIN_MULTIPLE, Network
+from .network import PLUGIN_MULTIPLE, DeviceChoice, Network
 from .onnx_session import ONNX_NAME, OnnxSession
 from .record import RECORD_NAME, ModelRecord, parse_json, record_of
 
 _AGAIN = "export the model again"
 
 
-def from_onnx_file(path: Path) -> Network:
+def from_onnx_file(path: Path, device: DeviceChoice = "cpu") -> Network:
     """Load an .onnx file that `export` wrote; its record are its metadata.
 
     Raises
@@ -26,12 +26,12 @@ def from_onnx_file(path: Path) -> Network:
     """
     check_stand_in(path)
     content = path.read_bytes()
-    session = OnnxSession(content, path)
+    session = OnnxSession(content, path, device)
     record = record_of(session.metadata, path, _AGAIN)
     return _network(session, path, path.stem, _with_digest(record, content))
 
 
-def from_onnx_bundle(path: Path) -> Network | None:
+def from_onnx_bundle(path: Path, device: DeviceChoice = "cpu") -> Network | None:
     """Load a bundle's model.onnx; None if the file is no zip or holds none.
 
     Raises
@@ -41,13 +41,12 @@ def from_onnx_bundle(path: Path) -> Network | None:
     """
     if kind_of_file(path) is not None:
         return None
+    content = onnx_content(path)
+    if content is None:
+        return None
     with opened(path) as archive:
-        names = archive.namelist()
-        if ONNX_NAME not in names:
-            return None
-        content = archive.read(ONNX_NAME)
-        told = archive.read(RECORD_NAME) if RECORD_NAME in names else None
-    session = OnnxSession(content, path)
+        told = archive.read(RECORD_NAME) if RECORD_NAME in archive.namelist() else None
+    session = OnnxSession(content, path, device)
     record = record_of(session.metadata, path, _AGAIN)
     if told is not None:
         own = record_of(parse_json(told, path / RECORD_NAME), path / RECORD_NAME, _AGAIN)
@@ -60,7 +59,23 @@ def from_onnx_bundle(path: Path) -> Network | None:
     return _network(session, path, path.stem, _with_digest(record, content))
 
 
-def from_onnx_folder(folder: Path, record: ModelRecord) -> Network | None:
+def onnx_content(path: Path) -> bytes | None:
+    """Read an .onnx file, or a bundle's model.onnx; None if the bundle holds none.
+
+    Raises
+    ------
+    ValueError
+        If the zip is damaged or hostile.
+    """
+    if path.suffix.lower() == ".onnx":
+        return path.read_bytes()
+    with opened(path) as archive:
+        return archive.read(ONNX_NAME) if ONNX_NAME in archive.namelist() else None
+
+
+def from_onnx_folder(
+    folder: Path, record: ModelRecord, device: DeviceChoice = "cpu"
+) -> Network | None:
     """Load the model.onnx of a model folder; None if it was made from other weights.
 
     Parameters
@@ -77,7 +92,7 @@ def from_onnx_folder(folder: Path, record: ModelRecord) -> Network | None:
     """
     path = folder / ONNX_NAME
     check_stand_in(path)
-    session = OnnxSession(path.read_bytes(), path)
+    session = OnnxSession(path.read_bytes(), path, device)
     made = record_of(session.metadata, path, _AGAIN)
     if made.digest != record.digest:
         return None
@@ -111,6 +126,7 @@ def _network(session: OnnxSession, source: Path, name: str, record: ModelRecord)
         _forward=session,
         _reach=lambda: session.reach,
         backend="onnx",
+        device=session.device,
     )
 
 

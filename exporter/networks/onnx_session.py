@@ -1,6 +1,7 @@
 """model.onnx: a network of ours in ONNX Runtime, and what it says about itself."""
 
 import json
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 from particlebridge.analysis.io.errors import reason
 
+from .network import Device, DeviceChoice
+
 ONNX_NAME = "model.onnx"
 """In a bundle beside saved_model.pb, in a model folder beside its weights."""
 
 ONNX_OUTPUTS = ("prob", "dist")
+
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+_NO_CUDA = (
+    "run `pip uninstall onnxruntime` and `pip install onnxruntime-gpu[cuda,cudnn]` on a machine "
+    "with an Nvidia GPU, or leave --device out"
+)
+_LOG = logging.getLogger("particlebridge")
 
 
 class OnnxSession:
@@ -27,16 +37,31 @@ class OnnxSession:
         Of model.onnx.
     source
         Where it came from, for messages.
+    device
+        ``cpu``, ``cuda`` or ``auto``: a GPU where the ONNX Runtime installed here has one.
+
+    Attributes
+    ----------
+    device
+        "cpu" or "cuda": what came of it.
 
     Raises
     ------
     ValueError
         If it is no ONNX network, or none of ours.
+    RuntimeError
+        If cuda is asked for and cannot be had.
     """
 
-    def __init__(self, content: bytes, source: Path) -> None:
+    def __init__(self, content: bytes, source: Path, device: DeviceChoice = "cpu") -> None:
         import onnxruntime
 
+        has_cuda = _CUDA in onnxruntime.get_available_providers()
+        if device == "cuda" and not has_cuda:
+            raise RuntimeError(
+                f"device cuda: the ONNX Runtime installed here ({onnxruntime.__version__}) has no "
+                f"CUDA; {_NO_CUDA}"
+            )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.use_deterministic_compute = True
@@ -45,13 +70,24 @@ class OnnxSession:
         options.log_severity_level = 4
         try:
             self._session = onnxruntime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
+                content,
+                options,
+                providers=[_CUDA, _CPU] if has_cuda and device != "cpu" else [_CPU],
             )
         except Exception as error:  # ONNX Runtime's errors share no class of their own
             raise ValueError(
                 f"{source}: ONNX Runtime does not load it ({reason(error)[:200]}); "
                 "export the model again"
             ) from error
+        self.device: Device = "cuda" if _CUDA in self._session.get_providers() else "cpu"
+        if has_cuda and device != "cpu" and self.device == "cpu":
+            # ONNX Runtime goes on without a word where CUDA's libraries or its GPU are missing.
+            failed = "ONNX Runtime has CUDA, and it does not start here (no GPU, driver or cuDNN)"
+            if device == "cuda":
+                raise RuntimeError(f"device cuda: {failed}; {_NO_CUDA}")
+            _LOG.warning("the network runs on the CPU: %s", failed)
+        elif device == "auto" and self.device == "cuda":
+            _LOG.warning("the network runs on the GPU (CUDA); --device cpu keeps it on the CPU")
         self.metadata: dict[str, Any] = _settings(self._session)
         inputs = [(one.name, one.type, len(one.shape)) for one in self._session.get_inputs()]
         outputs = tuple(one.name for one in self._session.get_outputs())

@@ -2,15 +2,15 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..safe_zip import opened
+from .saved_model_messages import saved_model_message
 
 INPUT, OUTPUT = "input", "output"
 
 if TYPE_CHECKING:
     from tensorflow.core.framework.graph_pb2 import GraphDef
-    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 GRAPH_NAME = "saved_model.pb"
 TAG, SIGNATURE = "serve", "serving_default"
@@ -56,8 +56,8 @@ def saved_model_bytes(
     return saved.SerializeToString(deterministic=True)
 
 
-def read_saved_model(zip_path: str | os.PathLike[str]) -> "SavedModel":
-    """Read the SavedModel at the root of a zip.
+def read_saved_model(zip_path: str | os.PathLike[str]) -> Any:
+    """Read the SavedModel at the root of a zip, without TensorFlow.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def read_saved_model(zip_path: str | os.PathLike[str]) -> "SavedModel":
     Returns
     -------
     SavedModel
-        The protobuf message.
+        The protobuf message, see `saved_model_messages`.
 
     Raises
     ------
@@ -75,7 +75,6 @@ def read_saved_model(zip_path: str | os.PathLike[str]) -> "SavedModel":
         As `safe_zip.opened`, and if there is no saved_model.pb or it is no graph.
     """
     from google.protobuf.message import DecodeError
-    from tensorflow.core.protobuf import saved_model_pb2
 
     with opened(zip_path) as archive:
         if GRAPH_NAME not in archive.namelist():
@@ -85,7 +84,7 @@ def read_saved_model(zip_path: str | os.PathLike[str]) -> "SavedModel":
             )
         content = archive.read(GRAPH_NAME)
     try:
-        saved = saved_model_pb2.SavedModel.FromString(content)
+        saved = saved_model_message().FromString(content)
     except DecodeError as error:
         # The archive's checksum has held: this is what was packed.
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What runs in a process of its own: TensorFlow 1.x of the JVM on a bundle, or its list of ops.
+"""What runs in a process of its own: TensorFlow 1.x or ONNX Runtime of the JVM on a network.
 
 `python -m particlebridge.exporter.runtimes.jvm_worker JOB` reads JOB/job.json and leaves
 JOB/result.json. TensorFlow 1.x and the TensorFlow 2 of Python never share a process, so nothing
@@ -28,10 +28,16 @@ def main(job: Path) -> None:
         A folder with job.json: runtime, and for a run the folder of the unpacked bundle, the
         names of its input and output tensor, and how many images lie beside it as 0.npy,
         1.npy... (1, H, W, C) float32. Each output is left as out_0.npy, out_1.npy...
+        With "onnx", the path of a network instead of a bundle's, "runtime" is a version of ONNX
+        Runtime and the outputs are left as out_0_prob.npy, out_0_dist.npy...
     """
     task = json.loads((job / "job.json").read_text(encoding="utf-8"))
     result: dict[str, Any] = {"stage": "java", "error": None}
     try:
+        if "onnx" in task:
+            _run_onnx(task, job, result)
+            result["stage"] = "done"
+            return
         tensorflow = _start(task["runtime"], result)
         result["version"] = str(tensorflow.version())
         if "bundle" in task:
@@ -41,17 +47,23 @@ def main(job: Path) -> None:
         result["stage"] = "done"
     except Exception as error:  # Java's exceptions too; the parent reports them
         result["error"] = " ".join(str(error).split()) or type(error).__name__
-    (job / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    finally:
+        (job / "result.json").write_text(json.dumps(result), encoding="utf-8")
 
 
-def _start(runtime: str, result: dict[str, Any]) -> Any:
+def _start_java(artifact: str, result: dict[str, Any]) -> Any:
     import scyjava
 
     scyjava.config.set_java_constraints(fetch="never")
-    scyjava.config.endpoints.append(f"org.tensorflow:tensorflow:{runtime}")
+    scyjava.config.endpoints.append(artifact)
     scyjava.start_jvm()
     result["stage"] = "native"
     result["java"] = str(scyjava.jimport("java.lang.System").getProperty("java.version"))
+    return scyjava
+
+
+def _start(runtime: str, result: dict[str, Any]) -> Any:
+    scyjava = _start_java(f"org.tensorflow:tensorflow:{runtime}", result)
     if runtime == "1.14.0":
         _preload_framework(scyjava)
     return scyjava.jimport("org.tensorflow.TensorFlow")
@@ -97,6 +109,36 @@ def _run(task: dict[str, Any], job: Path, result: dict[str, Any]) -> None:
                     output.writeTo(_float_buffer(values))
             result["milliseconds"].append(round(milliseconds, 2))
             np.save(job / f"out_{index}.npy", values)
+
+
+def _run_onnx(task: dict[str, Any], job: Path, result: dict[str, Any]) -> None:
+    import jpype
+
+    scyjava = _start_java(f"com.microsoft.onnxruntime:onnxruntime:{task['runtime']}", result)
+    environment = scyjava.jimport("ai.onnxruntime.OrtEnvironment").getEnvironment()
+    tensors = scyjava.jimport("ai.onnxruntime.OnnxTensor")
+    result["version"] = str(environment.getVersion())
+    result["stage"] = "load"
+    with contextlib.closing(environment.createSession(task["onnx"])) as session:
+        result["stage"] = "run"
+        result["milliseconds"] = []
+        for index in range(task["images"]):
+            image = np.ascontiguousarray(np.load(job / f"{index}.npy"), np.float32)
+            shape = jpype.JArray(jpype.JLong)(list(image.shape))
+            start = time.perf_counter()
+            with contextlib.closing(
+                tensors.createTensor(environment, _float_buffer(image), shape)
+            ) as tensor:
+                inputs = scyjava.jimport("java.util.Collections").singletonMap("input", tensor)
+                with contextlib.closing(session.run(inputs)) as outputs:
+                    milliseconds = 1000 * (time.perf_counter() - start)
+                    for name in ("prob", "dist"):
+                        output = outputs.get(name).get()
+                        sizes = [int(n) for n in output.getInfo().getShape()]
+                        values = np.empty(sizes, np.float32)
+                        _float_buffer(values).put(output.getFloatBuffer())
+                        np.save(job / f"out_{index}_{name}.npy", values)
+            result["milliseconds"].append(round(milliseconds, 2))
 
 
 def _float_buffer(array: np.ndarray) -> Any:

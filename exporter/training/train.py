@@ -17,7 +17,7 @@ from particlebridge.analysis import atomic_path
 
 from ..networks.record import Thresholds
 from ..quiet import quiet
-from ..tensorflow_import import import_tensorflow
+from ..tensorflow_import import import_tensorflow, require_training
 from .examples import (
     Example,
     Split,
@@ -99,6 +99,8 @@ def train(
         If `start` names no model, or images or labels are not there.
     RuntimeError
         If the loss stops being finite, or another process trains the same model.
+    ImportError
+        If the packages of the extra `train` are not installed.
 
     References
     ----------
@@ -118,6 +120,7 @@ def train(
     """
     out = Path(out)
     _check_new(out)
+    require_training("training")
     gathered, notes = gather_examples(images, labels, names)
     start = None if start is None else os.fspath(start)
     settings = TrainingSettings(start, dims, recipe or Recipe.augmented(dims), seed)

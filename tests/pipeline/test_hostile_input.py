@@ -42,7 +42,6 @@ from particlebridge.bridge.volumes.tables import read_table
 from particlebridge.exporter import inspect, read_annotations, safe_zip, write_rois
 from particlebridge.exporter.networks.keras_models import read_config
 from particlebridge.exporter.networks.record import ModelRecord, read_record
-from particlebridge.exporter.networks.saved_model import read_saved_model
 from particlebridge.exporter.safe_zip import write_zip
 from PIL import Image
 
@@ -228,7 +227,10 @@ def _png_text() -> str:
 @cache
 def _graph() -> bytes:
     """A bundle's graph without its weights: there are few bytes, so more of them matter."""
-    saved = read_saved_model(BUNDLE)
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    with zipfile.ZipFile(BUNDLE) as archive:
+        saved = SavedModel.FromString(archive.read("saved_model.pb"))
     for node in saved.meta_graphs[0].graph_def.node:
         tensor = node.attr["value"].tensor
         if len(tensor.tensor_content) > 64:

@@ -5,8 +5,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from particlebridge.analysis import training_slices
+from particlebridge.analysis import atomic_path, training_slices
 
+from ...bundles.plugin_graph import layout_of
+from ...bundles.portable import from_keras
+from ...networks.keras_models import load_keras_model
+from ...networks.onnx_session import ONNX_NAME
+from ...tensorflow_import import require_training
 from ..augmentation import Augmentation
 from ..examples import Example
 from ..folder import TrainingSettings
@@ -61,7 +66,7 @@ def train_nmc(
     Returns
     -------
     Path
-        `out`, which `load_model` takes.
+        `out`, which `load_model` takes; it holds model.onnx, too.
 
     Raises
     ------
@@ -76,10 +81,15 @@ def train_nmc(
     >>> train_nmc("nmc")  # doctest: +SKIP
     PosixPath('nmc')
     """
+    require_training("training")
     pool = as_examples(training_slices(slices, seed=seed, diameter=diameter))
     held_out = held_out_slices(seed, diameter)
     settings = TrainingSettings(None, 2, recipe, seed)
-    return train_examples(pool, Path(out), settings, progress, held_out, TRAINING_DIAMETER).path
+    path = train_examples(pool, Path(out), settings, progress, held_out, TRAINING_DIAMETER).path
+    model = load_keras_model(path)
+    with atomic_path(path / ONNX_NAME) as beside:
+        beside.write_bytes(from_keras(model, layout_of(model)).onnx)
+    return path
 
 
 def as_examples(slices: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[Example]:

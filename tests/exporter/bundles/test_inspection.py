@@ -92,8 +92,8 @@ def test_the_attribute_that_fiji_complains_of_is_named(bundle, tmp_path):
 def test_a_zipped_model_folder_is_named(tmp_path):
     found = inspect(zipped(DATA / "keras2_model", tmp_path / "folder.zip"))
     assert not found.would_load
-    assert found.kind == "StarDist or CARE model folder, zipped"
-    assert "particlebridge export FOLDER" in found.problems[0]
+    assert found.kind == "StarDist 2D model folder, zipped"
+    assert f"particlebridge export {tmp_path / 'folder.zip'}" in found.problems[0]
 
 
 @pytest.mark.parametrize(

@@ -68,10 +68,11 @@ def with_record(path: Path, record: ModelRecord, graph: bytes | None = None) -> 
 def test_the_recorded_grid_counts_though_the_network_is_sure_that_nothing_is_there(
     tmp_path: Path,
 ) -> None:
-    from particlebridge.exporter.networks.saved_model import read_saved_model
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
     from tensorflow.python.framework.tensor_util import MakeNdarray, make_tensor_proto
 
-    saved = read_saved_model(PLUGIN / "bundle.zip")
+    with zipfile.ZipFile(PLUGIN / "bundle.zip") as archive:
+        saved = SavedModel.FromString(archive.read("saved_model.pb"))
     nodes = {node.name: node for node in saved.meta_graphs[0].graph_def.node}
     # The probability's bias: so low that its sigmoid is 0 everywhere, as a trained network's is
     # far from any object.

@@ -57,7 +57,7 @@ def test_train_nmc_leaves_a_model(tmp_path, monkeypatch):
     )
     out = train_nmc(tmp_path / "mine", replace(RECIPE, epochs=2, steps=1, filters=4), slices=3)
     network = load_model(out)
-    assert network.rays == 32
+    assert (network.rays, network.backend) == (32, "onnx")
     prob, dist = network.predict(np.zeros((64, 64), np.float32))
     assert prob.shape == (32, 32)
     assert dist.shape == (32, 32, 32)

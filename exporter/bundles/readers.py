@@ -1,0 +1,176 @@
+"""Proof that a network computes the same in Java, in OpenCV and in BioImage.IO's own tests."""
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from ..runtimes.python_packages import run_python_worker
+from ..runtimes.runtime_ops import run_worker
+from .comparison import RuntimeResult, compared, in_bundle_layout
+
+ONNX_JAVA = "1.22.0"
+"""The ONNX Runtime of Maven Central that a network is tried on; it runs on Java 8 and newer."""
+
+OPENCV = {"4.6.0": ("opencv-python-headless==4.6.0.66", "numpy<2"),
+          "5.0.0": ("opencv-python-headless==5.0.0.93",)}  # fmt: skip
+"""The OpenCV of QuPath 0.5, and the newest; what pip installs for each."""
+
+
+BIOIMAGEIO = ("bioimageio.core==0.11.0", "bioimageio.spec==0.5.12.0", "pydantic<2.14")
+"""What pip installs to test a package; bioimageio.spec 0.5.12 does not run with pydantic 2.14."""
+
+
+def on_onnx_java(
+    content: bytes,
+    images: Sequence[np.ndarray],
+    expected: Sequence[np.ndarray],
+    grid: tuple[int, int],
+) -> tuple[str, RuntimeResult]:
+    """Run a network in ONNX Runtime for Java and compare.
+
+    Parameters
+    ----------
+    content
+        Of model.onnx.
+    images
+        (1, H, W, C) float32.
+    expected
+        The output of each in a bundle's layout.
+    grid
+        Pixels (y, x) between the grid points.
+
+    Returns
+    -------
+    java : str
+        Version of Java, "" if there is none.
+    result : RuntimeResult
+        "unavailable" without Java or Maven.
+    """
+
+    def run(job: dict[str, Any], folder: Path) -> dict[str, Any]:
+        return run_worker({"runtime": ONNX_JAVA, **job}, folder)
+
+    return _tried(f"ONNX Runtime {ONNX_JAVA} for Java", run, content, images, expected, grid)
+
+
+def on_opencv(
+    version: str,
+    content: bytes,
+    images: Sequence[np.ndarray],
+    expected: Sequence[np.ndarray],
+    grid: tuple[int, int],
+) -> RuntimeResult:
+    """Run a network in OpenCV's dnn module as QuPath does, and compare.
+
+    Parameters
+    ----------
+    version
+        Of `OPENCV`.
+    content
+        Of a network that takes channels first.
+    images, expected, grid
+        As `on_onnx_java`.
+
+    Returns
+    -------
+    RuntimeResult
+        "unavailable" where that OpenCV cannot be installed.
+    """
+
+    def run(job: dict[str, Any], folder: Path) -> dict[str, Any]:
+        return run_python_worker("opencv_worker", OPENCV[version], job, folder)
+
+    return _tried(f"OpenCV {version}", run, content, images, expected, grid)[1]
+
+
+def on_pixels_onnx(
+    content: bytes, images: list[np.ndarray], expected: list[np.ndarray]
+) -> RuntimeResult:
+    """Run a network that has one output of the input's size in ONNX Runtime, and compare.
+
+    Parameters
+    ----------
+    content
+        Of `on_pixels`.
+    images, expected
+        As `on_onnx_java`.
+    """
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(content)
+    start = time.perf_counter()
+    got = [session.run(None, {"input": image})[0] for image in images]
+    took = 1000 * (time.perf_counter() - start) / len(images)
+    return compared(f"ONNX Runtime {onnxruntime.__version__}", expected, got, True, took)
+
+
+def on_bioimageio(package: bytes, weights: str) -> RuntimeResult:
+    """Let bioimageio.spec validate a package and bioimageio.core test it, without a network.
+
+    Parameters
+    ----------
+    package
+        The zip.
+    weights
+        Which of its weights: "onnx" or "tensorflow_saved_model_bundle".
+
+    Returns
+    -------
+    RuntimeResult
+        "unavailable" where they cannot be installed.
+    """
+    title = f"{BIOIMAGEIO[0].replace('==', ' ')} ({weights})"
+    with tempfile.TemporaryDirectory(prefix="particlebridge-") as scratch:
+        path = Path(scratch) / "package.zip"
+        path.write_bytes(package)
+        job = {"package": str(path), "formats": [weights]}
+        try:
+            told = run_python_worker("bioimageio_worker", BIOIMAGEIO, job, Path(scratch))
+        except RuntimeError as error:
+            return RuntimeResult(title, "unavailable", False, {}, detail=str(error))
+    if told["error"]:
+        missing = told["stage"] == "native"
+        return RuntimeResult(
+            title,
+            "unavailable" if missing else "failed",
+            told["stage"] == "run",
+            {},
+            detail=told["error"],
+        )
+    return RuntimeResult(title, "passed", True, {})
+
+
+def _tried(
+    title: str,
+    run: Callable[[dict[str, Any], Path], dict[str, Any]],
+    content: bytes,
+    images: Sequence[np.ndarray],
+    expected: Sequence[np.ndarray],
+    grid: tuple[int, int],
+) -> tuple[str, RuntimeResult]:
+    with tempfile.TemporaryDirectory(prefix="particlebridge-") as scratch:
+        folder = Path(scratch)
+        network = folder / "model.onnx"
+        network.write_bytes(content)
+        for index, image in enumerate(images):
+            np.save(folder / f"{index}.npy", image)
+        try:
+            told = run({"onnx": str(network), "images": len(images)}, folder)
+        except RuntimeError as error:  # no Java, no pip, no network
+            return "", RuntimeResult(title, "unavailable", False, {}, detail=str(error))
+        java = told.get("java", "")
+        if told["error"]:
+            missing = told["stage"] in ("java", "native")
+            status: Literal["unavailable", "failed"] = "unavailable" if missing else "failed"
+            return java, RuntimeResult(
+                title, status, told["stage"] == "run", {}, detail=told["error"]
+            )
+        got = []
+        for index in range(len(images)):
+            prob, dist = (np.load(folder / f"out_{index}_{name}.npy") for name in ("prob", "dist"))
+            got.append(in_bundle_layout(prob, dist, grid))
+    return java, compared(title, list(expected), got, True, told["milliseconds"][-1])

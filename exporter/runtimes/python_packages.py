@@ -1,0 +1,112 @@
+"""Python packages that are not installed here, for a worker in a process of its own.
+
+They come from PyPI by pip, once, into the user's cache folder; the environment of this process is
+not touched.
+"""
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+_SECONDS = 900
+
+
+def run_python_worker(
+    worker: str, packages: tuple[str, ...], job: dict[str, Any], folder: Path
+) -> dict[str, Any]:
+    """Do a job of a worker module with other packages than those installed here.
+
+    Parameters
+    ----------
+    worker
+        Name of a module beside this one that has a `main`, such as "opencv_worker".
+    packages
+        What pip shall install, with versions: ("opencv-python-headless==4.6.0.66",).
+    job
+        What job.json shall hold.
+    folder
+        Where the job's files lie.
+
+    Returns
+    -------
+    dict
+        What result.json holds: stage, error, version, milliseconds.
+
+    Raises
+    ------
+    RuntimeError
+        If the packages cannot be installed.
+    """
+    there = _installed(packages)
+    (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+    paths = [str(there), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    command = [sys.executable, "-m", f"{__package__}.{worker}", str(folder)]
+    try:
+        ended = _called(command, environment)
+    except subprocess.TimeoutExpired:
+        return {"stage": "run", "error": f"no answer within {_SECONDS} s"}
+    result = folder / "result.json"
+    if not result.is_file():
+        return {"stage": "crash", "error": f"exit status {ended.returncode}: {_last_line(ended)}"}
+    return json.loads(result.read_text(encoding="utf-8"))
+
+
+def _installed(packages: tuple[str, ...]) -> Path:
+    """Give the folder that holds the packages; install them there if it does not exist."""
+    from platformdirs import user_cache_path
+
+    python = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    name = "+".join((*packages, python)).replace("==", "-").replace("<", "below")
+    folder = user_cache_path("particlebridge") / "packages" / name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f"{name}.lock")):
+        if not folder.is_dir():
+            partial = folder.with_name(f"{name}.partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            _install(packages, partial)
+            partial.rename(folder)
+    return folder
+
+
+def _install(packages: tuple[str, ...], folder: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="particlebridge-") as scratch:
+        python = sys.executable
+        if importlib.util.find_spec("pip") is None:  # environments made by uv have none
+            try:
+                venv.create(scratch, with_pip=True)
+            except (OSError, subprocess.SubprocessError) as error:
+                raise RuntimeError(f"there is no pip to install {packages[0]}") from error
+            python = str(Path(scratch) / ("Scripts" if os.name == "nt" else "bin") / "python")
+        command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+                   "--only-binary=:all:", "--target", str(folder), *packages]  # fmt: skip
+        try:
+            ended = _called(command, {**os.environ, "PYTHONPATH": ""})
+        except subprocess.TimeoutExpired as error:
+            raise RuntimeError(f"{packages[0]} did not install within {_SECONDS} s") from error
+    if ended.returncode:
+        raise RuntimeError(f"{packages[0]} could not be installed ({_last_line(ended)})")
+
+
+def _called(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        env=environment,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=_SECONDS,
+    )
+
+
+def _last_line(ended: subprocess.CompletedProcess[str]) -> str:
+    return (ended.stderr.strip() or "no message").splitlines()[-1]
