@@ -3,7 +3,7 @@ OUT ?= demo
 PYTHON ?= python3
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
 
-.PHONY: demo test lint types bench dist wheel check-wheel
+.PHONY: demo test lint types docs bench dist wheel check-wheel
 
 demo: $(UV)
 	$(UV) run --no-dev particlebridge demo --out $(OUT)
@@ -15,6 +15,11 @@ lint: $(UV) types
 	$(UV) run ruff check .
 	$(UV) run ruff format --check .
 	MYPYPATH=.types $(UV) run mypy -p particlebridge
+
+# Offline and without warnings; runs the tutorials. Open build/docs/index.html.
+docs: $(UV)
+	rm -rf docs/reference/generated
+	$(UV) run --group docs python -m sphinx -q -W --keep-going -c docs . build/docs
 
 bench: $(UV)
 	$(UV) run --group bench python -m benchmarks
