@@ -47,7 +47,7 @@ nb_execution_timeout = 900
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_merge_streams = True
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # that there is no GPU is no news
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 html_theme = "furo"
 html_title = f"Particlebridge {release}"
