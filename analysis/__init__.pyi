@@ -24,7 +24,7 @@ from .material.solids import find_solid as find_solid
 from .material.solids import find_void as find_void
 from .phantom.electrode import Electrode as Electrode
 from .phantom.electrode import electrode as electrode
-from .phantom.electrode import training_slices as training_slices
+from .phantom.slices import training_slices as training_slices
 from .report.page import write_report as write_report
 from .scores import Score as Score
 from .scores import score as score

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from .._shared.views import View
-from ..linking.slices import number_objects
+from ..linking.objects import number_objects
 from .body_graph import Spans, find_spans
 
 

@@ -5,7 +5,7 @@ import numpy as np
 
 from .._shared.parallel import in_pieces
 from .._shared.views import View, to_view
-from ..linking.slices import Objects2D
+from ..linking.objects import Objects2D
 
 
 def align_objects(

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._shared.overlaps import overlap_table, pairs_within
 from .._shared.views import View, from_view
-from ..linking.slices import Objects2D
+from ..linking.objects import Objects2D
 
 # Two objects for two bodies weigh more than one for both: a tie of two views parts them.
 _APART = 1.5

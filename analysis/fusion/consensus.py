@@ -7,7 +7,8 @@ import numpy as np
 from .._shared.parallel import in_pieces
 from .._shared.views import View, from_view, view_spacing
 from ..linking.link_evidence import cut_false_links
-from ..linking.slices import link_objects, link_slices, number_objects, tracks_of
+from ..linking.objects import number_objects
+from ..linking.slices import link_objects, link_slices, tracks_of
 from ..material.grey_levels import grey_levels
 from .agglomeration import agglomerate
 from .agreement import Backing, backing

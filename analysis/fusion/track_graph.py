@@ -13,7 +13,8 @@ import numpy as np
 
 from .._shared.overlaps import pair_counts, pairs_within
 from .._shared.views import VIEWS, View, from_view
-from ..linking.slices import NECK, Objects2D
+from ..linking.objects import Objects2D
+from ..linking.slices import NECK
 
 
 class Tracks(NamedTuple):

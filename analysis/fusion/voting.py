@@ -8,7 +8,7 @@ import numpy as np
 
 from .._shared.parallel import in_pieces
 from .._shared.views import VIEWS, View, from_view
-from ..linking.slices import Objects2D
+from ..linking.objects import Objects2D
 
 # A full vote for a body, as stored.
 FULL = 240

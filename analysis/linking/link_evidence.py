@@ -7,7 +7,8 @@ import numpy as np
 
 from .._shared.overlaps import slabs
 from .._shared.views import View, from_view, to_view
-from .slices import NECK, Objects2D, neck
+from .objects import Objects2D
+from .slices import NECK, neck
 
 # At a neck the answers "one" less the answers "two" must be this share of all.
 _SURE = 0.5

@@ -1,13 +1,12 @@
 """Linking slices: the 2-D objects of a stack become 3-D objects, by overlap."""
 
-from typing import NamedTuple
-
-import cc3d
 import numba
 import numpy as np
 
 from .._shared.assignment import sparse_assignment
-from .._shared.overlaps import Overlaps, as_labels, overlap_table
+from .._shared.overlaps import Overlaps, overlap_table
+from .gaps import mend_gaps
+from .objects import Objects2D, number_objects
 from .points import chains_of
 
 # An object that continues with this IoU is the same one whatever else lies beside it.
@@ -18,51 +17,6 @@ _PART = 0.15
 TAPERED = 0.3
 # A track that narrows to less than this share and widens again may be two bodies that touch.
 NECK = 0.6
-
-
-class Objects2D(NamedTuple):
-    """The 2-D objects of a stack under numbers of their own.
-
-    Attributes
-    ----------
-    numbers : ndarray of int32, shape (N, H, W)
-        1, 2, ... through the whole stack, no number in two slices; 0 background.
-    slices : ndarray of int64, shape (n + 1,)
-        Slice of each object; that of background is -1.
-    sizes : ndarray of int64, shape (n + 1,)
-        Pixels of each object.
-    """
-
-    numbers: np.ndarray
-    slices: np.ndarray
-    sizes: np.ndarray
-
-
-def number_objects(labels: np.ndarray) -> Objects2D:
-    """Give every 2-D object of a stack a number that no other slice uses.
-
-    Pieces that lie apart are objects of their own.
-
-    Parameters
-    ----------
-    labels
-        (N, H, W) integer labels that may start again in every slice.
-    """
-    if labels.ndim != 3:
-        raise ValueError(f"A stack of slices has three axes, not {labels.ndim}.")
-    numbers = np.empty(labels.shape, np.int32)
-    counts = np.zeros(len(labels), np.int64)
-    sizes = [np.zeros(1, np.int64)]
-    first = 0
-    for index, plane in enumerate(labels):
-        flat = cc3d.connected_components(as_labels(plane), connectivity=8)
-        count = np.bincount(flat.ravel(), minlength=1)
-        counts[index] = count.size - 1
-        sizes.append(count[1:])
-        numbers[index] = np.where(flat, flat.astype(np.int32) + first, 0)
-        first += count.size - 1
-    slices = np.concatenate([[-1], np.repeat(np.arange(len(labels)), counts)])
-    return Objects2D(numbers, slices, np.concatenate(sizes))
 
 
 def link_objects(objects: Objects2D, min_iou: float = 0.3, max_gap: int = 3) -> np.ndarray:
@@ -239,7 +193,7 @@ def link_slices(labels: np.ndarray, min_iou: float = 0.3, max_gap: int = 3) -> n
     objects = number_objects(labels)
     tracks = tracks_of(link_objects(objects, min_iou, max_gap))
     linked = tracks[objects.numbers]
-    _mend_gaps(linked, objects, tracks)
+    mend_gaps(linked, objects, tracks)
     return linked
 
 
@@ -250,83 +204,3 @@ def _in_parts(
     part = (2 * shared > part_sizes) & (shared >= _PART * whole_sizes)
     parts = np.bincount(whole, weights=part, minlength=whole.max(initial=-1) + 1)
     return part & (parts[whole] >= 2)
-
-
-def _mend_gaps(linked: np.ndarray, objects: Objects2D, tracks: np.ndarray) -> None:
-    """Give each track, where it is missing, the pixels that it has on both sides of the gap."""
-    order = np.lexsort((objects.slices, tracks))
-    before, after = order[:-1], order[1:]
-    gap = (tracks[before] == tracks[after]) & (objects.slices[after] > objects.slices[before] + 1)
-    lengths = np.bincount(tracks)
-    boxes = _boxes(objects.numbers, objects.sizes.size)
-    _fill(
-        linked,
-        objects.numbers,
-        objects.slices,
-        objects.sizes,
-        boxes,
-        before[gap],
-        after[gap],
-        tracks,
-        lengths,
-    )
-
-
-@numba.njit(cache=True)
-def _boxes(numbers: np.ndarray, n: int) -> np.ndarray:
-    """Bounding box (top, bottom, left, right), ends included, of every 2-D object."""
-    boxes = np.empty((n, 4), np.int32)
-    boxes[:, 0::2] = 2**31 - 1
-    boxes[:, 1::2] = -1
-    for z in range(numbers.shape[0]):
-        for y in range(numbers.shape[1]):
-            for x in range(numbers.shape[2]):
-                k = numbers[z, y, x]
-                if k:
-                    box = boxes[k]
-                    box[0] = min(box[0], y)
-                    box[1] = max(box[1], y)
-                    box[2] = min(box[2], x)
-                    box[3] = max(box[3], x)
-    return boxes
-
-
-@numba.njit(cache=True)
-def _fill(
-    linked: np.ndarray,
-    numbers: np.ndarray,
-    slices: np.ndarray,
-    sizes: np.ndarray,
-    boxes: np.ndarray,
-    before: np.ndarray,
-    after: np.ndarray,
-    tracks: np.ndarray,
-    lengths: np.ndarray,
-) -> None:
-    taken = np.zeros(sizes.size, np.int64)
-    for k in range(before.size):
-        u, w = before[k], after[k]
-        track = tracks[u]
-        top, bottom, left, right = boxes[u]
-        for z in range(slices[u] + 1, slices[w]):
-            for paint in range(2):
-                for y in range(top, bottom + 1):
-                    for x in range(left, right + 1):
-                        if numbers[slices[u], y, x] != u or numbers[slices[w], y, x] != w:
-                            continue
-                        v = numbers[z, y, x]
-                        if paint == 0:
-                            taken[v] += 1
-                        # A longer track beside this one keeps what it has.
-                        elif v == 0 or lengths[tracks[v]] < lengths[track]:
-                            linked[z, y, x] = track
-                # A piece that lies mostly between the two joins them whole.
-                if paint == 0:
-                    for y in range(top, bottom + 1):
-                        for x in range(left, right + 1):
-                            v = numbers[z, y, x]
-                            if v and lengths[tracks[v]] == 1 and 2 * taken[v] > sizes[v]:
-                                linked[z, y, x] = track
-            for y in range(top, bottom + 1):
-                for x in range(left, right + 1):
-                    taken[numbers[z, y, x]] = 0

@@ -1,4 +1,4 @@
-"""Packed, bumpy, cracked particles as formulas that can be painted into any box of voxels."""
+"""Packed, bumpy particles as formulas that can be painted into any box of voxels."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ from numba import njit
 from .packing import pack_ellipsoids
 
 _BUMPS = 6  # Legendre terms of the outline per particle
-_CRACKS = 7  # crack sheets a particle can have
-_GRAINS = 9  # pieces a shattered particle falls into
-_ROOM = 1.3  # how far bumps may reach beyond the longest semi-axis
+CRACKS = 7  # crack sheets a particle can have
+GRAINS = 9  # pieces a shattered particle falls into
+ROOM = 1.3  # how far bumps may reach beyond the longest semi-axis
 _NOISE = 32  # edge of the periodic noise lattice that bends the cracks
 
 
@@ -89,12 +89,12 @@ def _dress(
     """Give packed ellipsoids their bumps, cracks, pores and pieces."""
     n = len(radii)
     heights = np.array([0.035, 0.04, 0.04, 0.035, 0.03, 0.025])
-    run = _unit((n, _CRACKS), rng)
-    normal = np.cross(run, _unit((n, _CRACKS), rng))
+    run = _unit((n, CRACKS), rng)
+    normal = np.cross(run, _unit((n, CRACKS), rng))
     normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
-    widths = rng.lognormal(0, 0.6, (n, _CRACKS))
-    count = rng.integers(1, _CRACKS + 1, n)
-    widths[np.arange(_CRACKS) >= count[:, None]] = 0
+    widths = rng.lognormal(0, 0.6, (n, CRACKS))
+    count = rng.integers(1, CRACKS + 1, n)
+    widths[np.arange(CRACKS) >= count[:, None]] = 0
     return Particles(
         centres=centres,
         radii=radii,
@@ -106,14 +106,14 @@ def _dress(
         crack_axes=np.stack([normal, run], axis=2),
         crack_widths=widths,
         pores=rng.lognormal(0.0, 0.6, n),
-        grains=rng.uniform(-0.8, 0.8, (n, _GRAINS, 3)),
+        grains=rng.uniform(-0.8, 0.8, (n, GRAINS, 3)),
         joint_widths=np.where(rng.random(n) < 0.35, rng.lognormal(-0.7, 0.5, n), 0.0),
         lattice=rng.normal(0, 1, (3, _NOISE, _NOISE, _NOISE)).astype(np.float32),
     )
 
 
 @njit(cache=True, inline="always")
-def _bend(lattice, a, z, y, x):  # type: ignore[no-untyped-def]
+def bend(lattice, a, z, y, x):  # type: ignore[no-untyped-def]
     """Trilinear periodic noise number a at (z, y, x)."""
     fz, fy, fx = np.floor(z), np.floor(y), np.floor(x)
     wz, wy, wx = z - fz, y - fy, x - fx
@@ -137,7 +137,7 @@ def _depth_inside(d0, d1, d2, i, matrix, axes, sizes, radius, lattice):  # type:
     for a in range(3):
         s += (matrix[a, 0] * d0 + matrix[a, 1] * d1 + matrix[a, 2] * d2) ** 2
     s = np.sqrt(s)
-    if s > _ROOM:
+    if s > ROOM:
         return 1e9
     gap = np.sqrt(d0 * d0 + d1 * d1 + d2 * d2) + 1e-9
     shape = 1.0
@@ -157,7 +157,7 @@ def _depth_inside(d0, d1, d2, i, matrix, axes, sizes, radius, lattice):  # type:
         shape += sizes[k] * p
     if s > 0.6:
         f = 4.0 / gap
-        shape += 0.02 * _bend(lattice, 0, f * d0, f * d1, f * d2 + 5.77 * i)
+        shape += 0.02 * bend(lattice, 0, f * d0, f * d1, f * d2 + 5.77 * i)
     return (s / shape - 1) * radius
 
 
@@ -190,7 +190,8 @@ def paint(particles: Particles, corner: tuple[float, float, float], labels: np.n
 
 
 @njit(cache=True)
-def _box(centre, reach, corner, shape):  # type: ignore[no-untyped-def]
+def box_of(centre, reach, corner, shape):  # type: ignore[no-untyped-def]
+    """Give the voxels, from and to along each axis, within `reach` of a centre."""
     box = np.empty((3, 2), np.int64)
     for a in range(3):
         box[a, 0] = max(0, int(np.ceil(centre[a] - corner[a] - reach)))
@@ -201,7 +202,7 @@ def _box(centre, reach, corner, shape):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def _paint(labels, best, corner, centres, radii, matrices, longest, axes, sizes, lattice):  # type: ignore[no-untyped-def]
     for i in range(len(radii)):
-        box = _box(centres[i], _ROOM * longest[i], corner, labels.shape)
+        box = box_of(centres[i], ROOM * longest[i], corner, labels.shape)
         for z in range(box[0, 0], box[0, 1]):
             d0 = z + corner[0] - centres[i, 0]
             for y in range(box[1, 0], box[1, 1]):
@@ -214,103 +215,3 @@ def _paint(labels, best, corner, centres, radii, matrices, longest, axes, sizes,
                     if e < best[z, y, x]:
                         best[z, y, x] = e
                         labels[z, y, x] = i + 1
-
-
-@njit(cache=True)
-def _openness(y0, y1, y2, i, cores, crack_axes, widths, pores, grains, joints, lattice):  # type: ignore[no-untyped-def]
-    """How far a point (in radii from the centre) is from the nearest crack, over its width."""
-    shift = 7.31 * i
-    w0 = y0 + 0.10 * _bend(lattice, 0, 2.3 * y0 + shift, 2.3 * y1, 2.3 * y2)
-    w1 = y1 + 0.10 * _bend(lattice, 1, 2.3 * y0 + shift, 2.3 * y1, 2.3 * y2)
-    w2 = y2 + 0.10 * _bend(lattice, 2, 2.3 * y0 + shift, 2.3 * y1, 2.3 * y2)
-    fine = _bend(lattice, 0, 7 * y0, 7 * y1 + shift, 7 * y2)
-    w0 -= cores[i, 0]
-    w1 -= cores[i, 1]
-    w2 -= cores[i, 2]
-    rho = np.sqrt(w0 * w0 + w1 * w1 + w2 * w2)
-    best = rho / pores[i] * 0.55
-    for k in range(_CRACKS):
-        if widths[i, k] == 0:
-            break
-        n = crack_axes[i, k, 0]
-        t = crack_axes[i, k, 1]
-        across = n[0] * w0 + n[1] * w1 + n[2] * w2
-        along = t[0] * w0 + t[1] * w1 + t[2] * w2
-        gap = abs(across + 0.03 * fine)
-        if along < 0:
-            gap = np.sqrt(gap * gap + along * along)
-        best = min(best, gap / (widths[i, k] * max(0.08, 1.1 - rho)))
-    if joints[i] > 0:
-        first = 1e9
-        second = 1e9
-        for k in range(_GRAINS):
-            e0, e1, e2 = w0 - grains[i, k, 0], w1 - grains[i, k, 1], w2 - grains[i, k, 2]
-            e = np.sqrt(e0 * e0 + e1 * e1 + e2 * e2)
-            if e < first:
-                first, second = e, first
-            elif e < second:
-                second = e
-        best = min(best, (second - first + 0.02 * abs(fine)) / joints[i])
-    return best * (1 + 0.15 * fine)
-
-
-def crack(
-    particles: Particles,
-    labels: np.ndarray,
-    corner: tuple[float, float, float],
-    damage: np.ndarray,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """Open pores and cracks so that particle i loses about the share ``damage[i]`` of its body.
-
-    Parameters
-    ----------
-    particles, labels, corner
-        As painted.
-    damage
-        (n,) void share of each body.
-    rng
-        Source of the sample points that find each particle's threshold.
-
-    Returns
-    -------
-    ndarray
-        Void voxels, bool, the shape of `labels`.
-    """
-    p = particles
-    seen = np.zeros(len(p) + 1, bool)
-    seen[np.unique(labels)] = True
-    ball = rng.normal(size=(3000, 3))
-    ball *= (rng.random(3000) ** (1 / 3) / np.linalg.norm(ball, axis=1))[:, None]
-    field = (p.cores, p.crack_axes, p.crack_widths, p.pores, p.grains, p.joint_widths, p.lattice)
-    void = np.zeros(labels.shape, bool)
-    _crack(void, labels, np.asarray(corner, float), p.centres, p.radii, p.inverse_axes,
-           p.longest, damage, seen[1:], ball, field)  # fmt: skip
-    return void
-
-
-@njit(cache=True)
-def _crack(void, labels, corner, centres, radii, matrices, longest, damage, seen, ball, field):  # type: ignore[no-untyped-def]
-    samples = np.empty(len(ball))
-    for i in range(len(radii)):
-        if not seen[i]:
-            continue
-        axes = np.linalg.inv(matrices[i]) / radii[i]
-        for k in range(len(ball)):
-            b = ball[k]
-            samples[k] = _openness(
-                axes[0, 0] * b[0] + axes[0, 1] * b[1] + axes[0, 2] * b[2],
-                axes[1, 0] * b[0] + axes[1, 1] * b[1] + axes[1, 2] * b[2],
-                axes[2, 0] * b[0] + axes[2, 1] * b[1] + axes[2, 2] * b[2],
-                i, *field,
-            )  # fmt: skip
-        limit = np.sort(samples)[int(damage[i] * len(samples))]
-        box = _box(centres[i], _ROOM * longest[i], corner, labels.shape)
-        for z in range(box[0, 0], box[0, 1]):
-            d0 = (z + corner[0] - centres[i, 0]) / radii[i]
-            for y in range(box[1, 0], box[1, 1]):
-                d1 = (y + corner[1] - centres[i, 1]) / radii[i]
-                for x in range(box[2, 0], box[2, 1]):
-                    if labels[z, y, x] == i + 1:
-                        d2 = (x + corner[2] - centres[i, 2]) / radii[i]
-                        void[z, y, x] = _openness(d0, d1, d2, i, *field) < limit

@@ -19,6 +19,7 @@ from ..explanation.readable_rows import split_states, without_repeats
 from ..explanation.result import Explanation
 from ..features.columns import LengthUnit
 from ..io.atomic import atomic_path
+from . import explanation_sections as causes
 from . import sections as chapters
 from .style import save
 
@@ -111,12 +112,12 @@ def write_report(
         chapters.sure_section(fusion),
         chapters.damage_section(tables),
         chapters.place_section(tables, _by_state(contacts, list(tables))),
-        chapters.why_section(tables, explanation, reason),
+        causes.why_section(tables, explanation, reason),
     ]
     if explanation is not None:
-        found.append(chapters.trust_section(explanation))
+        found.append(causes.trust_section(explanation))
     if len(tables) > 1:
-        found.append(chapters.change_section(tables, explanation))
+        found.append(causes.change_section(tables, explanation))
     pictures = {}
     for section in found:
         for plate in section.plates:

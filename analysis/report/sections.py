@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from .._shared.wording import (
     fixed,
     in_state,
-    listing,
     number,
     p_value,
     percent,
@@ -20,10 +19,10 @@ from .._shared.wording import (
 from ..explanation.result import Explanation
 from ..explanation.statistics import spearman
 from ..features.columns import COLUMNS, PAPER_SUFFIX
-from . import figures_model, figures_particles, figures_shap, figures_trust
+from . import figures_particles
 from .figures_slices import slices_plate
 from .network_figure import darkest, network_plate, scene
-from .style import Plate, records, unit_of
+from .style import Plate, unit_of
 
 Tables = dict[str, pd.DataFrame]
 # With fewer particles a distribution is a list.
@@ -84,7 +83,7 @@ def count_section(
     section = Section("count", "How many particles?", answers)
     if volume is not None and labels is not None:
         section.plates.append(slices_plate(volume, labels, solid, spacing, unit))
-    if _many(whole):
+    if have_enough(whole):
         section.plates.append(figures_particles.size_plate(whole))
     return section
 
@@ -125,7 +124,7 @@ def damage_section(tables: Tables) -> Section:
     """Answer how damaged the particles are."""
     known = {s: t.dropna(subset=["Damage"]) for s, t in whole_particles(tables).items()}
     section = Section("damage", "How damaged are they?")
-    if not _many(known):
+    if not have_enough(known):
         section.answers = ["Too few particles have a known Damage."]
         return section
     answers = []
@@ -163,7 +162,7 @@ def place_section(tables: Tables, contacts: Tables) -> Section:
     whole = whole_particles(tables)
     known = {s: t.dropna(subset=["Damage", "Z"]) for s, t in whole.items()}
     section = Section("place", "Where is the damage?")
-    if _many(known):
+    if have_enough(known):
         section.answers = [_trend_words(s, t, list(tables)) for s, t in known.items()]
         section.plates.append(figures_particles.depth_plate(known))
     else:
@@ -188,78 +187,8 @@ def place_section(tables: Tables, contacts: Tables) -> Section:
         section.plates.append(plate)
         section.networks[plate.name] = scene(shown, touching, top)
     angles = {"Yaw", "Pitch", "Elongation"}
-    if _many(whole) and all(angles <= set(t.columns) for t in whole.values()):
+    if have_enough(whole) and all(angles <= set(t.columns) for t in whole.values()):
         section.plates.append(figures_particles.orientation_plate(whole))
-    return section
-
-
-def why_section(tables: Tables, explanation: Explanation | None, reason: str) -> Section:
-    """Answer what Damage depends on."""
-    section, whole = Section("why", "Why?"), whole_particles(tables)
-    if explanation is None:
-        section.answers = [f"No forest was fitted. {reason}".strip()]
-    else:
-        section.answers = figures_model.driver_words(explanation)
-        section.plates += [
-            figures_model.importance_plate(explanation),
-            figures_model.cluster_plate(explanation),
-            figures_shap.beeswarm_plate(explanation),
-            figures_shap.dependence_plate(explanation, whole),
-        ]
-        if "Z" in explanation.features and len(explanation.features) > 1:
-            section.plates.append(figures_shap.depth_importance_plate(explanation, whole))
-        section.plates += [
-            figures_model.group_plate(explanation),
-            figures_trust.correlation_plate(whole, explanation.features),
-            figures_trust.interaction_plate(explanation),
-        ]
-        section.rows = _importance_rows(explanation)
-    if _many(whole) and not figures_trust.consequences(whole).empty:
-        section.plates.append(figures_trust.consequence_plate(whole))
-    return section
-
-
-def trust_section(explanation: Explanation) -> Section:
-    """Answer whether the explanation holds up."""
-    answers = []
-    fit = {(r["state"], r["kind"]): r for r in records(explanation.fit)}
-    for state in explanation.states:
-        real, control = fit[state, "seed"], fit[state, "shuffled"]
-        spread = max(real["oob_r2_std"], control["oob_r2_std"])
-        verdict = "the forest has no predictive power: ignore its importances"
-        if real["oob_r2"] > 3 * spread:
-            verdict = "the forest predicts weakly: most of Damage has causes not measured here"
-        if real["oob_r2"] >= 0.3:
-            verdict = "the forest predicts particles it has not seen"
-        answers.append(
-            f"{in_state(state, explanation.states)}{verdict} (out-of-bag R² = "
-            f"{fixed(real['oob_r2'])} ± {fixed(real['oob_r2_std'])})."
-        )
-    worst = explanation.fit["additivity_error"].max()
-    answers.append(
-        "In every forest the SHAP values of each particle add up to its prediction (largest gap "
-        f"{worst:.0e})."
-    )
-    section = Section(
-        "trust", "Is the explanation reliable?", answers, notes=list(explanation.notes)
-    )
-    section.plates += [
-        figures_trust.fit_plate(explanation),
-        figures_trust.stability_plate(explanation),
-    ]
-    return section
-
-
-def change_section(tables: Tables, explanation: Explanation | None) -> Section:
-    """Answer what changed between the states."""
-    damage = {s: t["Damage"].mean() for s, t in whole_particles(tables).items()}
-    means = listing(f"{percent(d)} in {state_name(s)}" for s, d in damage.items())
-    answers = [f"mean Damage is {means}."]
-    section = Section("change", "What changed between the states?")
-    if explanation is not None and len(explanation.states) > 1:
-        answers += figures_trust.change_words(explanation)
-        section.plates.append(figures_trust.difference_plate(explanation))
-    section.answers = answers
     return section
 
 
@@ -322,30 +251,6 @@ def _first_volume(
     return table[table["volume"] == table["volume"].iloc[0]], contacts
 
 
-def _importance_rows(explanation: Explanation) -> pd.DataFrame:
-    table = explanation.importance
-    rows = pd.DataFrame(
-        {
-            "state": [state_name(s) for s in table["state"]],
-            "feature": table["feature"],
-            "group": table["group"],
-            "rank": table["rank"],
-            "ranks over seeds": [
-                f"{a}–{b}" for a, b in zip(table["rank_low"], table["rank_high"], strict=True)
-            ],
-            "importance (points)": [
-                f"{100 * m:.3f} ± {100 * s:.3f}"
-                for m, s in zip(table["mean"], table["std"], strict=True)
-            ],
-            "share": [percent(v) for v in table["share"]],
-            "direction": [fixed(v) for v in table["direction"]],
-            "shuffled Damage (points)": [f"{100 * v:.3f}" for v in table["control"]],
-            "above noise": ["yes" if v else "no" for v in table["above_shadow"]],
-            "fall of R²": [fixed(v, 3) for v in table["permutation"]],
-        }
-    )
-    return rows if len(explanation.states) > 1 else rows.drop(columns="state")
-
-
-def _many(tables: Tables) -> bool:
+def have_enough(tables: Tables) -> bool:
+    """Tell whether each state has particles enough for a distribution."""
     return bool(tables) and all(len(t) >= FEW for t in tables.values())

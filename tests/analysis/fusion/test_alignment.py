@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from particlebridge.analysis import VIEWS, to_view
 from particlebridge.analysis.fusion.alignment import align_objects
-from particlebridge.analysis.linking.slices import number_objects
+from particlebridge.analysis.linking.objects import number_objects
 
 
 def body():

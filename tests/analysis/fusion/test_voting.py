@@ -3,7 +3,7 @@ import pytest
 from particlebridge.analysis import VIEWS, to_view
 from particlebridge.analysis.fusion.edges import add_grey_votes, settle
 from particlebridge.analysis.fusion.voting import FULL, Ballot, count_votes, object_weights
-from particlebridge.analysis.linking.slices import number_objects
+from particlebridge.analysis.linking.objects import number_objects
 from particlebridge.analysis.material.grey_levels import GreyLevels
 from scipy import ndimage
 

@@ -3,7 +3,8 @@
 import numpy as np
 from particlebridge.analysis import VIEWS, to_view
 from particlebridge.analysis.linking.link_evidence import cut_false_links
-from particlebridge.analysis.linking.slices import link_objects, number_objects, tracks_of
+from particlebridge.analysis.linking.objects import number_objects
+from particlebridge.analysis.linking.slices import link_objects, tracks_of
 
 
 def ball(shape, centre, radius):
