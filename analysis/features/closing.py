@@ -118,19 +118,24 @@ def fill_holes(mask):  # type: ignore[no-untyped-def]
     moves = np.array([1, mask.shape[2], mask.shape[1] * mask.shape[2]])
     flat[0] = 2
     stack[0] = 0
-    top = 1
+    _flood(flat, stack, 1, moves, 0)
+    for i in range(flat.size):
+        flat[i] = 0 if flat[i] == 2 else 1
+
+
+@njit(nogil=True, cache=True)
+def _flood(flat, stack, top, moves, value):  # type: ignore[no-untyped-def]
+    """Set to 2 what is `value` and joined to the `top` voxels on the stack."""
     # Steps that wrap around a row or plane end land in the empty outermost layer: harmless.
     while top:
         top -= 1
         here = stack[top]
         for move in moves:
             for there in (here - move, here + move):
-                if 0 <= there < flat.size and flat[there] == 0:
+                if 0 <= there < flat.size and flat[there] == value:
                     flat[there] = 2
                     stack[top] = there
                     top += 1
-    for i in range(flat.size):
-        flat[i] = 0 if flat[i] == 2 else 1
 
 
 @njit(nogil=True, cache=True)
@@ -151,15 +156,7 @@ def keep_connected(mask, seeds):  # type: ignore[no-untyped-def]
             flat[i] = 2
             stack[top] = i
             top += 1
-    while top:
-        top -= 1
-        here = stack[top]
-        for move in moves:
-            for there in (here - move, here + move):
-                if flat[there] == 1:
-                    flat[there] = 2
-                    stack[top] = there
-                    top += 1
+    _flood(flat, stack, top, moves, 1)
     for i in range(flat.size):
         flat[i] = 1 if flat[i] == 2 else 0
 

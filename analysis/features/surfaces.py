@@ -150,22 +150,3 @@ def perimeter_voxels(mask):  # type: ignore[no-untyped-def]
                     )
                     count += 1 - inner
     return count
-
-
-def surface_area(mask: np.ndarray, spacing: tuple[float, float, float]) -> float:
-    """Surface area of a mask in a volume.
-
-    Parameters
-    ----------
-    mask
-        (Z, Y, X) boolean; beyond its edges it is taken as empty.
-    spacing
-        Voxel size (z, y, x), um.
-
-    Returns
-    -------
-    float
-        um2.
-    """
-    padded = np.pad(np.asarray(mask, bool), 1).view(np.uint8)
-    return float(projected_area(padded, np.asarray(spacing, float)))

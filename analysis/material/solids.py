@@ -9,8 +9,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from .grey_levels import GreyLevels, grey_levels
+from .modes import WINDOW
 from .void_evidence import FOUND, NONE, Evidence
-from .void_levels import WINDOW, LevelCounts
+from .void_levels import LevelCounts
 
 # A microscope's blur, voxels of the finest axis (full width at half maximum 1.6). The result
 # hardly depends on it between 0.6 and 1.

@@ -8,6 +8,8 @@ noisy bodies are dark in places without having lost anything.
 import numba
 import numpy as np
 
+from .modes import FEW, find_modes
+
 FOUND, NONE, THIN, DIM, UNCLEAR = range(5)
 
 WORDS = ("found", "none", "thin", "dim", "unclear")
@@ -26,8 +28,6 @@ _OFF = 0.25
 """Material lies no further than this from the grey that it was taken to have."""
 _HIDDEN = 0.02
 """Damage that noise must not hide in a body that is said to have none."""
-_WINDOW = 0.25
-_FEW = 30
 
 
 class Evidence:
@@ -63,7 +63,8 @@ class Evidence:
         ndarray of uint8
             `FOUND`, `NONE`, `THIN`, `DIM` or `UNCLEAR`, one per label.
         """
-        mode, near = self._material()
+        # In a wide population the mode is far away and found slowly.
+        mode, near = find_modes(self._counts, _LOW, _STEP, 1, 60)
         spread = self._spread(mode)
         void, mirrored = self._beyond(threshold, mode)
         # Noise is as often too bright as too dark: void is what more is too dark.
@@ -71,27 +72,12 @@ class Evidence:
         verdict = np.where(void > chance, FOUND, NONE)
         # Where noise alone looks like so much void, its absence does not show either.
         hidden = (verdict == NONE) & (mirrored > _HIDDEN * self._counts.sum(axis=1))
-        unclear = hidden | (near < _FEW) | (spread > _NARROW) | (np.abs(mode) > _OFF)
+        unclear = hidden | (near < FEW) | (spread > _NARROW) | (np.abs(mode) > _OFF)
         verdict = np.where(unclear, UNCLEAR, verdict)
-        verdict = np.where(deep < _FEW, THIN, verdict)
+        verdict = np.where(deep < FEW, THIN, verdict)
         verdict = np.where(~is_bright, DIM, verdict)
         verdict[0] = NONE
         return verdict.astype(np.uint8)
-
-    def _material(self) -> tuple[np.ndarray, np.ndarray]:
-        """Find the mode next to 0 of each body, and how many voxels lie around it."""
-        centres = _LOW + _STEP * (np.arange(_BINS) + 0.5)
-        count = np.pad(np.cumsum(self._counts, axis=1), ((0, 0), (1, 0)))
-        total = np.pad(np.cumsum(self._counts * centres, axis=1), ((0, 0), (1, 0)))
-        row, mode = np.arange(len(count)), np.zeros(len(count))
-        near = np.zeros(len(count), np.int64)
-        # In a wide population it is far away and found slowly.
-        for _ in range(60):
-            low, high = (_bin(mode + side) for side in (-_WINDOW, _WINDOW))
-            near = count[row, high] - count[row, low]
-            here = (total[row, high] - total[row, low]) / np.maximum(near, 1)
-            mode = np.where(near > 0, here, mode)
-        return mode, near
 
     def _spread(self, mode: np.ndarray) -> np.ndarray:
         """Measure how wide the material is on its bright side, where there is no void."""

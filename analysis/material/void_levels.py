@@ -4,15 +4,13 @@ import numba
 import numpy as np
 
 from .grey_levels import GreyLevels
+from .modes import FEW, find_modes
 
 _LOW, _STEP, _BINS = -1.0, 0.02, 150
-# Material is the mode of what is missing: the mean within this much of itself.
-WINDOW = 0.25
 # So much is missing in a void and all around it where the void is wide enough to show its level.
 _WIDE = 0.6
 # A body's own level of void counts as its wide void's voxels, the usual one as so many.
 _USUAL = 20
-_FEW = 30
 
 
 class LevelCounts:
@@ -62,29 +60,12 @@ class LevelCounts:
             Which bodies are brighter than their void; the others' levels are left as they were.
         """
         height = levels.solid - levels.void
-        solid = levels.solid - self._material() * height
+        solid = levels.solid - find_modes(self._deep, _LOW, _STEP, FEW, 6)[0] * height
         void = levels.solid - self._hollow() * height
         solid[0], void[0] = levels.solid[0], levels.void[0]
         good = (height > 0) & (solid > void)
         refined = GreyLevels(np.where(good, solid, levels.solid), np.where(good, void, levels.void))
         return refined, good
-
-    def _material(self) -> np.ndarray:
-        """Find the mode of what is missing in each body; 0 where it has too few deep voxels."""
-        centres = _LOW + _STEP * (np.arange(_BINS) + 0.5)
-        # Sums over any window are differences of these, so that bodies need no loop.
-        count = np.pad(np.cumsum(self._deep, axis=1), ((0, 0), (1, 0)))
-        total = np.pad(np.cumsum(self._deep * centres, axis=1), ((0, 0), (1, 0)))
-        row, mode = np.arange(len(count)), np.zeros(len(count))
-        for _ in range(6):
-            low, high = (
-                np.clip(np.rint((mode + side - _LOW) / _STEP), 0, _BINS).astype(int)
-                for side in (-WINDOW, WINDOW)
-            )
-            n = count[row, high] - count[row, low]
-            here = (total[row, high] - total[row, low]) / np.maximum(n, 1)
-            mode = np.where(n >= _FEW, here, mode)
-        return mode
 
     def _hollow(self) -> np.ndarray:
         """Average what is missing in each body's wide voids, drawn towards what is usual."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 from particlebridge.analysis import Prediction, in_reach
-from particlebridge.exporter import Network, load_model
+from particlebridge.exporter import ModelRecord, Network, load_model
 
 from .._shared.progress import notice
 
@@ -117,6 +117,39 @@ class Settings:
         """Load a model for the backend; StarDist's own numerics need the StarDist object."""
         backend = "tensorflow" if self.numerics == "stardist" else self.backend
         return load_model(model, backend, self.device)  # type: ignore[arg-type]
+
+
+class InUse:
+    """What an engine uses: its settings, or what the model records where they leave it open."""
+
+    settings: Settings
+    record: ModelRecord
+
+    @property
+    def prob_thresh(self) -> float:
+        """The probability threshold in use."""
+        given = self.settings.prob_thresh
+        return self.record.thresholds.prob if given is None else given
+
+    @property
+    def nms_thresh(self) -> float:
+        """The overlap threshold in use."""
+        given = self.settings.nms_thresh
+        return self.record.thresholds.nms if given is None else given
+
+    @property
+    def percentiles(self) -> tuple[float, float]:
+        """The percentiles in use."""
+        return self.settings.percentiles or self.record.percentiles
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Network pixels per pixel of a slice, (y, x), before the result's size is rounded."""
+        zoom = 1.0
+        if self.record.diameter is not None and self.settings.diameter is not None:
+            zoom = self.record.diameter / self.settings.diameter
+        y, x = self.settings.pixel_size
+        return zoom * y, zoom * x
 
 
 class GreyReach:

@@ -18,7 +18,7 @@ from particlebridge.exporter import Network, load_model
 
 from .._shared.failures import item_errors, why_failed
 from .memory_estimate import ENLARGED
-from .protocol import Failure, GreyReach, Settings
+from .protocol import Failure, GreyReach, InUse, Settings
 from .stardist_numerics import predict_by_stardist
 from .tiling import MAX_PIXELS, predict_tiled
 
@@ -33,7 +33,7 @@ _LIBRARIES = {
 _NUMERICS = ("numpy", "pillow", "pyclipper")
 
 
-class PythonEngine:
+class PythonEngine(InUse):
     """Segment slices in this process, with ONNX Runtime or TensorFlow 2.
 
     Parameters
@@ -73,37 +73,12 @@ class PythonEngine:
         self._reach = GreyReach()
         self.settings = settings or Settings()
         self.network = _loaded(model, self.settings)
+        self.record = self.network.record
         if self.settings.numerics == "stardist" and self.network.stardist is None:
             raise ValueError(
                 f"model {self.network.name} runs by the plugin's numerics only here; give the "
                 "StarDist folder it was made from"
             )
-
-    @property
-    def prob_thresh(self) -> float:
-        """The probability threshold in use."""
-        given = self.settings.prob_thresh
-        return self.network.thresholds.prob if given is None else given
-
-    @property
-    def nms_thresh(self) -> float:
-        """The overlap threshold in use."""
-        given = self.settings.nms_thresh
-        return self.network.thresholds.nms if given is None else given
-
-    @property
-    def percentiles(self) -> tuple[float, float]:
-        """The percentiles in use."""
-        return self.settings.percentiles or self.network.percentiles
-
-    @property
-    def scale(self) -> tuple[float, float]:
-        """Network pixels per pixel of a slice, (y, x), before the result's size is rounded."""
-        zoom = 1.0
-        if self.network.diameter is not None and self.settings.diameter is not None:
-            zoom = self.network.diameter / self.settings.diameter
-        y, x = self.settings.pixel_size
-        return zoom * y, zoom * x
 
     def predict(
         self, slices: Sequence[np.ndarray] | np.ndarray, indices: Iterable[int]

@@ -174,13 +174,3 @@ def _trial(fiji: Any) -> Check:
         fix = f"they should be equal ({agree}); report it with this table"
         return Check(_TRIAL, "problem", found, fix)
     return Check(_TRIAL, "ok", found)
-
-
-def as_text(checks: list[Check]) -> str:
-    """Put the checks into plain lines, for a log or a report of a fault."""
-    width = max((len(check.name) for check in checks), default=0)
-    return "\n".join(
-        f"{check.status:<8} {check.name:<{width}}  {check.found}"
-        + (f"\n{'':<{width + 11}}-> {check.fix}" if check.fix else "")
-        for check in checks
-    )

@@ -17,7 +17,7 @@ from particlebridge.fiji_macros.compose import compose, version
 
 from .._shared.failures import item_errors, why_failed
 from .._shared.progress import notice
-from ..engines.protocol import Failure, GreyReach, Settings
+from ..engines.protocol import Failure, GreyReach, InUse, Settings
 from .bundle import bring_bundle
 from .home import Endpoint, Fiji
 from .install import MACRO_FOLDER, installed_version
@@ -30,7 +30,7 @@ _CALL_BYTES = 512 << 20
 """Slices handed to Fiji in one call: they lie on the disk meanwhile."""
 
 
-class FijiEngine:
+class FijiEngine(InUse):
     """Segment slices in a Fiji.
 
     ONNX Runtime computes the network where Fiji has it and the bundle holds model.onnx, else the
@@ -115,32 +115,6 @@ class FijiEngine:
         for session, _ in self._sessions:
             session.close()
         self._scratch.cleanup()
-
-    @property
-    def prob_thresh(self) -> float:
-        """The probability threshold in use."""
-        given = self.settings.prob_thresh
-        return self.record.thresholds.prob if given is None else given
-
-    @property
-    def nms_thresh(self) -> float:
-        """The overlap threshold in use."""
-        given = self.settings.nms_thresh
-        return self.record.thresholds.nms if given is None else given
-
-    @property
-    def percentiles(self) -> tuple[float, float]:
-        """The percentiles in use."""
-        return self.settings.percentiles or self.record.percentiles
-
-    @property
-    def scale(self) -> tuple[float, float]:
-        """Network pixels per pixel of a slice, (y, x), before the result's size is rounded."""
-        zoom = 1.0
-        if self.record.diameter is not None and self.settings.diameter is not None:
-            zoom = self.record.diameter / self.settings.diameter
-        y, x = self.settings.pixel_size
-        return zoom * y, zoom * x
 
     def versions(self) -> dict[str, Any]:
         """Return what run.json says about this engine; starts Fiji if it does not run."""

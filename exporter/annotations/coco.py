@@ -8,7 +8,7 @@ import numpy as np
 from particlebridge.analysis.io.errors import reason, shown
 
 from .image_names import plain_path
-from .regions import Bitmap, Drawing, Region
+from .regions import Bitmap, Drawing, Region, open_ring
 
 _MOST_PIXELS = 1 << 31
 _CROWD = "is a crowd, not one particle: its pixels count as not annotated"
@@ -19,25 +19,10 @@ def drawings_of_coco(
 ) -> tuple[dict[str, Drawing], list[str]]:
     """Read the instances of a COCO file.
 
-    Parameters
-    ----------
-    entries
-        The parsed file; nothing in it is trusted.
-    path
-        Its name, for messages.
-
-    Returns
-    -------
-    drawings : dict
-        By image file name, images without instances included. Several polygons of one instance
-        are its parts; one marked `iscrowd` is no particle.
-    notes : list of str
-        What concerns no image.
-
-    Raises
-    ------
-    ValueError
-        If it is no such file; the sentence names image and region.
+    Gives drawings by image file name, images without instances included, and notes on what
+    concerns no image. Several polygons of one instance are its parts; one marked `iscrowd` is no
+    particle. Nothing in the parsed file is trusted: ValueError if it is no such file, with image
+    and region named.
 
     References
     ----------
@@ -120,9 +105,7 @@ def _ring(values: Any) -> np.ndarray:
     ring = np.array([float(value) for value in values])
     if len(ring) % 2 or not np.isfinite(ring).all():
         raise ValueError("coordinates that make no points")
-    ring = ring.reshape(-1, 2)[:, ::-1]
-    closed = len(ring) > 2 and np.array_equal(ring[0], ring[-1])
-    return ring[:-1] if closed else ring
+    return open_ring(ring.reshape(-1, 2)[:, ::-1])
 
 
 def _bitmap(drawn: Mapping[str, Any]) -> Bitmap:

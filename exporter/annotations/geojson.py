@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from particlebridge.analysis.io.errors import reason, shown
 
-from .regions import Region, line_region, shown_shape
+from .regions import Region, line_region, open_ring, shown_shape, xy_points
 
 _AREAS = ("Polygon", "MultiPolygon")
 _GEOMETRIES = (
@@ -71,9 +71,11 @@ def _region(feature: Any, number: int, where: str) -> Region:
     kind = geometry["type"]
     attributes = _attributes(feature.get("properties"))
     try:
-        rings = tuple(_ring(points) for part in _polygons(geometry) for points in part)
+        rings = tuple(
+            open_ring(xy_points(points)) for part in _polygons(geometry) for points in part
+        )
         if kind == "LineString":
-            points = _ring(geometry["coordinates"], opened=False)
+            points = xy_points(geometry["coordinates"])
             return line_region(number, kind.lower(), points, attributes)
     except (TypeError, ValueError, KeyError, IndexError) as error:
         raise ValueError(f"{where}: its coordinates are damaged ({reason(error)})") from error
@@ -155,15 +157,6 @@ def _holds_any(rings: Sequence[np.ndarray], points: np.ndarray) -> bool:
         if inside:
             return True
     return False
-
-
-def _ring(points: Any, *, opened: bool = True) -> np.ndarray:
-    """Return (n, 2) (y, x) of a list of [x, y], the repeated last vertex dropped."""
-    ring = np.array([[float(point[1]), float(point[0])] for point in points]).reshape(-1, 2)
-    if not np.isfinite(ring).all():
-        raise ValueError("a coordinate is not finite")
-    closed = opened and len(ring) > 2 and np.array_equal(ring[0], ring[-1])
-    return ring[:-1] if closed else ring
 
 
 def _plane(feature: Any) -> int:

@@ -10,7 +10,7 @@ from roifile import ROI_OPTIONS, ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 
 from ..safe_zip import opened, write_zip
 from .outlines import label_outlines
-from .regions import Region, line_region, shown_shape
+from .regions import Region, line_region, open_ring, shown_shape
 
 _OUTLINED = (ROI_TYPE.POLYGON, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)
 _LINES = (ROI_TYPE.POLYLINE, ROI_TYPE.FREELINE)
@@ -215,5 +215,4 @@ def _geometry(
 
 def _yx(points: np.ndarray) -> np.ndarray:
     ring = np.asarray(points, np.float64)[:, ::-1]
-    closed = len(ring) > 1 and np.array_equal(ring[0], ring[-1])
-    return ring[:-1] if closed else ring
+    return open_ring(ring)

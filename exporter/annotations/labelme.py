@@ -11,7 +11,16 @@ from typing import Any
 import numpy as np
 from particlebridge.analysis.io.errors import check_declared_size, reason, shown
 
-from .regions import Bitmap, Drawing, Region, bitmap_of, line_region, shown_shape
+from .regions import (
+    Bitmap,
+    Drawing,
+    Region,
+    bitmap_of,
+    line_region,
+    open_ring,
+    shown_shape,
+    xy_points,
+)
 
 _OUTLINES = ("polygon", "oriented_rectangle", "rotation", "quadrilateral")
 _LINES = ("linestrip", "line")
@@ -20,23 +29,9 @@ _LINES = ("linestrip", "line")
 def drawing_of_labelme(entries: Mapping[str, Any], path: Path) -> Drawing:
     """Read polygons, rectangles, circles and masks.
 
-    Parameters
-    ----------
-    entries
-        The parsed file; nothing in it is trusted.
-    path
-        Its name, for messages.
-
-    Returns
-    -------
-    Drawing
-        LabelMe's label becomes the attribute `label`. Shapes of one label and group id are parts
-        of one particle, as LabelMe itself takes them.
-
-    Raises
-    ------
-    ValueError
-        If it is no such file; the sentence names the region.
+    LabelMe's label becomes the attribute `label`. Shapes of one label and group id are parts of
+    one particle, as LabelMe itself takes them. Nothing in the parsed file is trusted: ValueError
+    if it is no such file, with the region named.
     """
     shapes = entries.get("shapes")
     if not isinstance(shapes, list):
@@ -61,7 +56,7 @@ def drawing_of_labelme(entries: Mapping[str, Any], path: Path) -> Drawing:
 
 def _region(shape: Mapping[str, Any], number: int, kind: str, label: str) -> Region:
     attributes = {"label": label}
-    points = _points(shape["points"])
+    points = xy_points(shape["points"])
     if kind in _LINES:
         return line_region(number, kind, points, attributes)
     if kind == "circle":
@@ -74,14 +69,14 @@ def _region(shape: Mapping[str, Any], number: int, kind: str, label: str) -> Reg
     if kind == "mask":
         return Region(number, kind, bitmap=_mask(shape, points), attributes=attributes)
     if kind in _OUTLINES:
-        return Region(number, kind, rings=(_opened(points),), attributes=attributes)
+        return Region(number, kind, rings=(open_ring(points),), attributes=attributes)
     problem = f"is {shown_shape(shown(kind, 20))}, not an outline"
     return Region(number, kind, attributes=attributes, problem=problem)
 
 
 def _rectangle(points: np.ndarray) -> np.ndarray:
     """Return the corners of two opposite ones, or of all four, which some versions write."""
-    points = _opened(points)
+    points = open_ring(points)
     if len(points) == 4:
         return points
     if len(points) != 2:
@@ -110,17 +105,3 @@ def _mask(shape: Mapping[str, Any], points: np.ndarray) -> Bitmap:
     except Exception as error:
         raise ValueError("its mask is damaged") from error
     return bitmap_of(mask > 0, top, left)
-
-
-def _points(points: Any) -> np.ndarray:
-    """Return (n, 2) (y, x) of a list of [x, y]."""
-    found = np.array([[float(point[1]), float(point[0])] for point in points]).reshape(-1, 2)
-    if not np.isfinite(found).all():
-        raise ValueError("a coordinate is not finite")
-    return found
-
-
-def _opened(ring: np.ndarray) -> np.ndarray:
-    """Drop the repeated last vertex."""
-    closed = len(ring) > 2 and np.array_equal(ring[0], ring[-1])
-    return ring[:-1] if closed else ring

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -151,6 +151,20 @@ def bitmap_of(mask: np.ndarray, top: int, left: int) -> Bitmap:
     return Bitmap(top, left, height, width, np.diff(edges).astype(np.int64))
 
 
+def xy_points(points: Any) -> np.ndarray:
+    """Return (n, 2) (y, x) of a list of [x, y]; ValueError if one is not finite."""
+    found = np.array([[float(point[1]), float(point[0])] for point in points]).reshape(-1, 2)
+    if not np.isfinite(found).all():
+        raise ValueError("a coordinate is not finite")
+    return found
+
+
+def open_ring(ring: np.ndarray) -> np.ndarray:
+    """Drop the last vertex of a ring where it repeats the first one."""
+    closed = len(ring) > 1 and np.array_equal(ring[0], ring[-1])
+    return ring[:-1] if closed else ring
+
+
 def line_region(
     number: int,
     shape: str,
@@ -177,9 +191,8 @@ def line_region(
     if not around:
         problem = f"is {word}, which has no area"
         return Region(number, shape, attributes=attributes, position=position, problem=problem)
-    ring = points[:-1] if np.array_equal(points[0], points[-1]) else points
     return Region(
-        number, shape, rings=(ring,), attributes=attributes, position=position,
+        number, shape, rings=(open_ring(points),), attributes=attributes, position=position,
         remark=f"is {word}, taken as closed",
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ import numpy as np
 from particlebridge.analysis.io.errors import shown
 
 from .image_names import plain_path
-from .regions import Region, line_region, shown_shape
+from .regions import Region, line_region, open_ring, shown_shape
 
 CSV3_HEADER = "# CSV_HEADER ="
 _LONGEST_FIELD = 16 << 20
@@ -21,22 +21,8 @@ _LONGEST_FIELD = 16 << 20
 def regions_of_project(entries: Mapping[str, Any], path: Path) -> dict[str, list[Region]]:
     """Read a VIA project, or the annotations exported from one as JSON.
 
-    Parameters
-    ----------
-    entries
-        The parsed file; nothing in it is trusted.
-    path
-        Its name, for messages.
-
-    Returns
-    -------
-    dict
-        Regions by image file name, images without regions included.
-
-    Raises
-    ------
-    ValueError
-        If it is no such project; the sentence names image and region.
+    Gives regions by image file name, images without regions included. Nothing in the parsed file
+    is trusted: ValueError if it is no such project, with image and region named.
     """
     images = entries.get("_via_img_metadata", entries)
     if not isinstance(images, dict):
@@ -80,25 +66,7 @@ def regions_of_project(entries: Mapping[str, Any], path: Path) -> dict[str, list
 
 
 def regions_of_csv(rows: list[list[str]], path: Path) -> dict[str, list[Region]]:
-    """Read the annotations that VIA exports as CSV.
-
-    Parameters
-    ----------
-    rows
-        The parsed file; nothing in it is trusted.
-    path
-        Its name, for messages.
-
-    Returns
-    -------
-    dict
-        As `regions_of_project`.
-
-    Raises
-    ------
-    ValueError
-        If it is no such export.
-    """
+    """Read the cells of annotations that VIA exports as CSV; as `regions_of_project`."""
     columns = [cell.strip().lstrip("#") for cell in rows[0]] if rows else []
     needed = ("filename", "region_shape_attributes", "region_attributes")
     if any(name not in columns for name in needed):
@@ -213,9 +181,7 @@ def _points(shape: dict[str, Any]) -> np.ndarray:
 
 
 def _polygon(shape: dict[str, Any]) -> dict[str, Any]:
-    ring = _points(shape)
-    closed = len(ring) > 1 and np.array_equal(ring[0], ring[-1])
-    return {"rings": (ring[:-1] if closed else ring,)}
+    return {"rings": (open_ring(_points(shape)),)}
 
 
 def _rectangle(shape: dict[str, Any]) -> dict[str, Any]:

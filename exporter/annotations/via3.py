@@ -16,25 +16,7 @@ _FIX = "save the project in VIA again"
 
 
 def regions_of_project3(entries: Mapping[str, Any], path: Path) -> dict[str, list[Region]]:
-    """Read a VIA 3 project.
-
-    Parameters
-    ----------
-    entries
-        The parsed file; nothing in it is trusted.
-    path
-        Its name, for messages.
-
-    Returns
-    -------
-    dict
-        Regions by image file name, images without regions included.
-
-    Raises
-    ------
-    ValueError
-        If it is no such project; the sentence names the region.
-    """
+    """Read a VIA 3 project; as `via.regions_of_project`."""
     files, views, metadata, attributes = (
         entries.get(key) for key in ("file", "view", "metadata", "attribute")
     )
@@ -72,24 +54,9 @@ def regions_of_project3(entries: Mapping[str, Any], path: Path) -> dict[str, lis
 
 
 def regions_of_csv3(rows: list[list[str]], path: Path) -> dict[str, list[Region]]:
-    """Read the annotations that VIA 3 exports as CSV.
+    """Read the cells of annotations that VIA 3 exports as CSV, where each image has a region.
 
-    Parameters
-    ----------
-    rows
-        The parsed file; nothing in it is trusted.
-    path
-        Its name, for messages.
-
-    Returns
-    -------
-    dict
-        As `regions_of_project3`, without images that have no region.
-
-    Raises
-    ------
-    ValueError
-        If it is no such export; the sentence names the row.
+    Nothing in them is trusted: ValueError if it is no such export, with the row named.
     """
     header = next(k for k, row in enumerate(rows) if is_header3(row))
     columns = [cell.removeprefix(CSV3_HEADER).strip() for cell in rows[header]]

@@ -2,9 +2,13 @@
 
 import numpy as np
 import pytest
-from particlebridge.analysis.features.surfaces import perimeter_voxels, smooth, surface_area
+from particlebridge.analysis.features.surfaces import perimeter_voxels, projected_area, smooth
 from scipy.ndimage import correlate1d
 from shapes import ball, ellipsoid, ellipsoid_area, offsets
+
+
+def surface_area(mask, spacing) -> float:
+    return projected_area(np.pad(np.asarray(mask, np.uint8), 1), np.asarray(spacing, float))
 
 
 def area_of_ball(radius: float, spacing, shift) -> float:

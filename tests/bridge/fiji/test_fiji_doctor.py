@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from particlebridge.bridge.fiji import checks as fiji_checks
 from particlebridge.bridge.fiji.checks import check_processor
-from particlebridge.bridge.fiji.diagnosis import as_text, check_folder, doctor, trial_image
+from particlebridge.bridge.fiji.diagnosis import check_folder, doctor, trial_image
 from particlebridge.bridge.fiji.home import Fiji
 from particlebridge.bridge.fiji.install import RUNTIME, install_macros
 from particlebridge.exporter.runtimes.java import Java
@@ -246,12 +246,12 @@ def test_no_fiji_is_a_line_of_the_table(tmp_path):
     last = doctor(tmp_path)[-1]
     assert (last.name, last.status) == ("Fiji", "problem")
     assert "is not a Fiji" in last.found
-    assert "fiji.sc" in as_text([last])
+    assert "fiji.sc" in last.fix
 
 
 def test_plain_imagej_segments_the_trial_image_as_python_does():
     checks = doctor("net.imagej:ij")
-    assert {check.status for check in checks} == {"ok"}, as_text(checks)
+    assert {check.status for check in checks} == {"ok"}, checks
     assert [check.name for check in checks][-3:] == ["Java", "plain ImageJ", "a real segmentation"]
 
 
