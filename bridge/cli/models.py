@@ -1,9 +1,8 @@
 """Commands on models: train, export, verify, inspect."""
 
 import warnings
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -19,22 +18,6 @@ Runtimes = Annotated[
     Any, typer.Option("--runtimes", parser=runtimes_of, metavar="1.15.0,1.12.0",
                       help="TensorFlow versions for Java, from Maven Central.")
 ]  # fmt: skip
-
-
-class Reader(StrEnum):
-    """Who reads what is exported."""
-
-    fiji = "fiji"
-    onnx = "onnx"
-    qupath = "qupath"
-    bioimageio = "bioimageio"
-
-
-class TrainingRecipe(StrEnum):
-    """Whose settings a training has."""
-
-    augmented = "augmented"
-    published = "published"
 
 
 @app.command()
@@ -70,12 +53,12 @@ def train(
         ),
     ] = None,
     recipe: Annotated[
-        TrainingRecipe,
+        Literal["augmented", "published"],
         typer.Option(
             "--recipe",
             help="published: settings of the paper's notebook (no augmentation, all epochs).",
         ),
-    ] = TrainingRecipe.augmented,
+    ] = "augmented",
 ) -> None:
     """Train a StarDist model on annotated images.
 
@@ -90,7 +73,7 @@ def train(
     from .._shared.progress import notice
     from .console import training_progress
 
-    kind = Recipe.published if recipe is TrainingRecipe.published else Recipe.augmented
+    kind = Recipe.published if recipe == "published" else Recipe.augmented
     usual = kind(dims)
     chosen = replace(
         usual, epochs=epochs or usual.epochs, steps=steps or usual.steps, diameter=diameter
@@ -112,9 +95,9 @@ def export(
         Path | None, typer.Option("--out", help="File to write (default: NAME.zip for Fiji).")
     ] = None,
     to: Annotated[
-        Reader,
+        Literal["fiji", "onnx", "qupath", "bioimageio"],
         typer.Option("--to", help="Who reads it (bioimageio: the BioImage Model Zoo)."),
-    ] = Reader.fiji,
+    ] = "fiji",
     no_verify: Annotated[
         bool, typer.Option("--no-verify", help="Do not run the file in its reader.")
     ] = False,
@@ -128,7 +111,7 @@ def export(
     with warnings.catch_warnings():
         # The same sentences are in `notices`.
         warnings.simplefilter("ignore", UserWarning)
-        done = function(model, out, to=to.value, verify=not no_verify, runtimes=runtimes)
+        done = function(model, out, to=to, verify=not no_verify, runtimes=runtimes)
     for text in done.notices:
         notice(text)
     if done.verification is None:

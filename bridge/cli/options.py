@@ -2,81 +2,12 @@
 
 import inspect
 from collections.abc import Callable
-from enum import StrEnum
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from ..volumes.voxel_size import parse_voxel_size
-
-
-class EngineName(StrEnum):
-    """Where the network runs."""
-
-    python = "python"
-    fiji = "fiji"
-
-
-class Numerics(StrEnum):
-    """Whose rules turn the network's output into labels."""
-
-    plugin = "plugin"
-    stardist = "stardist"
-
-
-class Backend(StrEnum):
-    """What computes the network in the python engine."""
-
-    auto = "auto"
-    onnx = "onnx"
-    tensorflow = "tensorflow"
-
-
-class Device(StrEnum):
-    """Where the python engine computes the network."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-
-
-class Method(StrEnum):
-    """How the views become one volume."""
-
-    consensus = "consensus"
-    flow = "flow"
-    paper = "paper"
-
-
-class Recipe(StrEnum):
-    """How features are counted."""
-
-    physical = "physical"
-    paper = "paper"
-    both = "both"
-
-
-class Regressors(StrEnum):
-    """Which features explain damage."""
-
-    drivers = "drivers"
-    paper = "paper"
-
-
-class LabelsAre(StrEnum):
-    """What a label file without a solid mask holds."""
-
-    body = "body"
-    solid = "solid"
-
-
-class Format(StrEnum):
-    """What stacks and label volumes are written as."""
-
-    tiff = "tiff"
-    zarr = "zarr"
 
 
 def _spacing(text: str) -> tuple[float, float, float]:
@@ -114,18 +45,29 @@ def _model(text: str) -> str | dict[str, str]:
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
 VoxelSize = Annotated[
-    Any, typer.Option("--voxel-size", parser=_spacing, metavar="Z,Y,Xum",
-                      help="Size in micrometres, one number for cubes (default: from the file).")
-]  # fmt: skip
+    Any,
+    typer.Option(
+        "--voxel-size",
+        parser=_spacing,
+        metavar="Z,Y,Xum",
+        help="Size in micrometres, one number for cubes (default: from the file).",
+    ),
+]
 Model = Annotated[
-    Any, typer.Option("--model", parser=_model, metavar="M | xy=M1,xz=M2,yz=M3",
-                      help="Name of the shipped model, StarDist folder, bundle.zip or .onnx.")
-]  # fmt: skip
+    Any,
+    typer.Option(
+        "--model",
+        parser=_model,
+        metavar="M | xy=M1,xz=M2,yz=M3",
+        help="Name of the shipped model, StarDist folder, bundle.zip or .onnx.",
+    ),
+]
 Views = Annotated[
     Any, typer.Option("--views", parser=_views, metavar="xy,xz,yz", help="Views to segment.")
 ]
 EngineOption = Annotated[
-    EngineName, typer.Option("--engine", help="Run the network in Python or in Fiji.")
+    Literal["python", "fiji"],
+    typer.Option("--engine", help="Run the network in Python or in Fiji."),
 ]
 Fiji = Annotated[
     str | None,
@@ -151,19 +93,25 @@ NmsThresh = Annotated[
     typer.Option("--nms-thresh", min=0, max=1, help="Overlap threshold (default: the model's)."),
 ]
 Percentiles = Annotated[
-    Any, typer.Option("--percentiles", parser=_percentiles, metavar="LO,HI",
-                      help="For normalisation (default: the model's).")
-]  # fmt: skip
+    Any,
+    typer.Option(
+        "--percentiles",
+        parser=_percentiles,
+        metavar="LO,HI",
+        help="For normalisation (default: the model's).",
+    ),
+]
 NumericsOption = Annotated[
-    Numerics, typer.Option("--numerics", help="Rules of the Fiji plugin or of StarDist in Python.")
+    Literal["plugin", "stardist"],
+    typer.Option("--numerics", help="Rules of the Fiji plugin or of StarDist in Python."),
 ]
 BackendOption = Annotated[
-    Backend, typer.Option("--backend", help="auto: ONNX Runtime if the model holds model.onnx.")
+    Literal["auto", "onnx", "tensorflow"],
+    typer.Option("--backend", help="auto: ONNX Runtime if the model holds model.onnx."),
 ]
-DeviceOption = Annotated[
-    Device, typer.Option("--device", help="auto: an Nvidia GPU if onnxruntime-gpu finds one.")
+MethodOption = Annotated[
+    Literal["consensus", "flow", "paper"], typer.Option("--method", help="How to fuse the views.")
 ]
-MethodOption = Annotated[Method, typer.Option("--method", help="How to fuse the views.")]
 Downscale = Annotated[
     float | None,
     typer.Option("--downscale", help="Scale for method paper (published: 0.25)."),
@@ -175,7 +123,8 @@ MinVoxels = Annotated[
     ),
 ]
 FormatOption = Annotated[
-    Format, typer.Option("--format", help="Use zarr for volumes larger than memory.")
+    Literal["tiff", "zarr"],
+    typer.Option("--format", help="Use zarr for volumes larger than memory."),
 ]
 Scheduler = Annotated[
     str | None,
@@ -188,11 +137,15 @@ Memory = Annotated[
     str | None, typer.Option("--memory", metavar="8GB", help="Memory limit of each process.")
 ]
 FieldOfView = Annotated[
-    str, typer.Option("--field-of-view", metavar="auto|none|FILE",
-                      help="FILE is a mask: 0 is outside (default: auto).")
-]  # fmt: skip
+    str,
+    typer.Option(
+        "--field-of-view",
+        metavar="auto|none|FILE",
+        help="FILE is a mask: 0 is outside (default: auto).",
+    ),
+]
 RecipeOption = Annotated[
-    Recipe,
+    Literal["physical", "paper", "both"],
     typer.Option("--recipe", help="How to compute features; paper: exactly as published."),
 ]
 Ball = Annotated[
@@ -212,7 +165,7 @@ DensityReach = Annotated[
     ),
 ]
 FeaturesOption = Annotated[
-    Regressors, typer.Option("--features", help="Features to explain damage with.")
+    Literal["drivers", "paper"], typer.Option("--features", help="Features to explain damage with.")
 ]
 
 
@@ -220,18 +173,17 @@ def segmenting(
     voxel_size: VoxelSize = None,
     model: Model = "nmc",
     views: Views = "xy,xz,yz",
-    engine: EngineOption = EngineName.python,
+    engine: EngineOption = "python",
     fiji: Fiji = None,
     fiji_workers: FijiWorkers = 1,
     diameter: Diameter = None,
     prob_thresh: ProbThresh = None,
     nms_thresh: NmsThresh = None,
     percentiles: Percentiles = None,
-    numerics: NumericsOption = Numerics.plugin,
-    backend: BackendOption = Backend.auto,
-    device: DeviceOption = Device.auto,
+    numerics: NumericsOption = "plugin",
+    backend: BackendOption = "auto",
     field_of_view: FieldOfView = "auto",
-    format: FormatOption = Format.tiff,
+    format: FormatOption = "tiff",
     scheduler: Scheduler = None,
     workers: Workers = None,
     memory: Memory = None,
@@ -245,8 +197,7 @@ def takes(shared: Callable[..., Any], **defaults: Any) -> Callable[..., Any]:
     Parameters
     ----------
     shared
-        Its parameters become options of the command; they arrive in ``**options``, words of a
-        choice as plain texts.
+        Its parameters become options of the command; they arrive in ``**options``.
     defaults
         Where the command's own defaults differ.
     """
@@ -256,21 +207,15 @@ def takes(shared: Callable[..., Any], **defaults: Any) -> Callable[..., Any]:
     ]
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(command)
-        def called(**given: Any) -> Any:
-            for name in {p.name for p in added if isinstance(given[p.name], StrEnum)}:
-                given[name] = given[name].value
-            return command(**given)
-
         own = [
             p.replace(kind=p.KEYWORD_ONLY)
             for p in inspect.signature(command, eval_str=True).parameters.values()
             if p.kind is not p.VAR_KEYWORD
         ]
         parameters = [*own, *added]
-        called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        called.__annotations__ = {p.name: p.annotation for p in parameters}
-        return called
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {p.name: p.annotation for p in parameters}
+        return command
 
     return decorate
 

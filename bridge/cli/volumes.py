@@ -1,7 +1,7 @@
 """Commands on volumes, labels and tables."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -11,16 +11,11 @@ from .options import (
     Downscale,
     FeaturesOption,
     FieldOfView,
-    Format,
-    LabelsAre,
     Memory,
-    Method,
     MethodOption,
     MinVoxels,
     Out,
-    Recipe,
     RecipeOption,
-    Regressors,
     Scheduler,
     VoxelSize,
     Workers,
@@ -51,17 +46,17 @@ def demo(
 def run(
     volumes: Annotated[list[Path], typer.Argument(help="Volumes, or one SHEET.csv.")],
     out: Out,
-    method: MethodOption = Method.consensus,
+    method: MethodOption = "consensus",
     downscale: Downscale = None,
     min_voxels: MinVoxels = None,
     rounds: Annotated[
         int,
         typer.Option("--rounds", min=1, max=2, help="2: segment again inside the fused particles."),
     ] = 1,
-    recipe: RecipeOption = Recipe.physical,
+    recipe: RecipeOption = "physical",
     ball: Ball = None,
     density_reach: DensityReach = None,
-    features: FeaturesOption = Regressors.drivers,
+    features: FeaturesOption = "drivers",
     **options: Any,
 ) -> None:
     """Run the full pipeline on volumes: segment, fuse, measure, explain, report.
@@ -73,14 +68,14 @@ def run(
     report = function(
         volumes,
         out,
-        method=method.value,
+        method=method,
         downscale=downscale,
         min_voxels=min_voxels,
         rounds=rounds,
-        recipe=recipe.value,
+        recipe=recipe,
         ball=ball,
         density_reach=density_reach,
-        features=features.value,
+        features=features,
         **options,
     )
     print(report)
@@ -112,7 +107,7 @@ def fuse(
     volume: Annotated[
         Path | None, typer.Option("--volume", help="Grey values, to refine outlines and find void.")
     ] = None,
-    method: MethodOption = Method.consensus,
+    method: MethodOption = "consensus",
     downscale: Downscale = None,
     min_voxels: MinVoxels = None,
     out: Annotated[
@@ -123,7 +118,7 @@ def fuse(
     ] = None,
     field_of_view: FieldOfView = "auto",
     format: Annotated[
-        Format | None, typer.Option("--format", help="Default: that of the views.")
+        Literal["tiff", "zarr"] | None, typer.Option("--format", help="Default: that of the views.")
     ] = None,
     scheduler: Scheduler = None,
     workers: Workers = None,
@@ -135,12 +130,12 @@ def fuse(
     target = function(
         folder,
         volume=volume,
-        method=method.value,
+        method=method,
         downscale=downscale,
         min_voxels=min_voxels,
         out=out,
         field_of_view=field_of_view,
-        format=format.value if format else None,
+        format=format,
         scheduler=scheduler,
         workers=workers,
         memory=memory,
@@ -158,11 +153,11 @@ def measure(
         typer.Option("--solid", help="Mask of material (default: the one beside LABELS)."),
     ] = None,
     labels_are: Annotated[
-        LabelsAre | None,
+        Literal["body", "solid"] | None,
         typer.Option("--labels-are", help="What LABELS hold if there is no solid mask."),
     ] = None,
     voxel_size: VoxelSize = None,
-    recipe: RecipeOption = Recipe.physical,
+    recipe: RecipeOption = "physical",
     ball: Ball = None,
     density_reach: DensityReach = None,
     field_of_view: FieldOfView = "auto",
@@ -186,9 +181,9 @@ def measure(
         labels,
         out,
         solid=solid,
-        labels_are=labels_are.value if labels_are else None,
+        labels_are=labels_are,
         voxel_size=voxel_size,
-        recipe=recipe.value,
+        recipe=recipe,
         ball=ball,
         density_reach=density_reach,
         field_of_view=field_of_view,
@@ -200,12 +195,12 @@ def measure(
 def explain(
     tables: Annotated[list[Path], typer.Argument(help="features.csv, one file per state.")],
     out: Out,
-    features: FeaturesOption = Regressors.drivers,
+    features: FeaturesOption = "drivers",
 ) -> None:
     """Explain damage with a random forest and SHAP; compare several tables as states."""
     from .. import explain as function
 
-    print(function(tables, out, features=features.value))
+    print(function(tables, out, features=features))
 
 
 @app.command()
