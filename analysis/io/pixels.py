@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import tifffile
 
 from .images import TIFF_SUFFIXES, opened_tiff, read_picture, tiff_pixels
 from .tiff_series import main_image, without_alpha
@@ -45,6 +46,13 @@ def read_training_image(path: str | os.PathLike[str]) -> tuple[np.ndarray, tuple
     return _read(path, palette="grey")
 
 
+def whole_image(tif: tifffile.TiffFile, path: Path) -> tuple[np.ndarray, str, tuple[str, ...]]:
+    """Read a TIFF's main image without transparency: pixels, axes, and what was assumed."""
+    image = main_image(tif, path)
+    pixels, axes = without_alpha(tiff_pixels(image.series, path), image.axes, image.series)
+    return pixels, axes, image.notes
+
+
 def _read(given: str | os.PathLike[str], palette: str) -> tuple[np.ndarray, tuple[str, ...]]:
     path = Path(given)
     if not path.is_file():
@@ -52,10 +60,8 @@ def _read(given: str | os.PathLike[str], palette: str) -> tuple[np.ndarray, tupl
     if path.suffix.lower() not in TIFF_SUFFIXES:
         return read_picture(path, palette=palette), ()
     with opened_tiff(path) as tif:
-        image = main_image(tif, path)
-        data = tiff_pixels(image.series, path)
-        data, axes = without_alpha(data, image.axes, image.series)
+        data, axes, notes = whole_image(tif, path)
         channels = [a for n, a in zip(data.shape, axes, strict=True) if a in "SC" and n > 1]
         if len(channels) == 1:
             data = np.moveaxis(data, axes.index(channels[0]), -1)
-        return np.array(data, data.dtype.newbyteorder("=")), image.notes
+        return np.array(data, data.dtype.newbyteorder("=")), notes

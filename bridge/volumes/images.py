@@ -17,9 +17,8 @@ from particlebridge.analysis.io.images import (
     read_npy,
     read_picture,
     shape_text,
-    tiff_pixels,
 )
-from particlebridge.analysis.io.tiff_series import main_image, without_alpha
+from particlebridge.analysis.io.pixels import whole_image
 
 from .chunked import open_chunked
 from .chunked_source import is_chunked, split_dataset
@@ -165,10 +164,8 @@ def read_array(path: Path, palette: str = "grey") -> Pixels:
     suffix = path.suffix.lower()
     if suffix in TIFF_SUFFIXES:
         with opened_tiff(path) as tif:
-            image = main_image(tif, path)
-            pixels = tiff_pixels(image.series, path)
-            pixels, axes = without_alpha(pixels, image.axes, image.series)
-            return Pixels(pixels, axes, spacing_of(tif, path), image.notes, data_bar_of(tif))
+            pixels, axes, notes = whole_image(tif, path)
+            return Pixels(pixels, axes, spacing_of(tif, path), notes, data_bar_of(tif))
     if suffix == ".npy":
         data = read_npy(path)
         axes = {2: "YX", 3: "ZYX"}.get(data.ndim, "")
