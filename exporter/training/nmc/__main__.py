@@ -23,7 +23,7 @@ def main() -> None:
     settings = {n: getattr(RECIPE, n) for n in ("epochs", "steps", "filters", "learning_rate")}
     data = {"slices": 900, "diameter": 40.0, "seed": 42}
     for name, value in (settings | data).items():
-        parser.add_argument(f"--{name}", type=type(value), default=value)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if options.threads:

@@ -142,6 +142,27 @@ def test_killed_and_repeated_gives_the_weights_of_an_uninterrupted_run(
         train(*disks(), out, recipe=TINY)
 
 
+def test_a_cosine_schedule_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
+    recipe = replace(TINY, schedule="cosine", bfloat16=True)
+
+    def stop(at: TrainingProgress) -> None:
+        if at.epoch == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(*disks(), tmp_path / "cut", recipe=recipe, progress=stop)
+    cut = train(*disks(), tmp_path / "cut", recipe=recipe)
+    whole = train(*disks(), tmp_path / "whole", recipe=recipe)
+    assert cut.resumed_at == 2 and whole.resumed_at == 0
+    pd.testing.assert_frame_equal(cut.history, whole.history)
+    # Of 12 steps one rises to the peak; the cosine of the other eleven ends at zero.
+    steps = np.array([3, 6, 9, 12]) - 1
+    expected = 2e-3 * (1 + np.cos(np.pi * steps / 11)) / 2
+    np.testing.assert_allclose(whole.history["learning_rate"], expected, rtol=1e-5, atol=1e-9)
+    for ours, theirs in zip(weights(cut.path), weights(whole.path), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_training_goes_on_from_a_model_at_its_scale(
     trained: tuple[TrainingResult, list], tmp_path: Path
 ) -> None:
