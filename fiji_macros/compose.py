@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 COMMANDS = (
@@ -41,13 +42,7 @@ def compose(command: str) -> str:
     ValueError
         If there is no such command.
     """
-    if command not in COMMANDS:
-        raise ValueError(f"there is no command {command}; they are {', '.join(COMMANDS)}")
-    own = (_FOLDER / f"{command}.groovy").read_text(encoding="utf-8")
-    shared = [
-        (_FOLDER / "shared" / f"{name}.groovy").read_text(encoding="utf-8")
-        for name in _named(own, command)
-    ]
+    own, shared = _texts(command, COMMANDS, "command", "groovy")
     parameters = [line.strip() for text in (own, *shared) for line in _PARAMETER.findall(text)]
     body = [line for line in own.splitlines() if not line.startswith(("#@", "// shared:"))]
     imports = sorted({line for text in shared for line in _IMPORT.findall(text)})
@@ -76,14 +71,20 @@ def macro(name: str) -> str:
     ValueError
         If there is no such macro.
     """
-    if name not in MACROS:
-        raise ValueError(f"there is no macro {name}; they are {', '.join(MACROS)}")
-    own = (_FOLDER / f"{name}.ijm").read_text(encoding="utf-8")
+    own, shared = _texts(name, MACROS, "macro", "ijm")
+    return f"// Particlebridge {version()}\n" + "\n".join([_SHARED.sub("", own), *shared])
+
+
+def _texts(name: str, known: Sequence[str], kind: str, suffix: str) -> tuple[str, list[str]]:
+    """Read a command or macro, and what it shares with others."""
+    if name not in known:
+        raise ValueError(f"there is no {kind} {name}; they are {', '.join(known)}")
+    own = (_FOLDER / f"{name}.{suffix}").read_text(encoding="utf-8")
     shared = [
-        (_FOLDER / "shared" / f"{part}.ijm").read_text(encoding="utf-8")
+        (_FOLDER / "shared" / f"{part}.{suffix}").read_text(encoding="utf-8")
         for part in _named(own, name)
     ]
-    return f"// Particlebridge {version()}\n" + "\n".join([_SHARED.sub("", own), *shared])
+    return own, shared
 
 
 def documents() -> dict[str, bytes]:
