@@ -101,7 +101,7 @@ def check_processor(fiji: Fiji, java: Java | None) -> Check:
 
 def check_heap(fiji: Fiji) -> Iterator[Check]:
     """Look at Java's heap, here and in Fiji's own settings, against the machine's memory."""
-    memory = machine_memory()
+    memory = total_memory()
     try:
         option = heap_option()
     except ValueError as error:
@@ -235,11 +235,6 @@ def check_macros(fiji: Fiji) -> Check:
             f"{fix} (edited files are set aside)",
         )  # fmt: skip
     return Check("Particlebridge's commands", "ok", installed)
-
-
-def machine_memory() -> int:
-    """Return the machine's memory in bytes, or what a container allows of it."""
-    return total_memory()
 
 
 def _heap_check(name: str, heap: int, memory: int, fix: str) -> Check:

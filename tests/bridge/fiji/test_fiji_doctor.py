@@ -28,7 +28,7 @@ def jar(path: Path, java: int = 8) -> None:
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     monkeypatch.setattr(fiji_checks, "java_for", lambda _: Java(tmp_path / "java", 21))
-    monkeypatch.setattr(fiji_checks, "machine_memory", lambda: 16 << 30)
+    monkeypatch.setattr(fiji_checks, "total_memory", lambda: 16 << 30)
     monkeypatch.delenv("PARTICLEBRIDGE_HEAP", raising=False)
     folder = tmp_path / "Fiji.app"
     for name in SOUND:
