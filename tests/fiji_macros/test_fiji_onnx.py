@@ -61,6 +61,16 @@ def test_one_image_has_the_plugin_s_labels_bit_for_bit(run, tmp_path, groovy):
         assert len(list(csv.DictReader(table))) == labels.max() == 19
 
 
+def test_a_real_slice_has_the_plugin_s_labels_bit_for_bit(run, tmp_path, shared_data):
+    plugin = shared_data / "plugin"
+    result = run("Segment_Image", image=plugin / "real_slice.tif", out=tmp_path / "o", **TYPED)
+    assert result["problem"] is None
+    labels = tifffile.imread(tmp_path / "o" / "labels.tif")
+    np.testing.assert_array_equal(
+        labels, recorded(plugin / "real_slice_plugin_tiles1.npz")["label"]
+    )
+
+
 def test_a_stack_has_the_plugin_s_labels_in_each_slice(run, tmp_path):
     stack = np.stack([phantom_slice()] * 5)
     tifffile.imwrite(tmp_path / "v.tif", stack, imagej=True, metadata={"axes": "ZYX"})
