@@ -1,8 +1,9 @@
 """The three views of a volume: stacks of its slices along each axis."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
+if TYPE_CHECKING:  # the command line's help is shown without numpy
+    import numpy as np
 
 View = Literal["xy", "xz", "yz"]
 VIEWS: tuple[View, ...] = ("xy", "xz", "yz")
@@ -11,7 +12,7 @@ VIEWS: tuple[View, ...] = ("xy", "xz", "yz")
 _ORDER: dict[str, tuple[int, int, int]] = {"xy": (0, 1, 2), "xz": (1, 0, 2), "yz": (2, 0, 1)}
 
 
-def to_view(volume: np.ndarray, view: View) -> np.ndarray:
+def to_view(volume: "np.ndarray", view: View) -> "np.ndarray":
     """Show a volume as the stack of one view's slices, without copying.
 
     Parameters
@@ -36,7 +37,7 @@ def to_view(volume: np.ndarray, view: View) -> np.ndarray:
     return volume.transpose(_ORDER[view])
 
 
-def from_view(stack: np.ndarray, view: View) -> np.ndarray:
+def from_view(stack: "np.ndarray", view: View) -> "np.ndarray":
     """Turn a view's stack back into (Z, Y, X) order; the inverse of `to_view`.
 
     Parameters
@@ -58,7 +59,7 @@ def from_view(stack: np.ndarray, view: View) -> np.ndarray:
     >>> from_view(np.zeros((4, 3, 5)), "xz").shape
     (3, 4, 5)
     """
-    return stack.transpose(np.argsort(_ORDER[view]))
+    return stack.transpose(_inverse(view))
 
 
 def view_axes(view: View) -> tuple[int, int, int]:
@@ -76,5 +77,9 @@ def volume_spacing(
     stack_spacing: tuple[float, float, float], view: View
 ) -> tuple[float, float, float]:
     """Give a view's voxel size back in (Z, Y, X) order; the inverse of `view_spacing`."""
-    z, y, x = np.argsort(_ORDER[view])
+    z, y, x = _inverse(view)
     return stack_spacing[z], stack_spacing[y], stack_spacing[x]
+
+
+def _inverse(view: View) -> list[int]:
+    return sorted(range(3), key=_ORDER[view].__getitem__)
