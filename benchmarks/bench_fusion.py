@@ -16,13 +16,7 @@ from typing import Any
 import cc3d
 import numpy as np
 import pandas as pd
-from particlebridge.analysis import (
-    Fusion,
-    ViewStack,
-    electrode,
-    fuse,
-    score,
-)
+from particlebridge.analysis import Fusion, ViewStack, electrode, fuse, score
 from particlebridge.bridge.second_round import masked_planes
 from particlebridge.exporter import load_model
 from sklearn.metrics import roc_auc_score
@@ -81,8 +75,10 @@ def electrodes(peer: USegment3D, cache: Path, contrasts: Sequence[float]) -> Non
     every = pd.concat(bodies)
     print("\nconfidence as a judge of bodies (area under the ROC curve)")
     for contrast, group in every.groupby("contrast"):
-        print(f"contrast {contrast}: {len(group)} bodies, {(~group.right).sum()} of them wrong, "
-              f"AUC {roc_auc_score(group.right, group.confidence):.3f}")  # fmt: skip
+        print(
+            f"contrast {contrast}: {len(group)} bodies, {(~group.right).sum()} of them wrong, "
+            f"AUC {roc_auc_score(group.right, group.confidence):.3f}"
+        )
     doubtful = every.sort_values("confidence").head(len(every) // 10)
     print(f"the least sure tenth holds {(~doubtful.right).sum()} of {(~every.right).sum()} wrong")
 

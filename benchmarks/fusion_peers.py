@@ -97,8 +97,9 @@ class USegment3D:
 
     def __init__(self, python: str | None = None) -> None:
         self.python = python or os.environ.get("USEGMENT3D_PYTHON", sys.executable)
-        found = subprocess.run([self.python, "-c", "import segment3D.usegment3d"], check=False,
-                               capture_output=True)  # fmt: skip
+        found = subprocess.run(
+            [self.python, "-c", "import segment3D.usegment3d"], check=False, capture_output=True
+        )
         self.is_there = found.returncode == 0
 
     def __call__(
@@ -155,11 +156,9 @@ def _without_cut(truth: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.
 def damaged_stacks(truth: np.ndarray, damage: Damage, seed: int) -> dict[str, ViewStack]:
     """Damage the views; their distance maps are those of the damaged objects."""
     return {
-        view: ViewStack(
-            labels, dist=np.stack([edt.edt(p, black_border=True) for p in labels])
-        )
+        view: ViewStack(labels, dist=np.stack([edt.edt(p, black_border=True) for p in labels]))
         for view, labels in damaged_views(truth, damage, seed).items()
-    }  # fmt: skip
+    }
 
 
 def as_table(rows: Any) -> str:

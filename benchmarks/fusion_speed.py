@@ -35,8 +35,10 @@ def scaling(cache: Path) -> None:
             np.save(f"{folder}/truth.npy", labels)
         said = subprocess.run(
             [sys.executable, "-m", "benchmarks.fusion_speed", folder],
-            check=True, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         seconds, cpu, beyond, f1 = map(float, said.stdout.split()[-4:])
         rows.append({"edge": edge, "seconds": seconds, "CPU s": cpu, "voxels/s": edge**3 / seconds,
                      "GB beyond inputs": beyond, "F1@0.5": f1})  # fmt: skip

@@ -85,9 +85,11 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
         write_table(pd.concat(collected, ignore_index=True), run.path / "features.csv")
     key: dict[str, Any] = {
         "features": features,
-        "tables": {a.item.name: [a.item.state, (a.folder / "features.csv").read_text("utf-8")]
-                   for a in analysed},
-    }  # fmt: skip
+        "tables": {
+            a.item.name: [a.item.state, (a.folder / "features.csv").read_text("utf-8")]
+            for a in analysed
+        },
+    }
     cautions = [
         f"{a.item.name} {_FILLED_IN[a.volume.spacing_from]}"
         for a in analysed

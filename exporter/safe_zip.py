@@ -119,10 +119,7 @@ def opened(
     if not zip_path.is_file():
         raise FileNotFoundError(f"{zip_path}: no such file; give the path of a model's .zip")
     check_stand_in(zip_path)
-    with (
-        reraise_with_path(zip_path, *_no_zip(zip_path)),
-        zipfile.ZipFile(zip_path) as archive,
-    ):
+    with reraise_with_path(zip_path, *_no_zip(zip_path)), zipfile.ZipFile(zip_path) as archive:
         _check(archive, zip_path, max_files)
         yield archive
 

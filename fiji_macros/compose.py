@@ -5,13 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-COMMANDS = (
-    "Segment_Image",
-    "Segment_View",
-    "Segment_Views",
-    "Segment_Folder",
-    "Correct_Labels",
-)
+COMMANDS = ("Segment_Image", "Segment_View", "Segment_Views", "Segment_Folder", "Correct_Labels")
 MACROS = ("Segment_Image", "Segment_View", "Segment_Views")
 
 _FOLDER = Path(__file__).resolve().parent

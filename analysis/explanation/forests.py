@@ -87,11 +87,7 @@ def subset_size(rows: int) -> int:
 
 
 def fit_run(
-    data: StateRows,
-    kind: Kind,
-    number: int,
-    seed: int,
-    sets: Mapping[str, Sequence[int]],
+    data: StateRows, kind: Kind, number: int, seed: int, sets: Mapping[str, Sequence[int]]
 ) -> Run:
     """Fit one forest and read it.
 

@@ -41,9 +41,7 @@ def euler_angles(axes: np.ndarray) -> np.ndarray:
     yaw = np.where(gimbal, 0.0, _atan2(longest[..., 1], longest[..., 0]))
     pitch = _atan2(-longest[..., 2], flat)
     roll = np.where(
-        gimbal,
-        _atan2(-shortest[..., 1], middle[..., 1]),
-        _atan2(middle[..., 2], shortest[..., 2]),
+        gimbal, _atan2(-shortest[..., 1], middle[..., 1]), _atan2(middle[..., 2], shortest[..., 2])
     )
     roll = np.where(roll > 90 + _ZERO, roll - 180, roll)
     roll = np.where(roll <= -90 + _ZERO, roll + 180, roll)

@@ -135,9 +135,7 @@ def describe(  # type: ignore[no-untyped-def]
     body = np.zeros((size[0] + 2, size[1] + 2, size[2] + 2), np.uint8)
     own = body[1:-1, 1:-1, 1:-1]
     box = near[
-        reach[0] : reach[0] + size[0],
-        reach[1] : reach[1] + size[1],
-        reach[2] : reach[2] + size[2],
+        reach[0] : reach[0] + size[0], reach[1] : reach[1] + size[1], reach[2] : reach[2] + size[2]
     ]
     for z in range(size[0]):
         for y in range(size[1]):

@@ -187,10 +187,6 @@ def _as_published(
         grey = np.ascontiguousarray(slab.grey[here], np.float64)
     return np.asarray(
         paper_recipe.describe_as_published(
-            as_labels(slab.labels[here]),
-            label,
-            grey,
-            margin - beyond[:, 0],
-            box[1::2] - box[::2],
+            as_labels(slab.labels[here]), label, grey, margin - beyond[:, 0], box[1::2] - box[::2]
         )
     )

@@ -34,10 +34,7 @@ def agglomerate(first: np.ndarray, second: np.ndarray, weights: np.ndarray, n: i
     if not n:
         return np.zeros(0, np.int64)
     root = _contract(
-        np.asarray(first, np.int64),
-        np.asarray(second, np.int64),
-        np.asarray(weights, float),
-        n,
+        np.asarray(first, np.int64), np.asarray(second, np.int64), np.asarray(weights, float), n
     )
     _, start, cluster = np.unique(root, return_index=True, return_inverse=True)
     rank = np.empty(start.size, np.int64)
@@ -51,12 +48,7 @@ def _pair_key(a: int, b: int) -> np.int64:
 
 
 @numba.njit(cache=True)
-def _contract(
-    first: np.ndarray,
-    second: np.ndarray,
-    weights: np.ndarray,
-    n: int,
-) -> np.ndarray:
+def _contract(first: np.ndarray, second: np.ndarray, weights: np.ndarray, n: int) -> np.ndarray:
     m = first.size
     capacity = 1024
     while capacity < 4 * m:

@@ -65,10 +65,11 @@ def body_graph(views: Sequence[Spans]) -> tuple[np.ndarray, np.ndarray, np.ndarr
         two, by the smaller of the pixels that they hold.
     """
     spanned = [
-        pairs_within(np.append(np.unique(own.objects, return_index=True)[1], own.objects.size),
-                     own.bodies)
+        pairs_within(
+            np.append(np.unique(own.objects, return_index=True)[1], own.objects.size), own.bodies
+        )
         for own in views
-    ]  # fmt: skip
+    ]
     pairs = np.unique(np.concatenate(spanned))
     first, second = pairs >> 32, pairs & 0xFFFFFFFF
     weights = np.zeros(pairs.size)

@@ -105,10 +105,7 @@ def consensus(
 
 
 def _first_ballots(
-    stacks: Mapping[View, np.ndarray],
-    prob: Mapping[View, np.ndarray],
-    min_iou: float,
-    max_gap: int,
+    stacks: Mapping[View, np.ndarray], prob: Mapping[View, np.ndarray], min_iou: float, max_gap: int
 ) -> dict[View, Ballot]:
     """Each object votes for the cluster of its track."""
     objects = {view: number_objects(stack) for view, stack in stacks.items()}

@@ -134,11 +134,7 @@ def _axes(view: View) -> np.ndarray:
 
 @numba.njit(cache=True, nogil=True)
 def _extents(
-    numbers: np.ndarray,
-    track_of: np.ndarray,
-    order: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
+    numbers: np.ndarray, track_of: np.ndarray, order: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> None:
     a, b, c = order
     for i in range(numbers.shape[0]):

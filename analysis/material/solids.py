@@ -61,9 +61,7 @@ class _Part(NamedTuple):
 
 
 def find_solid(
-    volume: np.ndarray,
-    labels: np.ndarray,
-    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    volume: np.ndarray, labels: np.ndarray, spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
 ) -> np.ndarray:
     """Mark the voxels of each body that are material; the rest of it is void.
 
@@ -93,9 +91,7 @@ def find_solid(
 
 
 def find_void(
-    volume: np.ndarray,
-    labels: np.ndarray,
-    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    volume: np.ndarray, labels: np.ndarray, spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
 ) -> Solid:
     """Find the void in each body, and tell of which bodies it cannot be known.
 
@@ -172,11 +168,7 @@ def _sharpened(missing: np.ndarray, scale: np.ndarray) -> np.ndarray:
 
 
 def _parts(
-    volume: np.ndarray,
-    labels: np.ndarray,
-    levels: GreyLevels,
-    scale: np.ndarray,
-    smoothing: float,
+    volume: np.ndarray, labels: np.ndarray, levels: GreyLevels, scale: np.ndarray, smoothing: float
 ) -> Iterator[_Part]:
     """Find block by block what is missing."""
     for block in _blocks(labels.shape):

@@ -78,11 +78,7 @@ class LevelCounts:
 
 @numba.njit(cache=True, nogil=True)
 def _count(
-    missing: np.ndarray,
-    bodies: np.ndarray,
-    inner: np.ndarray,
-    deep: np.ndarray,
-    void: np.ndarray,
+    missing: np.ndarray, bodies: np.ndarray, inner: np.ndarray, deep: np.ndarray, void: np.ndarray
 ) -> None:
     """Count what is missing two voxels and more below the surface, and in wide voids there."""
     nz, ny, nx = bodies.shape

@@ -92,8 +92,9 @@ def _crack(void, labels, corner, centres, radii, matrices, longest, damage, seen
                 axes[0, 0] * b[0] + axes[0, 1] * b[1] + axes[0, 2] * b[2],
                 axes[1, 0] * b[0] + axes[1, 1] * b[1] + axes[1, 2] * b[2],
                 axes[2, 0] * b[0] + axes[2, 1] * b[1] + axes[2, 2] * b[2],
-                i, *field,
-            )  # fmt: skip
+                i,
+                *field,
+            )
         limit = np.sort(samples)[int(damage[i] * len(samples))]
         box = box_of(centres[i], ROOM * longest[i], corner, labels.shape)
         for z in range(box[0, 0], box[0, 1]):

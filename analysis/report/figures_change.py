@@ -4,25 +4,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from .._shared.wording import (
-    capital,
-    listing,
-    number,
-    p_value,
-    state_name,
-)
+from .._shared.wording import capital, listing, number, p_value, state_name
 from ..explanation.result import Explanation
-from .style import (
-    DOUBLE,
-    FAINT,
-    INK,
-    MUTED,
-    STATE_COLOURS,
-    Plate,
-    axes_of,
-    sheet,
-    styled,
-)
+from .style import DOUBLE, FAINT, INK, MUTED, STATE_COLOURS, Plate, axes_of, sheet, styled
 
 
 @styled

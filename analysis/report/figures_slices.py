@@ -9,16 +9,8 @@ from numpy.typing import ArrayLike
 from skimage.segmentation import find_boundaries
 
 from .._shared.views import VIEWS, view_spacing
-from .._shared.wording import (
-    percent,
-)
-from .style import (
-    DOUBLE,
-    Plate,
-    sheet,
-    styled,
-    written,
-)
+from .._shared.wording import percent
+from .style import DOUBLE, Plate, sheet, styled, written
 
 OUTLINE, VOID = "#e69f00", "#56b4e9"
 _SIDE = 900  # pixels a slice is shown with, at most

@@ -5,16 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from .._shared.wording import (
-    capital,
-    fixed,
-    in_state,
-    listing,
-    number,
-    percent,
-    plural,
-    state_name,
-)
+from .._shared.wording import capital, fixed, in_state, listing, number, percent, plural, state_name
 from ..explanation.feature_sets import rank_correlation
 from ..explanation.result import Explanation
 from ..explanation.statistics import holm, spearman

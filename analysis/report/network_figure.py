@@ -9,17 +9,7 @@ from matplotlib.collections import EllipseCollection, LineCollection
 from matplotlib.colors import Normalize, to_rgb
 
 from .._shared.wording import number, percent, plural
-from .style import (
-    DAMAGE_MAP,
-    INK,
-    MUTED,
-    Plate,
-    axes_of,
-    length_unit,
-    sheet,
-    styled,
-    written,
-)
+from .style import DAMAGE_MAP, INK, MUTED, Plate, axes_of, length_unit, sheet, styled, written
 
 # Balls are drawn smaller than the particles, or a packed electrode would hide its own inside.
 BALL = 0.62

@@ -7,15 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from .._shared.wording import (
-    fixed,
-    in_state,
-    number,
-    p_value,
-    percent,
-    plural,
-    state_name,
-)
+from .._shared.wording import fixed, in_state, number, p_value, percent, plural, state_name
 from ..explanation.result import Explanation
 from ..explanation.statistics import spearman
 from ..features.columns import COLUMNS, PAPER_SUFFIX

@@ -71,10 +71,7 @@ def resize(image: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.float32]:
 
 
 def fill_grid(
-    values: NDArray[Any],
-    grid: tuple[int, int],
-    inner: tuple[int, int],
-    shape: tuple[int, int],
+    values: NDArray[Any], grid: tuple[int, int], inner: tuple[int, int], shape: tuple[int, int]
 ) -> NDArray[Any]:
     """Spread values at grid points over an image by nearest neighbour.
 

@@ -78,9 +78,11 @@ def check_java(fiji: Fiji, java: Java | None) -> Check:
     own = fiji.java
     if own is not None and own.version < OLDEST:
         return Check(
-            "Java", "warning", f"{found}; Fiji's own is {own.version}, too old for Python",
+            "Java",
+            "warning",
+            f"{found}; Fiji's own is {own.version}, too old for Python",
             "nothing for this program; Fiji itself goes on with its own",
-        )  # fmt: skip
+        )
     return Check("Java", "ok", found)
 
 
@@ -92,10 +94,12 @@ def check_processor(fiji: Fiji, java: Java | None) -> Check:
     arm_java = java is not None and _is_arm(java.home)
     if platform.machine() == "arm64" and (arm_fiji or arm_java):
         return Check(
-            "processor", "problem", "Apple silicon with an arm64 Java",
+            "processor",
+            "problem",
+            "Apple silicon with an arm64 Java",
             "use the Intel Fiji (macOS runs it through Rosetta) and TensorFlow 1.12 in Edit > "
             "Options > TensorFlow..., or the python engine",
-        )  # fmt: skip
+        )
     return Check("processor", "ok", f"{platform.machine()}, Intel Java")
 
 
@@ -143,9 +147,11 @@ def check_imagej_tensorflow(fiji: Fiji, java: Java | None) -> Check:
     found = versions[0] + (f", with TensorFlow {', '.join(natives)}" if natives else "")
     if version_key(versions[0]) <= version_key("1.1.8") and java is not None and java.version >= 9:
         return Check(
-            name, "problem", f"{found} on Java {java.version}: ClassCastException",
+            name,
+            "problem",
+            f"{found} on Java {java.version}: ClassCastException",
             "update to 1.1.9 or newer (Help > Update...), or run Fiji with Java 8",
-        )  # fmt: skip
+        )
     return Check(name, "ok", found)
 
 
@@ -154,9 +160,11 @@ def check_crashed(fiji: Fiji) -> Iterator[Check]:
     marks = [p / ".crashed" for p in fiji.platform_folders if (p / ".crashed").exists()]
     for mark in marks:
         yield Check(
-            "earlier crash", "problem", f"{mark} keeps TensorFlow switched off",
+            "earlier crash",
+            "problem",
+            f"{mark} keeps TensorFlow switched off",
             f"delete {mark}; if it comes back choose another TensorFlow in Edit > Options",
-        )  # fmt: skip
+        )
     if not marks:
         yield Check("earlier crash", "ok", "none")
 
@@ -172,23 +180,29 @@ def check_native(fiji: Fiji) -> Check:
             named = f"{' '.join(parts[1:3])} for {parts[0]}" if len(parts) >= 3 else repr(text)
             if not (folder / library).is_file():
                 return Check(
-                    "native TensorFlow", "problem", f"{named} chosen, but {library} is missing",
+                    "native TensorFlow",
+                    "problem",
+                    f"{named} chosen, but {library} is missing",
                     f"choose it again in Edit > Options > TensorFlow..., or delete {chosen}",
-                )  # fmt: skip
+                )
             if len(parts) < 3 or not re.match(r"1\.\d+", parts[1]):
                 return Check(
-                    "native TensorFlow", "problem", f"{named}: not a TensorFlow 1.x",
+                    "native TensorFlow",
+                    "problem",
+                    f"{named}: not a TensorFlow 1.x",
                     "choose 1.12 to 1.15 in Edit > Options > TensorFlow...",
-                )  # fmt: skip
+                )
             status: Status = "warning" if parts[2].upper() == "GPU" else "ok"
             fix = "needs its CUDA and cuDNN; choose the CPU version if models fail to load"
             return Check("native TensorFlow", status, named, fix if status != "ok" else "")
     if any("libtensorflow_jni" in path.name for path in fiji.jars):
         return Check("native TensorFlow", "ok", "the one in Fiji's jars")
     return Check(
-        "native TensorFlow", "problem", "none: no libtensorflow_jni jar, none chosen",
+        "native TensorFlow",
+        "problem",
+        "none: no libtensorflow_jni jar, none chosen",
         f"{_UPDATE}: tick TensorFlow; or choose one in Edit > Options > TensorFlow...",
-    )  # fmt: skip
+    )
 
 
 def check_protobuf(fiji: Fiji) -> Check:
@@ -202,9 +216,11 @@ def check_protobuf(fiji: Fiji) -> Check:
         if version_key(versions[0]) < version_key("4"):
             fix = f"delete {new}"
         return Check(
-            "protobuf-java", "problem", f"{', '.join(versions)}: CSBDeep cannot read models",
+            "protobuf-java",
+            "problem",
+            f"{', '.join(versions)}: CSBDeep cannot read models",
             f"{fix} (github.com/stardist/stardist-imagej/issues/23)",
-        )  # fmt: skip
+        )
     if len(versions) > 1:
         return Check(
             "protobuf-java", "problem", ", ".join(versions), "delete all but the newest 3.x jar"
@@ -231,9 +247,11 @@ def check_macros(fiji: Fiji) -> Check:
         return Check("Particlebridge's commands", "warning", found, fix)
     if changed:
         return Check(
-            "Particlebridge's commands", "warning", f"{installed}, changed: {', '.join(changed)}",
+            "Particlebridge's commands",
+            "warning",
+            f"{installed}, changed: {', '.join(changed)}",
             f"{fix} (edited files are set aside)",
-        )  # fmt: skip
+        )
     return Check("Particlebridge's commands", "ok", installed)
 
 

@@ -52,10 +52,7 @@ ONNX_RUNTIME = Jar(
 """The last one with native libraries for Linux, Windows and both kinds of Mac; Java 8 and newer."""
 
 IMAGEJ = Jar(
-    "net.imagej",
-    "ij",
-    "1.54f",
-    "e5ee9b846e3c2f819d945e6d3fca5641ca690b1ef28591415ae0dc7c6d82fcd9",
+    "net.imagej", "ij", "1.54f", "e5ee9b846e3c2f819d945e6d3fca5641ca690b1ef28591415ae0dc7c6d82fcd9"
 )
 
 PLAIN_IMAGEJ = (

@@ -70,10 +70,12 @@ class Layout:
             z, y, x = place
             found.append(
                 Block(
-                    len(found), (z, y, x), (core[0], core[1], core[2]),
+                    len(found),
+                    (z, y, x),
+                    (core[0], core[1], core[2]),
                     (reach[0], reach[1], reach[2]),
                 )
-            )  # fmt: skip
+            )
         return found
 
     def most_voxels(self) -> int:

@@ -115,8 +115,9 @@ class DaskRunner:
         facts = event[1]
         if not isinstance(facts, dict) or facts.get("action") != "remove-worker":
             return
-        names = [self._names[str(k)] for k in facts.get("processing-tasks", ())
-                 if str(k) in self._names]  # fmt: skip
+        names = [
+            self._names[str(k)] for k in facts.get("processing-tasks", ()) if str(k) in self._names
+        ]
         if names and not facts.get("expected"):
             told = f"worker {facts.get('worker')} died over {', '.join(sorted(names)[:3])}"
             self.deaths.append(told)

@@ -139,9 +139,7 @@ class KeptMap:
 
 
 def _keep(
-    store: PieceStore,
-    function: Callable[[Any], tuple[np.ndarray, ...]],
-    piece: tuple[str, Any],
+    store: PieceStore, function: Callable[[Any], tuple[np.ndarray, ...]], piece: tuple[str, Any]
 ) -> None:
     found = function(piece[1])
     store.keep(piece[0], **{f"result_{i}": array for i, array in enumerate(found)})

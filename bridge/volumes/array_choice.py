@@ -69,8 +69,10 @@ def choose(
     (name,) = fit
     others = [other for other in [*volumes, *larger] if other != name]
     if others:
-        return name, (f"{path}: {shown(name)} is read; it also holds {some(others)} "
-                      f"({path}{separator}NAME reads another)",)  # fmt: skip
+        return name, (
+            f"{path}: {shown(name)} is read; it also holds {some(others)} "
+            f"({path}{separator}NAME reads another)",
+        )
     if holds == "grey" and of("labels", [name]):
         return name, (f"{path}: {shown(name)} is named as labels, and is read as grey values",)
     return name, ()

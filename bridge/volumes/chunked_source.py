@@ -89,8 +89,9 @@ class Turned:
         for part, axis in zip(parts, self._order, strict=True):
             stored[axis] = part
         data = np.asarray(self._array[tuple(stored)])
-        kept = [axis for part, axis in zip(parts, self._order, strict=True)
-                if isinstance(part, slice)]  # fmt: skip
+        kept = [
+            axis for part, axis in zip(parts, self._order, strict=True) if isinstance(part, slice)
+        ]
         return data.transpose([sorted(kept).index(axis) for axis in kept])
 
 

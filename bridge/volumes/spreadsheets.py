@@ -80,8 +80,9 @@ def read_spreadsheet(path: Path, key: str, fault: str, remedy: str) -> Spreadshe
         )
     separator = found[0]
     with reraise_with_path(path, "cannot be read as CSV", "save it again"):
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator,
-                            skipinitialspace=True, strict=True)  # fmt: skip
+        reader = csv.reader(
+            io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True
+        )
         lines = [(reader.line_num + start - 1, [cell.strip() for cell in row]) for row in reader]
     lines = [(number, _trimmed(row)) for number, row in lines if any(row)]
     _, columns = lines[0]

@@ -126,11 +126,7 @@ class SliceStack(Sequence[np.ndarray]):
     """
 
     def __init__(
-        self,
-        volume: AnyArray,
-        view: View,
-        fill: float | None = None,
-        mask: AnyArray | None = None,
+        self, volume: AnyArray, view: View, fill: float | None = None, mask: AnyArray | None = None
     ) -> None:
         self._volume = volume
         self._view = view

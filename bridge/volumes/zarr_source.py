@@ -135,8 +135,10 @@ def _check_stored(node: Any, path: Path, holds: Holds) -> tuple[str | None, tupl
         turned = dataclasses.replace(metadata, dimension_separator=other)
         if _any_stored(turned, counts, sizes):
             metadata, separator = turned, other
-            notes = (f"{path}: its .zarray names another dimension_separator than its chunks, "
-                     f"'{other}', which is used",)  # fmt: skip
+            notes = (
+                f"{path}: its .zarray names another dimension_separator than its chunks, "
+                f"'{other}', which is used",
+            )
     declared = math.prod(cell) * node.dtype.itemsize
     plain = not node.compressors and not node.filters and node.shards is None
     present = np.zeros(counts, bool)

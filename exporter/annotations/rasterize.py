@@ -109,9 +109,7 @@ def paint(regions: Sequence[Region], shape: tuple[int, int]) -> np.ndarray:
     return covered
 
 
-def _joined(
-    parts: list[tuple[Region, _Window, np.ndarray]],
-) -> tuple[Region, _Window, np.ndarray]:
+def _joined(parts: list[tuple[Region, _Window, np.ndarray]]) -> tuple[Region, _Window, np.ndarray]:
     """Unite the parts of one particle."""
     if len(parts) == 1:
         return parts[0]

@@ -49,10 +49,7 @@ class Annotations:
 
 
 def read_annotations(
-    path: str | os.PathLike[str],
-    shape: tuple[int, ...] | None = None,
-    *,
-    image: str | None = None,
+    path: str | os.PathLike[str], shape: tuple[int, ...] | None = None, *, image: str | None = None
 ) -> Annotations:
     """Read annotations as labels.
 

@@ -166,11 +166,7 @@ def open_ring(ring: np.ndarray) -> np.ndarray:
 
 
 def line_region(
-    number: int,
-    shape: str,
-    points: np.ndarray,
-    attributes: Mapping[str, str],
-    position: int = 0,
+    number: int, shape: str, points: np.ndarray, attributes: Mapping[str, str], position: int = 0
 ) -> Region:
     """Make a region of an open line: closed if it goes around something, else without area.
 

@@ -41,9 +41,7 @@ def freeze(
         With the placeholder INPUT and the identity OUTPUT.
     """
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     spec = tf.TensorSpec(shape, tf.float32, name=INPUT)
     traced = tf.function(function, autograph=False).get_concrete_function(spec)

@@ -70,11 +70,7 @@ def _name_sizes(graph: "GraphProto", layout: Layout) -> None:
 
 
 def _describe(
-    converted: "ModelProto",
-    name: str,
-    layout: Layout,
-    record: ModelRecord,
-    reach: tuple[int, int],
+    converted: "ModelProto", name: str, layout: Layout, record: ModelRecord, reach: tuple[int, int]
 ) -> None:
     converted.graph.name = name
     converted.doc_string = (

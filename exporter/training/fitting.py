@@ -72,8 +72,9 @@ def build_model(
     config_class, model_class = kinds[dims]
     usual = 3e-4 if start is None else 1e-4
     training = {
-        "train_patch_size": (recipe.patch,) * 2 if dims == 2 else (recipe.patch_depth,)
-        + (recipe.patch,) * 2,
+        "train_patch_size": (recipe.patch,) * 2
+        if dims == 2
+        else (recipe.patch_depth,) + (recipe.patch,) * 2,
         "train_batch_size": recipe.batch,
         "train_epochs": recipe.epochs,
         "train_steps_per_epoch": recipe.steps,
@@ -82,7 +83,7 @@ def build_model(
         **({"train_reduce_lr": None} if recipe.schedule == "cosine" else {}),
         # Patches come chosen and cut (patch_stream): StarDist has nothing to search.
         "train_foreground_only": 0,
-    }  # fmt: skip
+    }
     if start is not None:
         if start.config.n_channel_in != channels:
             raise ValueError(

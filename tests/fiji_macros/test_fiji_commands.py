@@ -311,9 +311,9 @@ def test_what_cannot_be_is_one_sentence(java, tmp_path, typed, sentence):
 
 
 @pytest.mark.parametrize(
-    ("typed", "recorded", "um"), [("", "{}", 0), ("", '{"pixel_size": 0.3}', 0.3),
-                                  ("0.2", '{"pixel_size": 0.3}', 0.2)],
-)  # fmt: skip
+    ("typed", "recorded", "um"),
+    [("", "{}", 0), ("", '{"pixel_size": 0.3}', 0.3), ("0.2", '{"pixel_size": 0.3}', 0.2)],
+)
 def test_the_pixel_size_is_the_users_then_the_bundles(java, tmp_path, typed, recorded, um):
     bundle = make_bundle(tmp_path / "m.zip", recorded)
     text = with_classes(
@@ -567,9 +567,11 @@ def test_a_run_goes_on_where_it_stopped_and_gives_the_same(run, tmp_path):
     volume(tmp_path / "v.tif")
     whole = run("Segment_View", image=tmp_path / "v.tif", out=tmp_path / "whole")
     first = run(
-        "Segment_View", {"fault": "exception", "faulty": [2]},
-        image=tmp_path / "v.tif", out=tmp_path / "xy",
-    )  # fmt: skip
+        "Segment_View",
+        {"fault": "exception", "faulty": [2]},
+        image=tmp_path / "v.tif",
+        out=tmp_path / "xy",
+    )
     # The poisoned slice is named, the four others are kept.
     assert "1 of 5 slices failed (2)" in first["problem"]
     assert sorted(p.name for p in (tmp_path / "xy" / ".parts").glob("*.pbp")) == [
@@ -597,8 +599,9 @@ def test_other_settings_do_not_mix_with_finished_slices(run, tmp_path):
 
 def test_a_fault_of_the_model_ends_the_run_soon(run, tmp_path):
     volume(tmp_path / "v.tif", shape=(12, 40, 80))
-    result = run("Segment_View", {"fault": "null outputs"}, image=tmp_path / "v.tif",
-                 out=tmp_path / "xy")  # fmt: skip
+    result = run(
+        "Segment_View", {"fault": "null outputs"}, image=tmp_path / "v.tif", out=tmp_path / "xy"
+    )
     assert len(result["calls"]) == 3
     assert "StarDist gave no result" in result["problem"]
 
@@ -617,8 +620,10 @@ def test_named_slices_leave_parts_only(run, tmp_path):
     result = run("Segment_View", image=tmp_path / "v.tif", out=tmp_path / "xy", slices="0-1,4")
     assert result["problem"] is None
     assert {p.name for p in (tmp_path / "xy" / ".parts").glob("*.pbp")} == {
-        "00000.pbp", "00001.pbp", "00004.pbp",
-    }  # fmt: skip
+        "00000.pbp",
+        "00001.pbp",
+        "00004.pbp",
+    }
     assert not (tmp_path / "xy" / "labels.tif").exists()
 
 
@@ -672,8 +677,9 @@ def test_a_folder_resumes_keeps_a_log_and_names_what_failed(run, tmp_path):
     assert "1 of 3 images failed" in first["problem"]
     assert "a2.tif" in first["problem"]
     assert {p.name for p in (tmp_path / "out").iterdir() if (p / "objects.csv").exists()} == {
-        "a1", "a10",
-    }  # fmt: skip
+        "a1",
+        "a10",
+    }
     disc_image(tmp_path / "images" / "a2.tif")
     second = run("Segment_Folder", folder=tmp_path / "images", out=tmp_path / "out")
     assert second["problem"] is None

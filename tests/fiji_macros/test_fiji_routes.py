@@ -89,8 +89,9 @@ def check_image(call, route, tmp_path):
     for name in ("rois.zip", "overlay.png", "objects.csv"):
         assert (tmp_path / "out" / name).stat().st_size > 0
     maps = recorded(PLUGIN / "phantom_slice_plugin_tiles1.npz")
-    assert np.array_equal(tifffile.imread(tmp_path / "out/prob.tif")[::2, ::2],
-                          maps["prob"][::2, ::2])  # fmt: skip
+    assert np.array_equal(
+        tifffile.imread(tmp_path / "out/prob.tif")[::2, ::2], maps["prob"][::2, ::2]
+    )
     assert np.abs(tifffile.imread(tmp_path / "out/dist.tif") - maps["dist_mean"]).max() < 1e-5
 
 
@@ -140,9 +141,11 @@ def check_correct(call, route, tmp_path):
         {"what": "Load labels as regions", "labels": tmp_path / "labels.tif"},
         {"what": "Save regions as labels", "rois": tmp_path / "out" / "rois.zip"},
     ):
-        code, said = call(route, "Correct_Labels", {
-            **settings, "image": PLUGIN / "phantom_slice.tif", "out": tmp_path / "out",
-        })  # fmt: skip
+        code, said = call(
+            route,
+            "Correct_Labels",
+            {**settings, "image": PLUGIN / "phantom_slice.tif", "out": tmp_path / "out"},
+        )
         assert code == 0, said
     assert np.array_equal(tifffile.imread(tmp_path / "out" / "labels.tif"), truth())
     assert (tmp_path / "out" / "images" / "phantom_slice.tif").is_file()
@@ -162,8 +165,10 @@ def test_gives_the_recorded_labels_bit_for_bit(call, tmp_path, command, route):
 @pytest.mark.parametrize("route", ["another macro", "--run", "-macro"])
 @pytest.mark.parametrize("command", ["Segment_Image", "Segment_Folder"])
 def test_a_fault_is_one_sentence_and_exit_code_1(call, tmp_path, command, route):
-    source = {"Segment_Image": {"image": PLUGIN / "phantom_slice.tif"},
-              "Segment_Folder": {"folder": PLUGIN}}[command]  # fmt: skip
+    source = {
+        "Segment_Image": {"image": PLUGIN / "phantom_slice.tif"},
+        "Segment_Folder": {"folder": PLUGIN},
+    }[command]
     code, said = call(route, command, {**source, "model": "/no/model.zip", "out": tmp_path / "o"})
     assert code == 1
     assert "/no/model.zip: there is no such model." in said
@@ -218,8 +223,9 @@ def test_what_the_plugin_cannot_take_is_said(call, tmp_path, fault):
         axes = {} if fault == "colour" else {"metadata": {"axes": "CYX"}}
         shape = (40, 50, 3) if fault == "colour" else (3, 40, 50)
         tifffile.imwrite(image, np.zeros(shape, np.uint8), **kind, **axes)
-    code, said = call("--run", "Segment_Image",
-                      {"image": image, "model": model, "out": tmp_path / "o"})  # fmt: skip
+    code, said = call(
+        "--run", "Segment_Image", {"image": image, "model": model, "out": tmp_path / "o"}
+    )
     assert code == 1, said
     assert "[particlebridge] ERROR Segment Image: " in said
     assert not (tmp_path / "o" / "labels.tif").exists()

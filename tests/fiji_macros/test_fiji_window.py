@@ -114,8 +114,9 @@ def display():
     read, write = os.pipe()
     server = subprocess.Popen(
         ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x900x24"],
-        pass_fds=[write], stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        pass_fds=[write],
+        stderr=subprocess.DEVNULL,
+    )
     os.close(write)
     with os.fdopen(read) as pipe:
         number = pipe.readline().strip()
@@ -164,10 +165,14 @@ def test_the_recorded_line_runs_again_from_a_macro(drive, real_fiji, tmp_path):
 def test_labels_are_corrected_in_the_roi_manager(drive, tmp_path):
     tifffile.imwrite(tmp_path / "labels.tif", truth())
     image, out = PLUGIN / "phantom_slice.tif", tmp_path / "out"
-    load = (f'run("Correct Labels", "what=[Load labels as regions] image=[{image}] '
-            f'labels=[{tmp_path}/labels.tif] rois=[] out=[]");')  # fmt: skip
-    save = (f'run("Correct Labels", "what=[Save regions as labels] image=[{image}] '
-            f'labels=[] rois=[] out=[{out}]");')  # fmt: skip
+    load = (
+        f'run("Correct Labels", "what=[Load labels as regions] image=[{image}] '
+        f'labels=[{tmp_path}/labels.tif] rois=[] out=[]");'
+    )
+    save = (
+        f'run("Correct Labels", "what=[Save regions as labels] image=[{image}] '
+        f'labels=[] rois=[] out=[{out}]");'
+    )
     said = drive(CORRECT.replace("LOAD", load).replace("SAVE", save))
     assert said == {"loaded": "19", "saved": "19"}
     labels = tifffile.imread(out / "labels.tif")
@@ -186,9 +191,11 @@ def test_labels_are_corrected_in_the_roi_manager(drive, tmp_path):
 
 
 def test_a_fault_is_a_dialog_and_ends_the_macro(drive, tmp_path):
-    call = (f'run("Segment View", "image=[{PLUGIN}/phantom_slice.tif] model=[/no/model.zip] '
-            f'out=[{tmp_path}/o] prob=[] nms=[] percentiles=[] diameter=[] pixel=[] slices=[] '
-            'scale=[]");')  # fmt: skip
+    call = (
+        f'run("Segment View", "image=[{PLUGIN}/phantom_slice.tif] model=[/no/model.zip] '
+        f"out=[{tmp_path}/o] prob=[] nms=[] percentiles=[] diameter=[] pixel=[] slices=[] "
+        'scale=[]");'
+    )
     said = drive(FAIL.replace("CALL", call))
     assert said["title"] == "Particlebridge: Segment View"
     assert "/no/model.zip: there is no such model." in said["said"]
@@ -196,8 +203,10 @@ def test_a_fault_is_a_dialog_and_ends_the_macro(drive, tmp_path):
 
 
 def test_a_file_that_is_left_out_is_asked_for(drive, tmp_path):
-    call = (f'run("Segment View", "image=[{PLUGIN}/phantom_slice.tif] model=[/no/model.zip] '
-            'prob=[] nms=[] percentiles=[] diameter=[] pixel=[] slices=[] scale=[]");')  # fmt: skip
+    call = (
+        f'run("Segment View", "image=[{PLUGIN}/phantom_slice.tif] model=[/no/model.zip] '
+        'prob=[] nms=[] percentiles=[] diameter=[] pixel=[] slices=[] scale=[]");'
+    )
     said = drive(ASK.replace("CALL", call).replace("OUT", str(tmp_path / "out")))
     files = ["Stack, or folder of slices", "Model (.zip)", "Save into folder"]
     assert said["all"].split("|")[:3] == files

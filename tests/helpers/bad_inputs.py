@@ -178,9 +178,11 @@ def _png_vast(path: Path) -> None:
 
     head = struct.pack(">IIBBBBB", VAST, VAST, 8, 0, 0, 0, 0)
     path.write_bytes(
-        b"\x89PNG\r\n\x1a\n" + part(b"IHDR", head) + part(b"IDAT", zlib.compress(bytes(1 << 20)))
+        b"\x89PNG\r\n\x1a\n"
+        + part(b"IHDR", head)
+        + part(b"IDAT", zlib.compress(bytes(1 << 20)))
         + part(b"IEND", b"")
-    )  # fmt: skip
+    )
 
 
 def _holed(value: float) -> Callable[[Path], None]:

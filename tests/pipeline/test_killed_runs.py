@@ -47,10 +47,7 @@ def undisturbed(small_volume: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_killed_again_and_again_a_run_ends_as_if_undisturbed(
-    small_volume: Path,
-    undisturbed: Whole,
-    tmp_path: Path,
-    form: str,
+    small_volume: Path, undisturbed: Whole, tmp_path: Path, form: str
 ) -> None:
     expected, whole = undisturbed(form)
     kinds = list(dict.fromkeys(whole.changes))
@@ -67,12 +64,7 @@ def test_killed_again_and_again_a_run_ends_as_if_undisturbed(
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(("form", "number", "total"), ONCE)
 def test_killed_once(
-    small_volume: Path,
-    undisturbed: Whole,
-    tmp_path: Path,
-    form: str,
-    number: int,
-    total: int,
+    small_volume: Path, undisturbed: Whole, tmp_path: Path, form: str, number: int, total: int
 ) -> None:
     expected, whole = undisturbed(form)
     ends = [*list(whole.began.values())[1:], whole.cpu]
@@ -99,11 +91,7 @@ def test_killed_once(
 @pytest.mark.parametrize("part", range(3))
 @pytest.mark.parametrize("form", FORMATS)
 def test_killed_before_every_kind_of_change(
-    small_volume: Path,
-    undisturbed: Whole,
-    tmp_path: Path,
-    form: str,
-    part: int,
+    small_volume: Path, undisturbed: Whole, tmp_path: Path, form: str, part: int
 ) -> None:
     expected, whole = undisturbed(form)
     out = tmp_path / form

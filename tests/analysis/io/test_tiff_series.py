@@ -73,8 +73,9 @@ def _big_endian(path: Path) -> None:
 
 def _grey_and_alpha(path: Path) -> None:
     both = np.stack([STACK, np.full_like(STACK, 65535)], -1)
-    tifffile.imwrite(path, both, photometric="minisblack", planarconfig="contig",
-                     extrasamples=["unassalpha"])  # fmt: skip
+    tifffile.imwrite(
+        path, both, photometric="minisblack", planarconfig="contig", extrasamples=["unassalpha"]
+    )
 
 
 def _grey_in_colour(path: Path) -> None:
@@ -196,8 +197,9 @@ def _ome_of_files(folder: Path, packing: str | None) -> Path:
             'SizeX="40" SizeY="40" SizeC="1" SizeZ="8" SizeT="1">'
             f'<Channel ID="Channel:0:0" SamplesPerPixel="1"/>{planes}</Pixels></Image></OME>'
         )
-        tifffile.imwrite(folder / f"s{z}.ome.tif", page, description=xml, metadata=None,
-                         compression=packing)  # fmt: skip
+        tifffile.imwrite(
+            folder / f"s{z}.ome.tif", page, description=xml, metadata=None, compression=packing
+        )
     return folder / "s0.ome.tif"
 
 

@@ -3,13 +3,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from particlebridge.analysis import (
-    hungarian_link,
-    link_slices,
-    nearest_link,
-    score,
-    track_points,
-)
+from particlebridge.analysis import hungarian_link, link_slices, nearest_link, score, track_points
 from particlebridge.analysis._shared.assignment import sparse_assignment
 from scipy.ndimage import shift
 

@@ -63,9 +63,11 @@ def test_the_smaller_area_counts() -> None:
     big = Polygons.from_rays([[50, 50]], [[30.0] * 32], [0.9])
     small = Polygons.from_rays([[50, 78]], [[4.0] * 32], [0.8])  # three quarters inside the big
     both = Polygons(
-        *(np.concatenate([getattr(p, n) for p in (big, small)])
-          for n in ("points", "dist", "prob", "outlines"))
-    )  # fmt: skip
+        *(
+            np.concatenate([getattr(p, n) for p in (big, small)])
+            for n in ("points", "dist", "prob", "outlines")
+        )
+    )
     assert suppress(both, 0.5).tolist() == [0]
     assert suppress(both, 0.95).tolist() == [0, 1]
 

@@ -37,9 +37,7 @@ def test_a_caller_silences_the_library() -> None:
 def test_the_command_line_shows_all_once_even_where_the_root_logger_has_handlers() -> None:
     shown = "from particlebridge.bridge._shared.progress import show_log; show_log(); show_log()\n"
     root = "import logging; logging.basicConfig(level='INFO')\n"
-    expected = [
-        "fusing the views", "50% of :art: [bold]a[/] %s is guessed", "slices: 2 of 2",
-    ]  # fmt: skip
+    expected = ["fusing the views", "50% of :art: [bold]a[/] %s is guessed", "slices: 2 of 2"]
     assert _stderr(root + shown + _SAY) == expected
 
 
@@ -69,5 +67,7 @@ def test_a_terminal_of_a_library_user_has_no_bar(
             advance(2)
     assert terminal.getvalue() == ""
     assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
-        ("INFO", "done"), ("WARNING", "guessed"), ("INFO", "slices: 2 of 2"),
-    ]  # fmt: skip
+        ("INFO", "done"),
+        ("WARNING", "guessed"),
+        ("INFO", "slices: 2 of 2"),
+    ]

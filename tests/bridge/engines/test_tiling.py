@@ -19,9 +19,7 @@ def test_pieces_give_what_the_whole_gives(network: Network) -> None:
     sizes = []
 
     class Watched:
-        multiple, reach, grid, rays = (
-            network.multiple, network.reach, network.grid, network.rays
-        )  # fmt: skip
+        multiple, reach, grid, rays = (network.multiple, network.reach, network.grid, network.rays)
 
         def predict(self, piece: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             sizes.append(piece.shape)

@@ -50,15 +50,17 @@ def _ome_zarr(
                 "coordinateTransformations": [
                     {
                         "type": "scale",
-                        "scale": [s * (k + 1 if a in "yx" else 1)
-                                  for s, a in zip(scale, axes, strict=True)],
+                        "scale": [
+                            s * (k + 1 if a in "yx" else 1)
+                            for s, a in zip(scale, axes, strict=True)
+                        ],
                     },
                     {"type": "translation", "translation": [5.0] * len(axes)},
                 ],
             }
             for k in range(2)
         ],
-    }  # fmt: skip
+    }
     if overall:
         image["coordinateTransformations"] = [{"type": "scale", "scale": list(overall)}]
     if version == "0.4":
@@ -158,7 +160,7 @@ def _hdf5(path: Path, **datasets: np.ndarray) -> Path:
             file.create_dataset(
                 f"entry/{name}", data=data, chunks=data.shape[:1] and (4,) * data.ndim
             )
-    return path  # fmt: skip
+    return path
 
 
 def test_only_volume_of_an_hdf5_file(tmp_path: Path) -> None:

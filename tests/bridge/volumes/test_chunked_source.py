@@ -24,9 +24,10 @@ _V2: dict[str, Any] = {
     "lz4": numcodecs.LZ4(),
 }  # fmt: skip
 _V3: dict[str, Any] = {
-    "gzip": zarr.codecs.GzipCodec(), "zstd": zarr.codecs.ZstdCodec(),
+    "gzip": zarr.codecs.GzipCodec(),
+    "zstd": zarr.codecs.ZstdCodec(),
     "blosc": zarr.codecs.BloscCodec(),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +93,9 @@ def test_an_hdf5_chunk_that_unpacks_to_gigabytes(deflated: bytes, tmp_path: Path
     path = tmp_path / "bomb.h5"
     stream = zlib.compress(b"")[:2] + deflated[10:-8] + struct.pack(">I", 1)
     with h5py.File(path, "w") as file:
-        dataset = file.create_dataset("a", (8, 64, 64), np.uint16, chunks=(4, 64, 64),
-                                      compression="gzip")  # fmt: skip
+        dataset = file.create_dataset(
+            "a", (8, 64, 64), np.uint16, chunks=(4, 64, 64), compression="gzip"
+        )
         dataset[:] = 7
         dataset.id.write_direct_chunk((4, 0, 0), stream)
     assert len(stream) > 1 << 20

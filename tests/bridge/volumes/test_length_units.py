@@ -123,8 +123,9 @@ def test_an_image_in_pixels_has_no_pixel_size(tmp_path: Path) -> None:
 def test_ome_units(unit: str, size: float, tmp_path: Path) -> None:
     sizes: dict[str, Any] = {f"PhysicalSize{a}": 70 for a in "XYZ"}
     units = {f"PhysicalSize{a}Unit": unit for a in "XYZ"}
-    tifffile.imwrite(tmp_path / "a.ome.tif", STACK, ome=True,
-                     metadata={"axes": "ZYX", **sizes, **units})  # fmt: skip
+    tifffile.imwrite(
+        tmp_path / "a.ome.tif", STACK, ome=True, metadata={"axes": "ZYX", **sizes, **units}
+    )
     assert read_volume(tmp_path / "a.ome.tif").spacing == pytest.approx((size,) * 3)
 
 

@@ -12,8 +12,9 @@ from particlebridge.exporter import read_annotations, write_coco, write_geojson
 from pycocotools.coco import COCO
 from scipy import ndimage
 
-LABELS = hnp.arrays(np.uint16, st.tuples(st.integers(1, 9), st.integers(1, 9)),
-                    elements=st.integers(0, 3))  # fmt: skip
+LABELS = hnp.arrays(
+    np.uint16, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 3)
+)
 
 
 def rings_in_rings(dtype: type = np.int32) -> np.ndarray:
@@ -89,8 +90,9 @@ def test_nothing_gives_a_file_of_nothing(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "o.geojson").read_text())["features"] == []
 
 
-@pytest.mark.parametrize("labels", [np.zeros((2, 3, 4), np.int32), np.zeros((3, 4)),
-                                    np.full((3, 4), -1)])  # fmt: skip
+@pytest.mark.parametrize(
+    "labels", [np.zeros((2, 3, 4), np.int32), np.zeros((3, 4)), np.full((3, 4), -1)]
+)
 def test_what_is_no_label_image_is_refused(tmp_path: Path, labels: np.ndarray) -> None:
     with pytest.raises(ValueError, match="labels must"):
         write_coco(labels, tmp_path / "c.json", "a.tif")

@@ -125,7 +125,7 @@ def test_a_project_opens_in_via(tmp_path: Path) -> None:
             {"name": "ellipse", "cx": 1e999, "cy": 1, "rx": 1, "ry": 1},
         )
     ],
-)  # fmt: skip
+)
 def test_wrong_files_are_one_sentence(tmp_path: Path, entries: Any, wrong: str) -> None:
     path = write_json(tmp_path / "via.json", entries)
     with pytest.raises(ValueError, match=wrong) as caught:

@@ -130,8 +130,10 @@ def test_an_onnx_file_of_another_maker_is_refused(tmp_path):
     graph = onnx.helper.make_graph([node], "g", ends[:1], ends[1:])
     opsets = [onnx.helper.make_opsetid("", 17)]
     foreign = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8)
-    for content, why in ((foreign.SerializeToString(), "not an ONNX network that"),
-                         (b"nonsense", "does not load it")):  # fmt: skip
+    for content, why in (
+        (foreign.SerializeToString(), "not an ONNX network that"),
+        (b"nonsense", "does not load it"),
+    ):
         with pytest.raises(ValueError, match=why) as caught:
             OnnxSession(content, tmp_path / "x.onnx")
         assert "\n" not in str(caught.value) and "x.onnx" in str(caught.value)

@@ -72,9 +72,10 @@ def test_streaks_run_in_one_direction_and_rings_around_a_centre() -> None:
         spectrum = np.abs(np.fft.fft2(x - x.mean())) ** 2
         ky, kx = np.meshgrid(np.fft.fftfreq(64), np.fft.fftfreq(64), indexing="ij")
         # Energy lies along one line through the origin: a rank-one inertia tensor.
-        tensor = np.array(
-            [[(spectrum * a * b).sum() for a in (ky, kx)] for b in (ky, kx)]
-        ) / spectrum.sum()  # fmt: skip
+        tensor = (
+            np.array([[(spectrum * a * b).sum() for a in (ky, kx)] for b in (ky, kx)])
+            / spectrum.sum()
+        )
         low, high = np.linalg.eigvalsh(tensor)
         assert high > 4 * low
 
@@ -83,9 +84,11 @@ def test_no_augmentation_is_a_plain_cut() -> None:
     image, labels = scene()
     x, y = draw_patch(image, labels, (32, 32), np.random.default_rng(4))
     places = [
-        (r, c) for r in range(65) for c in range(65)
+        (r, c)
+        for r in range(65)
+        for c in range(65)
         if np.array_equal(labels[r : r + 32, c : c + 32], y)
-    ]  # fmt: skip
+    ]
     assert places and (y > 0).any()
     np.testing.assert_array_equal(x > 0, y > 0)
 

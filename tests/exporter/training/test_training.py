@@ -24,9 +24,7 @@ from particlebridge.exporter import (
     write_via,
 )
 
-TINY = Recipe(
-    epochs=4, steps=3, batch=2, patch=32, rays=8, filters=4, depth=1, learning_rate=2e-3
-)  # fmt: skip
+TINY = Recipe(epochs=4, steps=3, batch=2, patch=32, rays=8, filters=4, depth=1, learning_rate=2e-3)
 
 
 def disks(count: int = 4, seed: int = 0) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -312,5 +310,7 @@ def test_the_command_line_takes_a_recipe_and_a_diameter(
     for more in ([], ["--recipe", "published", "--epochs", "7"], ["--diameter", "40.5"]):
         CliRunner().invoke(app, usual + more)
     assert seen == [
-        Recipe(), replace(Recipe.published(2), epochs=7), replace(Recipe(), diameter=40.5)
-    ]  # fmt: skip
+        Recipe(),
+        replace(Recipe.published(2), epochs=7),
+        replace(Recipe(), diameter=40.5),
+    ]
