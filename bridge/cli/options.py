@@ -109,6 +109,10 @@ BackendOption = Annotated[
     Literal["auto", "onnx", "tensorflow"],
     typer.Option("--backend", help="auto: ONNX Runtime if the model holds model.onnx."),
 ]
+DeviceOption = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    typer.Option("--device", help="auto: an Nvidia GPU if onnxruntime-gpu finds one."),
+]
 MethodOption = Annotated[
     Literal["consensus", "flow", "paper"], typer.Option("--method", help="How to fuse the views.")
 ]
@@ -182,6 +186,7 @@ def segmenting(
     percentiles: Percentiles = None,
     numerics: NumericsOption = "plugin",
     backend: BackendOption = "auto",
+    device: DeviceOption = "auto",
     field_of_view: FieldOfView = "auto",
     format: FormatOption = "tiff",
     scheduler: Scheduler = None,

@@ -1,5 +1,6 @@
 """The command line: fast help, exit codes, one sentence per error."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -8,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from particlebridge import bridge
 from particlebridge.bridge.cli.app import app
 from PIL import Image
+from typer.main import get_command
 from typer.testing import CliRunner
 
 MAIN = "from particlebridge.bridge.cli.app import main; main()"
@@ -40,6 +43,13 @@ def test_help_imports_neither_tensorflow_nor_the_jvm_nor_numpy() -> None:
     for command in ("demo", "run", "train", "export", "verify", "inspect", "segment", "fuse",
                     "measure", "explain", "compare", "fiji"):  # fmt: skip
         assert command in done.stdout
+
+
+@pytest.mark.parametrize("command", ["run", "segment", "fuse", "measure", "explain"])
+def test_a_command_has_each_option_of_its_function(command: str) -> None:
+    function = inspect.signature(getattr(bridge, command)).parameters
+    options = {option.name for option in get_command(app).commands[command].params}
+    assert set(function) - options == set()
 
 
 @pytest.mark.parametrize("package", ["analysis", "exporter", "bridge", "fiji_macros"])
