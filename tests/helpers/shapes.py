@@ -38,3 +38,10 @@ def ellipsoid_area(a: float, b: float, c: float) -> float:
         + (a * b * np.cos(u)) ** 2
     )
     return float(density.sum() * (np.pi / n) * (2 * np.pi / n))
+
+
+def disc(shape: tuple[int, ...]) -> np.ndarray:
+    """Boolean disc that touches the edges of an image, or of the slices of a volume."""
+    y, x = np.ogrid[: shape[-2], : shape[-1]]
+    middle = (shape[-2] - 1) / 2, (shape[-1] - 1) / 2
+    return np.hypot(y - middle[0], x - middle[1]) <= min(middle)

@@ -8,7 +8,7 @@ from particlebridge.analysis import electrode
 from particlebridge.bridge import measure
 from particlebridge.bridge.volumes.tables import read_table
 from particlebridge.bridge.volumes.writing import write_labels, write_stack
-from test_field_of_view import disc
+from shapes import disc
 
 
 @pytest.fixture(scope="module")

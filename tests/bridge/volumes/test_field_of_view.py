@@ -16,6 +16,7 @@ from particlebridge.bridge.volumes.field_of_view import (
 from particlebridge.bridge.volumes.images import Image
 from particlebridge.bridge.volumes.stored_arrays import SliceStack
 from scipy.ndimage import gaussian_filter
+from shapes import disc
 
 RNG = np.random.default_rng(0)
 Y, X = np.mgrid[:40, :50]
@@ -32,12 +33,6 @@ def packing(seed: int = 0, shape: tuple[int, int, int] = (24, 96, 96)) -> np.nda
     """Give touching, irregular particles, 200, between pores of exactly 0, as 8-bit scans do."""
     field = gaussian_filter(np.random.default_rng(seed).normal(size=shape), 3)
     return np.where(field > np.quantile(field, 0.45), 200, 0).astype(np.uint8)
-
-
-def disc(shape: tuple[int, ...]) -> np.ndarray:
-    y, x = np.ogrid[: shape[-2], : shape[-1]]
-    middle = (shape[-2] - 1) / 2, (shape[-1] - 1) / 2
-    return np.hypot(y - middle[0], x - middle[1]) <= min(middle)
 
 
 def test_noise_everywhere_is_seen_everywhere() -> None:
