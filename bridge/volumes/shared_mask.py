@@ -112,7 +112,7 @@ def _convex(always: np.ndarray, others: np.ndarray) -> np.ndarray | None:
     others
         In how many slices a pixel holds another value.
     """
-    if always.all() or _outside(always) is None:
+    if _is_flat(~always) or _outside(always) is None:
         return None
     hull = convex_hull_image(~always, offset_coordinates=False)
     # Corners of the hull's outline that a chance equal pixel cut off are inside all the same.
@@ -120,8 +120,6 @@ def _convex(always: np.ndarray, others: np.ndarray) -> np.ndarray | None:
     if outside is None:
         return None
     inside = ~outside
-    if not inside.any():  # the hull of a single pixel or line holds none
-        return None
     rows, columns = (np.flatnonzero(inside.any(axis=1 - axis)) for axis in (0, 1))
     spans = (np.ptp(rows) + 1) / inside.shape[0], (np.ptp(columns) + 1) / inside.shape[1]
     if max(spans) < _SPAN:
@@ -130,6 +128,16 @@ def _convex(always: np.ndarray, others: np.ndarray) -> np.ndarray | None:
     if others[rim].mean() < _RIM_FILLED * others[inside].mean():
         return None
     return inside
+
+
+def _is_flat(mask: np.ndarray) -> bool:
+    """Tell whether the pixels of a mask lie on one line, so that their hull has no area."""
+    places = np.argwhere(mask)
+    if not len(places):
+        return True
+    away = places - places[0]
+    y, x = away[np.abs(away).sum(axis=1).argmax()]
+    return not (away[:, 0] * x != away[:, 1] * y).any()
 
 
 def _outside(empty: np.ndarray) -> np.ndarray | None:

@@ -180,7 +180,10 @@ def test_all_nan_is_an_error() -> None:
         find_field_of_view(np.full((3, 8, 8), np.nan))
 
 
-@pytest.mark.parametrize("others", [np.s_[5, 5], np.s_[5, :], np.s_[0, 0]])
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "others", [np.s_[5, 5], np.s_[5, :], np.s_[:, 9], np.s_[0, 0], (np.arange(64), np.arange(64))]
+)
 def test_a_constant_but_for_a_pixel_or_a_line_is_no_field_of_view(others: object) -> None:
     image = np.full((1, 64, 64), 7, np.uint8)
     image[0][others] = 9  # type: ignore[index]
