@@ -55,8 +55,11 @@ class FieldOfView:
         """What a person should know of it."""
         if "masked" not in self.facts:
             return None
-        percent = 100 * self.facts["share"]
-        return f"field of view: {percent:.1f} % of the voxels are masked, {self.facts['masked']}"
+        share, masked = self.facts["share"], self.facts["masked"]
+        if not share:
+            return f"field of view: {masked} masks nothing: it is 0 nowhere"
+        amount = f"{100 * share:.1f} %" if share >= 0.0005 else "less than 0.1 %"
+        return f"field of view: {amount} of the voxels are masked, {masked}"
 
 
 def find_field_of_view(
@@ -204,15 +207,16 @@ def _found(
 
 def _of_file(volume: AnyArray, source: Path | str, file: Path) -> FieldOfView:
     mask = mask_of_file(file, volume.shape, source)
-    share = 1 - sum(np.count_nonzero(plane) for plane in planes(mask)) / mask.size
-    if share == 1:
+    hidden = mask.size - sum(np.count_nonzero(plane) for plane in planes(mask))
+    share = hidden / mask.size
+    if hidden == mask.size:
         raise ValueError(f"{file}: is 0 everywhere; the field of view is where it is not 0")
     _check_finite(volume, mask, source, f"{file} takes them as seen")
     facts = {
         "from": file,
         "digest": array_digest(mask),
-        "masked": f"as {file.name} says",
-        "share": round(share, 4),
+        "masked": f"as {file.name} says" if hidden else file.name,
+        "share": round(share, 4) or share,
     }
     return FieldOfView(mask, mask, _typical(volume, mask), facts)
 

@@ -150,6 +150,25 @@ def test_a_mask_of_a_file(tmp_path: Path, flat: bool) -> None:
     assert 90 < fill_outside(NOISE, view)[0, 0, 0] < 110
 
 
+@pytest.mark.parametrize(
+    ("hidden", "said"),
+    [
+        (0, "scan.tif: field of view: mask.tif masks nothing: it is 0 nowhere"),
+        (1, "scan.tif: field of view: less than 0.1 % of the voxels are masked, as mask.tif says"),
+        (10, "scan.tif: field of view: 0.1 % of the voxels are masked, as mask.tif says"),
+    ],
+)
+def test_a_mask_that_hides_nothing_or_little_is_told(
+    tmp_path: Path, hidden: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask = np.ones(NOISE.shape, np.uint8)
+    mask.flat[:hidden] = 0
+    tifffile.imwrite(tmp_path / "mask.tif", mask)
+    view = find_field_of_view(NOISE, "scan.tif", tmp_path / "mask.tif")
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert (view.facts["share"] == 0) == (hidden == 0)
+
+
 def test_a_mask_of_another_volume_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "mask.tif"
     tifffile.imwrite(file, np.ones((5, 30, 50), np.uint8))
