@@ -31,6 +31,15 @@ def listing(words: Iterable[str]) -> str:
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
 
 
+def ranges(numbers: Sequence[int]) -> str:
+    """Write rising whole numbers, those in a row as one range: 3, 7 to 9."""
+    every = set(numbers)
+    ends = [n for n in numbers if n + 1 not in every]
+    starts = [n for n in numbers if n - 1 not in every]
+    parts = zip(starts, ends, strict=True)
+    return ", ".join(f"{a} to {b}" if b > a else str(a) for a, b in parts)
+
+
 def capital(sentences: Iterable[str]) -> str:
     """Join sentences, each beginning with a capital letter."""
     return " ".join(s[:1].upper() + s[1:] for s in sentences)

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from particlebridge.analysis._shared.wording import ranges
 from skimage.measure import label
 
 from .._shared.progress import notice
 from .images import Image
 from .seen_masks import extruded, kept, mask_of_file, packed_mask
-from .shared_mask import SharedMask
+from .shared_mask import SharedMask, same_in_all
 from .stored_arrays import AnyArray, array_digest, filled, planes
 
 AUTO, NONE = "auto", "none"
@@ -35,8 +36,9 @@ class FieldOfView:
         Grey value that stands in for what was not seen: the median of what was. None where there
         is nothing to fill.
     facts
-        What run.json records: ``from``, and where something was masked ``masked`` (in words) and
-        ``share`` of the voxels.
+        What run.json records: ``from``, and where something was masked ``masked`` (in words),
+        ``share`` of the voxels, ``what`` it is if no field of view, and ``blank_slices`` that are
+        not masked.
     """
 
     seen: AnyArray | None = None
@@ -48,7 +50,8 @@ class FieldOfView:
     def key(self) -> dict[str, Any] | None:
         """What results depend on beyond the volume itself; None for what it decides by itself."""
         is_plain = self.facts["from"] == AUTO and self.mask is None
-        return None if is_plain else self.facts
+        facts = {name: fact for name, fact in self.facts.items() if name != "blank_slices"}
+        return None if is_plain else facts
 
     @property
     def says(self) -> str | None:
@@ -59,7 +62,8 @@ class FieldOfView:
         if not share:
             return f"field of view: {masked} masks nothing: it is 0 nowhere"
         amount = f"{100 * share:.1f} %" if share >= 0.0005 else "less than 0.1 %"
-        return f"field of view: {amount} of the voxels are masked, {masked}"
+        what = self.facts.get("what", "field of view")
+        return f"{what}: {amount} of the voxels are masked, {masked}"
 
 
 def find_field_of_view(
@@ -70,8 +74,9 @@ def find_field_of_view(
     Reconstructions hold NaN (float) or one constant outside their field of view. NaN was never
     measured, wherever it lies. A constant is taken for the outside only if it is the same in all
     slices (across Z, Y or X) outside one disc or other convex shape; background that is clipped
-    to a constant between particles is background. Planes are looked at one by one, so no copy of
-    the volume is made. What is masked is said in the log.
+    to a constant between particles is background. A microscope's data bar, the same lowest rows in
+    the slices, is masked as such. Planes are looked at one by one, so no copy of the volume is
+    made. What is masked is said in the log.
 
     Parameters
     ----------
@@ -99,6 +104,9 @@ def find_field_of_view(
     view = _automatic(volume, source) if choice == AUTO else _of_file(volume, source, Path(choice))
     if view.says:
         notice(f"{source}: {view.says}")
+    if blank := view.facts.get("blank_slices"):
+        named = f"slice {blank[0]} is" if len(blank) == 1 else f"slices {ranges(blank)} are"
+        notice(f"{source}: {named} blank, of one grey value throughout: no particle is found there")
     return view
 
 
@@ -175,7 +183,7 @@ def _found(
     volume: AnyArray, source: Path | str, shared: SharedMask, finite: Any, missing: int
 ) -> FieldOfView:
     """Put together what the planes showed."""
-    same, masked = shared.found(), []
+    same, masked = same_in_all(volume, shared), []
     if finite is not None:
         masked.append("NaN")
     if same is None and finite is None:
@@ -185,9 +193,8 @@ def _found(
     if finite is not None:
         seen = kept(finite, volume, source)
     if same is not None:
-        axis, inside, value = same
+        axis, inside, words, what = same
         mask = extruded(inside, axis, volume.shape, source)
-        words = f"{value:g} in every slice across {'ZYX'[axis]} outside one convex shape"
         masked.append(words)
         hidden = (1 - float(inside.mean())) * np.prod(volume.shape)
         if finite is not None:
@@ -197,11 +204,15 @@ def _found(
                 hidden += plane.size - np.count_nonzero(plane)
         else:
             seen = mask
-    facts = {
+    facts: dict[str, Any] = {
         "from": AUTO,
         "masked": "; ".join(masked),
         "share": round(float(hidden / np.prod(volume.shape)), 4),
     }
+    if same is not None:
+        facts |= {"what": what} if what else {}
+        blank = shared.blank(axis, inside)
+        facts |= {"blank_slices": blank} if blank else {}
     return FieldOfView(seen, mask, _typical(volume, mask), facts)
 
 

@@ -4,6 +4,9 @@ import numpy as np
 from scipy.ndimage import binary_erosion, label
 from skimage.morphology import convex_hull_image
 
+from .data_bar import find_data_bar
+from .stored_arrays import AnyArray
+
 _LEAST = 64
 """Fewer pixels in a corner are chance, not a filled outside."""
 
@@ -30,6 +33,8 @@ class SharedMask:
     def __init__(self, shape: tuple[int, int, int]) -> None:
         self._shape = shape
         self._fills: dict[float, _Fill] | None = None
+        self._blank: dict[int, float] = {}
+        self._only_blank = True
 
     @property
     def is_open(self) -> bool:
@@ -37,14 +42,26 @@ class SharedMask:
         return self._fills is None or bool(self._fills)
 
     def add(self, z: int, plane: np.ndarray) -> None:
-        """Look at the plane `z`; planes come in order."""
-        if self._fills is None:
+        """Look at the plane `z`; planes come in order.
+
+        A blank plane, of one value throughout, shows nothing of a mask with another value outside.
+        """
+        is_blank = bool((plane == plane[0, 0]).all())
+        if is_blank:
+            self._blank[z] = float(plane[0, 0])
+        fills = self._fills = {} if self._fills is None else self._fills
+        if self._only_blank:
             corners = {float(value) for value in plane[:: len(plane) - 1 or 1, [0, -1]].ravel()}
-            self._fills = {value: _Fill(self._shape) for value in corners if np.isfinite(value)}
-        for value, fill in list(self._fills.items()):
+            for value in corners - fills.keys():
+                if np.isfinite(value):
+                    fills[value] = _Fill(self._shape)
+            self._only_blank = is_blank
+        for value, fill in list(fills.items()):
+            if is_blank and value != self._blank[z]:
+                continue
             fill.add(z, plane == value)
             if not fill.alive:
-                del self._fills[value]
+                del fills[value]
 
     def found(self) -> tuple[int, np.ndarray, float] | None:
         """Give the axis along which the mask is the same, the mask, and the constant outside it.
@@ -62,6 +79,48 @@ class SharedMask:
         ]
         return min(every, key=lambda one: one[1].mean()) if every else None
 
+    def blank(self, axis: int, mask: np.ndarray) -> list[int]:
+        """List the planes of one value throughout that the mask which was found does not hide."""
+        return [z for z in self._blank if axis == 0 or mask[z].any()]
+
+
+def same_in_all(volume: AnyArray, shared: SharedMask) -> tuple[int, np.ndarray, str, str] | None:
+    """Give what all slices hide alike: a data bar, or what a `SharedMask` found.
+
+    Parameters
+    ----------
+    volume
+        (Z, Y, X) grey values.
+    shared
+        That has seen its planes.
+
+    Returns
+    -------
+    (axis, mask, words, what) or None
+        `mask` is bool over the two axes other than `axis`, True inside; `words` say what was
+        hidden, and `what` it is if no field of view.
+    """
+    if bar := _data_bar(volume):
+        inside = np.ones(volume.shape[1:], bool)
+        inside[-bar:] = False
+        return 0, inside, f"the lowest {bar} rows of every slice", "data bar"
+    found = shared.found()
+    if found is None:
+        return None
+    axis, inside, value = found
+    words = f"{value:g} in every slice across {'ZYX'[axis]}"
+    if inside[np.ix_(inside.any(axis=1), inside.any(axis=0))].all():
+        return axis, inside, f"{words} outside one rectangle", "empty margin"
+    return axis, inside, f"{words} outside one convex shape", ""
+
+
+def _data_bar(volume: AnyArray) -> int:
+    """Count the lowest rows that are a data bar in the first, middle and last slice alike."""
+    if len(volume) == 1:  # an image knows its own
+        return 0
+    found = {find_data_bar(np.asarray(volume[z])) for z in (0, len(volume) // 2, len(volume) - 1)}
+    return found.pop() if len(found) == 1 else 0
+
 
 class _Fill:
     """Where one value stands in every slice along each axis, and how often another one does."""
@@ -69,10 +128,12 @@ class _Fill:
     def __init__(self, shape: tuple[int, int, int]) -> None:
         z, y, x = shape
         self._sizes = shape
-        self._always = [np.ones((y, x), bool), np.zeros((z, x), bool), np.zeros((z, y), bool)]
+        # What was not looked at adds no point to a hull: that of the others spans it.
+        self._always = [np.ones((y, x), bool), np.ones((z, x), bool), np.ones((z, y), bool)]
         self._others = [np.zeros(mask.shape, np.int32) for mask in self._always]
         # An axis is given up when none of its slices' corners can lie outside any more.
         self._open = [min(mask.shape) > 2 for mask in self._always]
+        self._is_first = True
 
     @property
     def alive(self) -> bool:
@@ -89,8 +150,9 @@ class _Fill:
                 continue
             self._always[axis][z] = same.all(axis=axis - 1)
             self._others[axis][z] = np.count_nonzero(other, axis=axis - 1)
-            if z == 0:
-                self._open[axis] = bool(self._always[axis][0, [0, -1]].any())
+            if self._is_first:
+                self._open[axis] = bool(self._always[axis][z, [0, -1]].any())
+        self._is_first = False
 
     def masks(self) -> list[tuple[int, np.ndarray]]:
         found = []

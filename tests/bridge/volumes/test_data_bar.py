@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from particlebridge.bridge import read_image, segment
 from particlebridge.bridge.volumes.data_bar import find_data_bar
+from particlebridge.bridge.volumes.field_of_view import find_field_of_view
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
@@ -49,6 +50,29 @@ def test_other_edges_are_no_data_bar() -> None:
     assert find_data_bar(np.zeros((400, 400), np.uint8)) == 0
     assert find_data_bar(np.full((400, 400), np.nan, np.float32)) == 0
     assert find_data_bar(_with_bar(_sample(), 32, 0, 255)[::-1]) == 0
+
+
+@pytest.mark.parametrize("text", ["the same", "another in each slice"])
+def test_the_bar_of_a_volume_is_called_a_data_bar(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grey = [220, 220, 220, 220] if text == "the same" else [250, 240, 230, 220]
+    volume = np.stack([_with_bar(_sample(), 32, 0, value) for value in grey])
+    view = find_field_of_view(volume, "stack.tif")
+    said = " ".join(capsys.readouterr().err.split())
+    assert "stack.tif: data bar: 7.4 % of the voxels are masked, the lowest 32 rows" in said
+    assert "field of view" not in said
+    assert view.mask is not None
+    assert np.array_equal(np.asarray(view.mask[0]).all(axis=1), np.arange(432) < 400)
+
+
+def test_an_empty_strip_of_a_volume_is_called_a_margin(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    volume = np.stack([np.pad(_sample(), ((0, 32), (0, 0))) for _ in range(4)])
+    find_field_of_view(volume, "stack.tif")
+    said = " ".join(capsys.readouterr().err.split())
+    assert "stack.tif: empty margin: 7.4 % of the voxels are masked, 0 in every slice" in said
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="../shared/data is not here")

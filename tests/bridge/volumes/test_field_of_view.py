@@ -92,6 +92,34 @@ def test_a_blank_strip_is_masked() -> None:
     assert is_seen(find_field_of_view(volume), np.broadcast_to(X < 40, volume.shape))
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("fill", [0, 9])
+@pytest.mark.parametrize("blank", [[0, 1], [17], [5, 6, 39]])
+@pytest.mark.parametrize("value", [0, 120])
+def test_blank_slices_inside_a_disc_are_told_and_break_no_mask(
+    axis: int, fill: int, blank: list[int], value: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    volume = packing(shape=(40, 96, 96)) + 20
+    seen = np.broadcast_to(disc(volume.shape), volume.shape)
+    turned, expected = (np.moveaxis(a, 0, axis) for a in (np.where(seen, volume, fill), seen))
+    turned = np.ascontiguousarray(turned)
+    turned[blank] = value
+    view = find_field_of_view(turned, "scan.tif")
+    # Of a disc that was turned, the first slices show the outline alone.
+    told = [z for z in blank if axis == 0 or z > 1]
+    if axis:
+        keep = np.setdiff1d(np.arange(len(turned)), blank)
+        assert view.seen is not None
+        assert np.array_equal(np.asarray(view.seen[:])[keep], expected[keep])
+    else:
+        assert is_seen(view, expected)
+    assert view.facts.get("blank_slices", []) == told
+    assert view.key is not None
+    assert "blank_slices" not in view.key
+    if told:
+        assert "blank, of one grey value throughout" in " ".join(capsys.readouterr().err.split())
+
+
 def test_constant_volume_counts_as_seen() -> None:
     assert find_field_of_view(np.zeros((3, 20, 20), np.uint8)).seen is None
 
