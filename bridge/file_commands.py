@@ -33,6 +33,7 @@ from .volumes.label_records import (
     recorded,
 )
 from .volumes.reading import Volume, open_volume, read_labels
+from .volumes.seen_masks import as_bool
 from .volumes.stored_arrays import AnyArray
 from .volumes.tables import read_table, write_table
 from .volumes.voxel_size import Spacing
@@ -189,6 +190,8 @@ def _mask(
             raise ValueError(f"{file}: has shape {mask.shape}, but {labels} has {bodies.shape}")
         if of_others:
             check_mask_of_others(file, mask, bodies)
+            # Only masks of ours mean more by 64, 128 and 192 than material.
+            return as_bool(mask)
         return mask
     notice(f"{file}: {why}; material is found again from the grey values")
     return _found(labels, bodies, grey, seen, spacing)

@@ -56,7 +56,8 @@ def measure(
     solid
         (Z, Y, X) mask of material, not 0; the rest of a body is void. Outside bodies it is ignored.
         One that `find_void` made says too of which bodies void cannot be known
-        (`void_evidence.coded`): their Damage is NaN, and ``Void`` says why.
+        (`void_evidence.coded`): their Damage is NaN, and ``Void`` says why. Give a uint8 mask of
+        your own that holds 64, 128 or 192 as bool.
     recipe
         ``"physical"``: micrometres and estimators of area; ``"paper"``: the counting of the public
         MATLAB code getAllFeatures, in voxels, its bodies closed from the solid (see `COLUMNS` and

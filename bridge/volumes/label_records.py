@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 from particlebridge.analysis.io.errors import reason
 from particlebridge.analysis.io.images import TIFF_SUFFIXES, opened_tiff
-from particlebridge.analysis.material.void_evidence import MASK_VALUES
 
 from .._shared.progress import notice
 from .reading import Volume, open_volume
@@ -152,7 +151,7 @@ def check_mask_of_others(file: Path, mask: AnyArray, labels: AnyArray) -> None:
             f"{file}: is 0 nowhere (its values: {some}), so that all would be material; give a "
             "mask that is 0 in voids and background"
         )
-    if len(values) > 1 and not values <= {float(v) for v in MASK_VALUES}:
+    if len(values) > 1:
         notice(f"{file}: its values {some} all count as material; only 0 does not")
     if inside[0] * outside[1] < outside[0] * inside[1]:
         notice(

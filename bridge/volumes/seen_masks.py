@@ -57,6 +57,11 @@ def _as_bool(stored: StoredArray) -> StoredArray:
     return StoredArray(partial(_NonZero, stored), stored.path, stored.chunks)
 
 
+def as_bool(mask: AnyArray) -> AnyArray:
+    """Give a mask of whatever numbers as bool, a stored one without loading it."""
+    return _as_bool(mask) if isinstance(mask, StoredArray) else np.asarray(mask) != 0
+
+
 def packed_mask(volume: AnyArray) -> Any:
     """Give an empty mask for a volume: an array, or one packed in memory if it is a stored one."""
     if not isinstance(volume, StoredArray):

@@ -158,6 +158,28 @@ def test_a_mask_of_others_that_marks_something_else_is_told(views: Path, made: E
     assert not out.exists()
 
 
+@pytest.mark.parametrize("suffix", [".tif", ".zarr"])
+def test_codes_mean_something_in_masks_of_ours_only(
+    views: Path, made: Electrode, suffix: str
+) -> None:
+    write_labels(views / "labels.tif", made.labels, made.spacing)
+    codes = np.where(made.labels % 2, 64, 128) * (made.labels > 0)
+    file = views / f"own{suffix}"
+    if suffix == ".zarr":
+        create_stack(file, SHAPE, np.uint8, made.spacing)[:] = codes
+    else:
+        tifffile.imwrite(file, codes.astype(np.uint8), metadata={"axes": "ZYX"})
+    table, said = _measured(views, views / "labels.tif", "--solid", str(file))
+    assert "its values 64, 128 all count as material; only 0 does not" in said
+    assert set(table["Void"]) == {"none"}
+    assert (table["Damage"] == 0).all()
+    note = Recorded(label_digest(made.labels), "labels.tif")
+    write_mask(views / "ours.tif", codes.astype(np.uint8), made.spacing, note.note)
+    table, said = _measured(views, views / "labels.tif", "--solid", str(views / "ours.tif"))
+    assert set(table["Void"]) == {"thin", "dim"}
+    assert table["Damage"].isna().all()
+
+
 @pytest.fixture(scope="module")
 def finished(made: Electrode, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """A run of each format, made once."""
