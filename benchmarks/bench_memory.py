@@ -83,12 +83,13 @@ def segment(folder: Path, memory: str) -> None:
     from particlebridge.bridge._shared.progress import progress
     from particlebridge.bridge.runs.run_folder import RunFolder
     from particlebridge.bridge.runs.view_folder import segment_slices
+    from particlebridge.bridge.runs.work_options import WorkOptions
     from particlebridge.bridge.runs.work_plan import planned
 
     volume = open_volume(folder / "volume.zarr")
     truth = open_volume(folder / "truth.zarr").data
     run = RunFolder(folder / "run")
-    with planned("zarr", memory=memory) as plan:
+    with planned(WorkOptions("zarr", memory=memory)) as plan:
         for view in VIEWS:
             stack = SliceStack(volume.data, view)
             held = plan.view_folder(
@@ -107,14 +108,15 @@ def segment(folder: Path, memory: str) -> None:
 def fuse(folder: Path, memory: str) -> None:
     """Fuse in blocks."""
     from particlebridge.analysis._shared.views import VIEWS, view_spacing
-    from particlebridge.bridge.fusing.large import fuse_large
+    from particlebridge.bridge.fusing.run import fuse_run
     from particlebridge.bridge.runs.run_folder import RunFolder
+    from particlebridge.bridge.runs.source import Source
+    from particlebridge.bridge.runs.work_options import WorkOptions
     from particlebridge.bridge.runs.work_plan import planned
-    from particlebridge.bridge.volumes.field_of_view import FieldOfView
 
     volume = open_volume(folder / "volume.zarr")
     run = RunFolder(folder / "run")
-    with planned("zarr", memory=memory) as plan:
+    with planned(WorkOptions("zarr", memory=memory)) as plan:
         views = {}
         for view in VIEWS:
             shape = SliceStack(volume.data, view).shape
@@ -122,21 +124,23 @@ def fuse(folder: Path, memory: str) -> None:
                 run.path / "views" / view, shape, view_spacing(volume.spacing, view)
             )
         key = {"fusing": {"method": "consensus"}}
-        fuse_large(volume, FieldOfView(), views, run, key, plan.fitted(volume))
+        target = run.path / "labels.zarr"
+        fuse_run(Source(volume, plan=plan.fitted(volume)), views, run, "fuse", key, target)
 
 
 def measure(folder: Path, memory: str) -> None:
     """Measure slab by slab."""
     from particlebridge.bridge.measuring import measure_run
-    from particlebridge.bridge.runs.measuring import Measuring
+    from particlebridge.bridge.runs.measure_options import MeasureOptions
     from particlebridge.bridge.runs.run_folder import RunFolder
+    from particlebridge.bridge.runs.source import Source
+    from particlebridge.bridge.runs.work_options import WorkOptions
     from particlebridge.bridge.runs.work_plan import planned
-    from particlebridge.bridge.volumes.field_of_view import FieldOfView
 
     volume = open_volume(folder / "volume.zarr")
-    with planned("zarr", memory=memory) as plan:
+    with planned(WorkOptions("zarr", memory=memory)) as plan:
         run = RunFolder(folder / "run")
-        measure_run(volume, FieldOfView(), run, {}, Measuring(), plan.fitted(volume))
+        measure_run(Source(volume, plan=plan.fitted(volume)), run, {}, MeasureOptions())
 
 
 def network(folder: Path, memory: str) -> None:

@@ -4,25 +4,26 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from particlebridge import analysis
 from particlebridge.analysis import Score
 from particlebridge.analysis.explanation.readable_rows import split_states
-from particlebridge.analysis.features.columns import Recipe
 from particlebridge.analysis.io.errors import check_memory
 
+from ._shared.options import gathered, takes_options
 from ._shared.progress import notice
 from .conclusion import Regressors, report_outputs
 from .measuring import write_measures
 from .runs.folder_lock import held
-from .runs.measuring import Measuring
+from .runs.measure_options import MeasureOptions
 from .runs.run_folder import RunFolder, lasting
 from .runs.run_labels import as_known_to_run
 from .runs.void_words import found_mask
 from .volumes.chunked_source import is_chunked
-from .volumes.field_of_view import AUTO, FieldOfView, fill_outside, find_field_of_view
+from .volumes.field_of_view import FieldOfView, fill_outside, find_field_of_view
 from .volumes.label_records import (
     check_labels_of,
     check_mask_of_others,
@@ -32,6 +33,7 @@ from .volumes.label_records import (
     misfit,
     recorded,
 )
+from .volumes.read_options import ReadOptions
 from .volumes.reading import Volume, open_volume, read_labels
 from .volumes.seen_masks import as_bool
 from .volumes.stored_arrays import AnyArray
@@ -55,20 +57,17 @@ class Measured:
     contacts: Path
 
 
-def measure(
+@takes_options(ReadOptions, MeasureOptions)
+def measure_files(
     volume: str | os.PathLike[str],
     labels: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
     solid: str | os.PathLike[str] | None = None,
     labels_are: str | None = None,
-    voxel_size: Spacing | None = None,
-    recipe: Recipe = "physical",
-    ball: float | None = None,
-    density_reach: float | None = None,
-    field_of_view: str | os.PathLike[str] = AUTO,
+    **options: Any,
 ) -> Measured:
-    """Measure every particle of a label file.
+    """Measure every particle of a label file; `analysis.measure` does it with arrays.
 
     Parameters
     ----------
@@ -86,16 +85,9 @@ def measure(
         There is no mask: ``"body"`` (cracks included: void is found from the grey values) or
         ``"solid"``, the default where no mask lies beside the labels (only material: bodies are
         found by closing each particle).
-    voxel_size
-        (z, y, x) in micrometres; wins over the files' own. A volume that records none has that
-        of its labels.
-    recipe
-        ``physical``, ``paper`` (as published) or ``both``, side by side.
-    ball, density_reach
-        Radius of the ball that closes solids and spans the ring for Contact, and how far PDensity
-        looks, um (default: 0.7 and 10).
-    field_of_view
-        What of the volume was seen: ``auto``, ``none`` (all of it) or a file with a mask.
+    **options
+        Any option of `ReadOptions` and `MeasureOptions`, by its name. A volume that records no
+        voxel size has that of its labels.
 
     Returns
     -------
@@ -104,6 +96,8 @@ def measure(
 
     Raises
     ------
+    TypeError
+        If an option is none of these.
     FileNotFoundError, ValueError
         If a file cannot be used, or shapes differ.
 
@@ -112,17 +106,17 @@ def measure(
     >>> import numpy as np
     >>> import pandas as pd
     >>> from particlebridge.analysis import electrode
-    >>> from particlebridge.bridge import measure
+    >>> from particlebridge.bridge import measure_files
     >>> made = electrode((24, 48, 48), seed=1, radius=(5, 8))
     >>> np.save("scan.npy", made.volume)
     >>> np.save("labels.npy", made.labels)
-    >>> done = measure("scan.npy", "labels.npy", "features.csv", labels_are="body",
-    ...                voxel_size=made.spacing)
+    >>> done = measure_files("scan.npy", "labels.npy", "features.csv", labels_are="body",
+    ...                      voxel_size=made.spacing)
     >>> len(pd.read_csv(done.features)) == len(made.truth)
     True
     """
-    measuring = Measuring(recipe, ball, density_reach)
-    grey = open_volume(volume, voxel_size)
+    reading, measuring = gathered("measure_files", options, ReadOptions, MeasureOptions)
+    grey = open_volume(volume, reading.voxel_size)
     if grey.spacing_from in ("given", "metadata"):
         measuring.check(grey.source, grey.spacing)
     # Labels in chunks may be larger than memory: they are measured as they are read.
@@ -148,7 +142,7 @@ def measure(
     known = [*grey.notes, *(chunked.notes if chunked else ()), *sized.doubts, *seen_of]
     for doubt in dict.fromkeys(known):
         notice(doubt)
-    seen = find_field_of_view(grey.data, grey.source, field_of_view)
+    seen = find_field_of_view(grey.data, grey.source, reading.field_of_view)
     files = [Path(out).with_name("contacts.csv"), Path(out)]
     with held(Path(out).parent):
         check_replaceable(files)
@@ -206,13 +200,13 @@ def _found(
     return found_mask(fill_outside(np.asarray(grey.data[:]), seen), np.asarray(bodies[:]), spacing)
 
 
-def explain(
+def explain_files(
     tables: Sequence[str | os.PathLike[str]],
     out: str | os.PathLike[str],
     *,
     features: Regressors = "drivers",
 ) -> Path:
-    """Explain damage in one table, or compare it between several (one a state).
+    """Explain damage in one table, or compare several states; `analysis.explain` takes tables.
 
     Parameters
     ----------
@@ -240,12 +234,12 @@ def explain(
     >>> import numpy as np
     >>> import pandas as pd
     >>> from particlebridge.analysis import COLUMNS
-    >>> from particlebridge.bridge import explain
+    >>> from particlebridge.bridge import explain_files
     >>> rng = np.random.default_rng(0)
     >>> table = pd.DataFrame(rng.random((60, len(COLUMNS))), columns=list(COLUMNS))
     >>> table["label"], table["Border"], table["Damage"] = range(1, 61), False, table["Z"] / 3
     >>> table.to_csv("features.csv", index=False)
-    >>> explain(["features.csv"], "results").name
+    >>> explain_files(["features.csv"], "results").name
     'report.html'
     """
     paths = [Path(t) for t in tables]

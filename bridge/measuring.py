@@ -11,45 +11,35 @@ from particlebridge.analysis.features.particle_rows import PieceMap
 
 from ._shared.progress import inform
 from .fusing.folder import SUFFIXES
-from .fusing.large import find_solid_of
-from .runs.measuring import Measuring
+from .fusing.run import find_solid_of
+from .runs.measure_options import MeasureOptions
 from .runs.piece_store import KeptMap, PieceStore
 from .runs.run_folder import RunFolder
 from .runs.run_labels import is_stale, made_by_older_version, was_changed
-from .runs.void_words import found_mask
-from .runs.work_plan import Plan
-from .volumes.field_of_view import FieldOfView, fill_outside
-from .volumes.label_records import Recorded, check_labels_of, companion, label_digest
+from .runs.source import Source
+from .volumes.label_records import check_labels_of, companion, label_digest
 from .volumes.ome_zarr import create_stack
 from .volumes.reading import Volume, open_labels, open_volume
 from .volumes.stored_arrays import AnyArray, array_digest
 from .volumes.tables import in_unit, write_table
 from .volumes.voxel_size import KnownSize, length_unit, working_size
-from .volumes.writing import write_mask
 
 
 def measure_run(
-    volume: Volume,
-    seen: FieldOfView,
-    run: RunFolder,
-    key: Mapping[str, Any],
-    measuring: Measuring,
-    plan: Plan,
+    source: Source, run: RunFolder, key: Mapping[str, Any], measuring: MeasureOptions
 ) -> bool:
     """Measure the particles of a run's labels, as they are now, into features and contacts.
 
     Parameters
     ----------
-    volume, seen
-        Grey values and field of view.
+    source
+        The volume, and who does it, how many slices at a time.
     run
         The folder, held by the caller.
     key
         What the result depends on besides `measuring`.
     measuring
         How.
-    plan
-        Who does it, and how many slices at a time.
 
     Returns
     -------
@@ -61,18 +51,14 @@ def measure_run(
     RuntimeError
         If pieces failed; the others are kept.
     """
+    volume, seen, plan = source.volume, source.seen, source.plan
     file = run.path / f"labels{SUFFIXES[plan.format]}"
     labels, mask = open_labels(file), companion(file, "solid")
     check_labels_of(volume, labels, file)
     own = label_digest(labels)
     changed = was_changed(run, file, own)
     if is_stale(mask, file, own, made_by_older_version(file)):
-        if plan.format == "zarr":
-            find_solid_of(volume, seen, labels, run, own, plan)
-        else:
-            grey, bodies = fill_outside(np.asarray(volume.data), seen), np.asarray(labels)
-            found = found_mask(grey, bodies, volume.spacing)
-            write_mask(mask, found, volume.known_size, Recorded(own, file.name).note)
+        find_solid_of(source, labels, file, own)
     solid = open_volume(mask).data
     key = {**key, **measuring.given(), "labels": own, "solid": array_digest(solid)}
     files = [run.path / "contacts.csv", run.path / "features.csv"]
@@ -104,7 +90,7 @@ def write_measures(
     labels: AnyArray,
     size: KnownSize,
     solid: AnyArray | None,
-    measuring: Measuring,
+    measuring: MeasureOptions,
     seen: AnyArray | None,
     depth: int | None = None,
     run: PieceMap = map,

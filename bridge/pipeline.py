@@ -1,85 +1,95 @@
 """The full pipeline for one volume or many: segment, fuse, measure, explain, report."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-from particlebridge import analysis
-from particlebridge.analysis._shared.views import View
-from particlebridge.analysis.features.columns import Recipe
-from particlebridge.analysis.fusion.methods import Method
+from typing import Any, NamedTuple
 
 from ._shared.failures import item_errors, why_failed
+from ._shared.options import gathered, takes_options
 from ._shared.progress import inform, notice
 from .conclusion import Analysed, Regressors, conclude, report_outputs
-from .engines.protocol import Settings
 from .fusing.folder import SUFFIXES
-from .fusing.fusion_method import fusion_method
-from .fusing.large import fuse_large
+from .fusing.options import FuseOptions
+from .fusing.run import fuse_run
 from .measuring import measure_run
-from .runs.measuring import Measuring
-from .runs.rechunking import in_cubes
+from .runs.measure_options import MeasureOptions
 from .runs.run_folder import RunFolder
 from .runs.sheet import Item, list_items
+from .runs.source import Source
 from .runs.view_folder import view_outputs
+from .runs.work_options import WorkOptions
 from .runs.work_plan import Plan, planned
-from .second_round import segment_again
-from .segmenting.options import ModelSpec, SegmentOptions
+from .second_round import segment_again, what_changed
+from .segmenting.options import SegmentOptions
 from .segmenting.segmentation import segment_volume
-from .volumes.field_of_view import AUTO, FieldOfView, find_field_of_view
+from .volumes.field_of_view import find_field_of_view
 from .volumes.label_records import companion
+from .volumes.read_options import ReadOptions
 from .volumes.reading import Volume, open_volume
-from .volumes.voxel_size import Spacing
-from .whole_volume import fuse_whole
 
 
 @dataclass(frozen=True)
-class PipelineOptions:
-    """What follows segmentation: fusion method and rounds, features, regressors of damage."""
+class RunOptions:
+    """All options of a run, by the stage that uses them.
 
-    fusing: Mapping[str, Any]
+    Attributes
+    ----------
+    reading, segmenting, fusing, measuring, work
+        Those of the stages.
+    rounds
+        2: the views are segmented once more with all that is no body blanked out, and fused anew;
+        run.json says what that changed (default: 1).
+    features
+        Regressors of damage: ``drivers``, the default, or ``paper``.
+
+    Raises
+    ------
+    ValueError
+        If there are other rounds than 1 and 2, or 2 of them in blocks.
+
+    Examples
+    --------
+    >>> from particlebridge.bridge import RunOptions
+    >>> RunOptions().as_settings()["method"]
+    'consensus'
+    """
+
+    reading: ReadOptions = field(default_factory=ReadOptions)
+    segmenting: SegmentOptions = field(default_factory=SegmentOptions)
+    fusing: FuseOptions = field(default_factory=FuseOptions)
+    measuring: MeasureOptions = field(default_factory=MeasureOptions)
+    work: WorkOptions = field(default_factory=WorkOptions)
     rounds: int = 1
-    measuring: Measuring = field(default_factory=Measuring)
     features: Regressors = "drivers"
+
+    def __post_init__(self) -> None:
+        if self.rounds not in (1, 2):
+            raise ValueError(f"rounds of detection are 1 or 2, not {self.rounds!r}")
+        if self.rounds == 2 and self.work.format == "zarr":
+            raise ValueError(
+                "a second round works in memory; leave out --rounds 2 or --format zarr"
+            )
 
     def as_settings(self) -> dict[str, Any]:
         """As run.json records them."""
-        rest = dict(vars(self))
-        return {**rest.pop("fusing"), **rest.pop("measuring").as_settings(), **rest}
+        return {
+            **self.segmenting.as_settings(),
+            **self.fusing.given(),
+            **self.measuring.as_settings(),
+            "rounds": self.rounds,
+            "features": self.features,
+            "format": self.work.format,
+        }
 
 
+@takes_options(RunOptions)
 def run(
-    volumes: Sequence[str | os.PathLike[str]],
+    volumes: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     out: str | os.PathLike[str],
-    *,
-    voxel_size: Spacing | None = None,
-    model: ModelSpec | Mapping[str, ModelSpec] = "nmc",
-    views: Sequence[View] = analysis.VIEWS,
-    engine: str = "python",
-    fiji: str | None = None,
-    fiji_workers: int = 1,
-    diameter: float | None = None,
-    prob_thresh: float | None = None,
-    nms_thresh: float | None = None,
-    percentiles: tuple[float, float] | None = None,
-    numerics: str = "plugin",
-    backend: str = "auto",
-    device: str = "auto",
-    method: Method = "consensus",
-    downscale: float | None = None,
-    min_voxels: int | None = None,
-    rounds: int = 1,
-    recipe: Recipe = "physical",
-    ball: float | None = None,
-    density_reach: float | None = None,
-    features: Regressors = "drivers",
-    field_of_view: str | os.PathLike[str] = AUTO,
-    format: str = "tiff",
-    scheduler: str | None = None,
-    workers: int | None = None,
-    memory: str | int | None = None,
+    **options: Any,
 ) -> Path:
     """Run the full pipeline on volumes; a second call with the same settings resumes.
 
@@ -91,60 +101,9 @@ def run(
     out
         Folder for the results: one volume's files directly, several volumes' in a folder each
         with one collected table and report above them.
-    voxel_size
-        (z, y, x) in micrometres; wins over the files' own.
-    model
-        Shipped name, StarDist folder or bundle.zip; or one for each view.
-    views
-        Out of ``xy``, ``xz``, ``yz``.
-    engine
-        ``python`` or ``fiji``; never changed silently.
-    fiji
-        Fiji's folder, for ``engine="fiji"``.
-    fiji_workers
-        How many parallel Fiji instances, each with its own Java heap.
-    diameter
-        Typical particle diameter in pixels (the finest of the voxel's sides); estimated once if
-        the model wants it and it is not given.
-    prob_thresh, nms_thresh, percentiles
-        Default to the model's.
-    numerics
-        ``plugin``, the Fiji plugin's (both engines), or ``stardist``, the Python package's.
-    backend
-        What computes the network in the python engine: ``onnx`` (ONNX Runtime), ``tensorflow``,
-        or ``auto``: ONNX Runtime where the model holds model.onnx, as ``nmc`` does. Their results
-        differ by rounding only; a folder that one of them began, the other does not go on with.
-    device
-        Where: ``cpu``, ``cuda`` (an Nvidia GPU; error if there is none), or ``auto``: a GPU where
-        the backend has one. run.json says which.
-    method
-        Fusion: ``consensus``, ``flow`` or ``paper``.
-    downscale, min_voxels
-        Of method paper, by default as published (`analysis.fuse`): fit them to the particles.
-    rounds
-        2: the views are segmented once more with all that is no body blanked out, and fused anew;
-        run.json says what that changed (`segment_again`, `what_changed`).
-    recipe
-        Features: ``physical``, ``paper`` (as published) or ``both``, side by side.
-    ball, density_reach
-        How far Contact and PDensity look, um (`analysis.measure`; default: 0.7 and 10).
-    features
-        Regressors of damage: ``drivers`` or ``paper``.
-    field_of_view
-        What of the volumes was seen. ``auto``: all but NaN, and all but one constant outside a
-        convex shape that all slices share; ``none``: all; or a file with a mask (non-zero: seen),
-        as large as the volumes or one of their slices.
-    format
-        ``tiff``: stacks and labels are TIFF, fused and measured in memory. ``zarr``: they are
-        OME-Zarr, fused and measured in blocks, so that volumes may be larger than memory.
-    scheduler
-        Dask's, that gives the pieces to other processes: ``local``, ``HOST:PORT`` of one that
-        runs already, or ``slurm``. None: all is done in this process.
-    workers
-        How many processes a ``local`` or ``slurm`` scheduler starts.
-    memory
-        Ceiling for each process, such as ``"8GB"``; pieces are made to fit. By default none for
-        TIFF, three quarters of this machine's memory for Zarr.
+    **options
+        Any option of `ReadOptions`, `SegmentOptions`, `Settings`, `FuseOptions`, `MeasureOptions`,
+        `WorkOptions` and `RunOptions`, by its name; None stands for the default.
 
     Returns
     -------
@@ -153,6 +112,8 @@ def run(
 
     Raises
     ------
+    TypeError
+        If an option is none of these.
     FileNotFoundError, ValueError, OSError, RuntimeError
         With one sentence that names the file and the fix. Of several volumes, the others are
         finished first.
@@ -169,47 +130,28 @@ def run(
     >>> run(["scan.npy"], "results", voxel_size=made.spacing, diameter=12).name
     'report.html'
     """
-    fusing = fusion_method(method, downscale, min_voxels)
-    items = list_items(volumes, voxel_size)
-    settings = Settings(
-        prob_thresh,
-        nms_thresh,
-        percentiles,
-        diameter,
-        numerics=numerics,
-        backend=backend,
-        device=device,
-    )
-    options = SegmentOptions(model, tuple(views), engine, fiji, settings, fiji_workers)
-    if rounds not in (1, 2):
-        raise ValueError(f"rounds of detection are 1 or 2, not {rounds!r}")
-    if rounds == 2 and format == "zarr":
-        raise ValueError("a second round works in memory; leave out --rounds 2 or --format zarr")
-    measuring = Measuring(recipe, ball, density_reach)
+    chosen = gathered("run", options, RunOptions)
+    several = [volumes] if isinstance(volumes, str | os.PathLike) else volumes
+    items = list_items(several, chosen.reading.voxel_size)
     for item in items:
         if item.voxel_size is not None:
-            measuring.check(item.path, item.voxel_size)
-    pipeline = PipelineOptions(fusing, rounds, measuring, features)
-    with planned(format, scheduler, workers, memory) as plan:
-        plan = replace(plan, measuring=measuring)
+            chosen.measuring.check(item.path, item.voxel_size)
+    with planned(chosen.work) as plan:
+        plan = replace(plan, measuring=chosen.measuring)
         failures: dict[str, str] = {}
         # A single volume is looked at before the folder is made: bad input leaves nothing behind.
-        source = _read(items[0], plan, field_of_view) if len(items) == 1 else None
+        looked = _read(items[0], plan, chosen) if len(items) == 1 else None
         top = RunFolder(out)
         top.check_free({"report": report_outputs(top.path, len(items) > 1)})
-        if source is not None:
-            top.check_free(volume_outputs(top.path, options.views, plan.format, rounds))
+        if looked is not None:
+            top.check_free(volume_outputs(top.path, chosen))
         with top.locked():
-            top.describe(
-                settings={**options.as_settings(), **pipeline.as_settings(), "format": format}
-            )
-            if source is not None:
-                analysed = [_analyse(items[0], source, top, options, pipeline)]
+            top.describe(settings=chosen.as_settings())
+            if looked is not None:
+                analysed = [_analyse(items[0], looked, top, chosen)]
             else:
-                analysed, failures = _analyse_each(
-                    items, top, options, pipeline, plan, field_of_view
-                )
-            report = conclude(analysed, top, pipeline.features)
+                analysed, failures = _analyse_each(items, top, chosen, plan)
+            report = conclude(analysed, top, chosen.features)
     if failures:
         named = "; ".join(f"{name}: {why}" for name, why in failures.items())
         raise RuntimeError(
@@ -219,22 +161,17 @@ def run(
 
 
 def _analyse_each(
-    items: Sequence[Item],
-    top: RunFolder,
-    options: SegmentOptions,
-    pipeline: PipelineOptions,
-    plan: Plan,
-    choice: str | os.PathLike[str],
+    items: Sequence[Item], top: RunFolder, options: RunOptions, plan: Plan
 ) -> tuple[list[Analysed], dict[str, str]]:
     analysed, failures = [], {}
     for number, item in enumerate(items, start=1):
         inform(f"volume {number} of {len(items)}: {item.name}")
         try:
-            source = _read(item, plan, choice)
+            looked = _read(item, plan, options)
             run = RunFolder(top.path / item.name)
-            run.check_free(volume_outputs(run.path, options.views, plan.format, pipeline.rounds))
+            run.check_free(volume_outputs(run.path, options))
             with run.locked():
-                analysed.append(_analyse(item, source, run, options, pipeline))
+                analysed.append(_analyse(item, looked, run, options))
         except item_errors() as error:
             failures[item.name] = why_failed(error)
             notice(f"{item.name} failed, continuing with the next: {failures[item.name]}")
@@ -243,77 +180,65 @@ def _analyse_each(
     return analysed, failures
 
 
-def volume_outputs(
-    run: Path, views: Sequence[View], format: str, rounds: int
-) -> dict[str, list[Path]]:
+def volume_outputs(run: Path, options: RunOptions) -> dict[str, list[Path]]:
     """Name what a volume's run writes into its folder before the report: stage -> files."""
-    labels = run / f"labels{SUFFIXES[format]}"
-    parts = view_outputs(run, views, format)
+    labels = run / f"labels{SUFFIXES[options.work.format]}"
+    parts = view_outputs(run, options.segmenting.views, options.work.format)
     parts["fuse"] = [labels, companion(labels, "solid"), companion(labels, "fusion")]
     parts["measure"] = [run / "contacts.csv", run / "features.csv"]
-    if rounds == 2:
+    if options.rounds == 2:
         parts["fuse round 1"] = [run / "round1", run / "round2"]
     return parts
 
 
-@dataclass(frozen=True)
-class _Source:
-    """A volume that was looked at: its voxels, what of them was seen, how the work is cut up.
+class _Looked(NamedTuple):
+    """A volume before any work: as the stages take it, as opened, and what its size does."""
 
-    It is opened once; all that follows works on this.
-    """
-
+    source: Source
     opened: Volume
-    volume: Volume
-    seen: FieldOfView
-    plan: Plan
+    doubts: Sequence[str]
 
 
-def _read(item: Item, plan: Plan, choice: str | os.PathLike[str]) -> _Source:
+def _read(item: Item, plan: Plan, options: RunOptions) -> _Looked:
+    """Open a volume, the only time in a run, and look at it."""
     opened = open_volume(item.path, item.voxel_size)
     for doubt in opened.doubts:
         notice(doubt)
-    if plan.measuring is not None:
-        plan.measuring.check(item.path, opened.spacing, opened.unit)
-        for doubt in plan.measuring.doubts(opened, closing=False):
-            notice(doubt)
+    options.measuring.check(item.path, opened.spacing, opened.unit)
+    doubts = options.measuring.doubts(opened, closing=False)
+    for doubt in doubts:
+        notice(doubt)
     fitted = plan.fitted(opened)
     volume: Volume = opened.loaded() if plan.format == "tiff" else opened
-    seen = find_field_of_view(volume.data, item.path, choice)
-    return _Source(opened, volume, seen, fitted)
+    seen = find_field_of_view(volume.data, item.path, options.reading.field_of_view)
+    return _Looked(Source(volume, seen, fitted), opened, doubts)
 
 
-def _analyse(
-    item: Item, source: _Source, run: RunFolder, options: SegmentOptions, pipeline: PipelineOptions
-) -> Analysed:
+def _analyse(item: Item, looked: _Looked, run: RunFolder, options: RunOptions) -> Analysed:
     """Carry one volume to its features.csv."""
-    volume, seen, plan = source.volume, source.seen, source.plan
     said: dict[str, Any] = {}
     if item.unused:
         said["sheet_columns_not_used"] = dict(item.unused)
-    if doubts := pipeline.measuring.doubts(volume, closing=False):
-        said["measuring"] = doubts
-    run.describe(volume={**volume.facts, "field_of_view": seen.facts, **said})
-    if plan.format == "zarr":
-        volume = in_cubes(volume, run, plan.ceiling)
-    views = segment_volume(volume, seen, run, options, plan)
+    if looked.doubts:
+        said["measuring"] = looked.doubts
+    run.describe(volume={**looked.source.facts, **said})
+    source = looked.source.ready(run)
+    views = segment_volume(source, run, options.segmenting)
     key: dict[str, Any] = {
         "views": run.record["claims"],
-        "fusing": pipeline.fusing,
-        "spacing": volume.spacing,
-        **volume.size_key,
+        "fusing": options.fusing.given(),
+        "spacing": source.volume.spacing,
+        **source.volume.size_key,
     }
-    if seen.key:
-        key["field_of_view"] = seen.key
-    if plan.format == "zarr":
-        fuse_large(volume, seen, views, run, key, plan)
-    else:
-        first = None
-        if pipeline.rounds == 2:
-            first = run.path / "round1" / "labels.tif"
-            fuse_whole(volume, seen, views, run, "fuse round 1", key, first)
-            views = segment_again(volume, run, options, first, plan)
-            key["rounds"] = 2
-        fuse_whole(volume, seen, views, run, "fuse", key, run.path / "labels.tif", first)
-    changed = measure_run(volume, seen, run, key, pipeline.measuring, plan)
-    return Analysed(item, run.path, source.opened, changed)
+    if source.seen.key:
+        key["field_of_view"] = source.seen.key
+    target, compared = run.path / f"labels{SUFFIXES[source.plan.format]}", None
+    if options.rounds == 2:
+        first = run.path / "round1" / target.name
+        fuse_run(source, views, run, "fuse round 1", key, first)
+        views = segment_again(source, run, options.segmenting, first)
+        key["rounds"] = 2
+        compared = partial(what_changed, first)
+    fuse_run(source, views, run, "fuse", key, target, compared)
+    changed = measure_run(source, run, key, options.measuring)
+    return Analysed(item, run.path, looked.opened, changed)

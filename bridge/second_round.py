@@ -1,21 +1,21 @@
 """A second look at a volume: its views segmented again where only the fused bodies are left."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from particlebridge import analysis
-from particlebridge.analysis import Fusion
 from particlebridge.analysis._shared.views import View
 
 from .runs.run_folder import RunFolder
+from .runs.source import Source
 from .runs.view_folder import ViewFolder
-from .runs.work_plan import Plan
 from .segmenting.options import SegmentOptions
 from .segmenting.segmentation import segment_volume
-from .volumes.field_of_view import FieldOfView
-from .volumes.reading import Volume, read_labels, read_volume
+from .volumes.label_records import companion
+from .volumes.reading import read_labels, read_volume
 from .volumes.stored_arrays import AnyArray
 from .volumes.writing import write_stack
 
@@ -24,7 +24,7 @@ _SAMPLE = 32
 
 
 def segment_again(
-    volume: Volume, run: RunFolder, options: SegmentOptions, first: Path, plan: Plan
+    source: Source, run: RunFolder, options: SegmentOptions, first: Path
 ) -> dict[View, ViewFolder]:
     """Segment the views of a volume whose background is blanked out.
 
@@ -33,8 +33,8 @@ def segment_again(
 
     Parameters
     ----------
-    volume
-        Grey values.
+    source
+        The volume, and who does it.
     run
         The folder, held by the caller; the second round lives in its folder ``round2``: the
         masked volume.tif, views/ and rois/.
@@ -42,8 +42,6 @@ def segment_again(
         What to run; the particle diameter is that of the first round.
     first
         Fused bodies of the first round.
-    plan
-        Who does it.
 
     Returns
     -------
@@ -55,6 +53,7 @@ def segment_again(
     ValueError, OSError, RuntimeError
         As `segment_volume`.
     """
+    volume = source.volume
     second = RunFolder(run.path / "round2")
     second.describe(estimated_diameter=run.record.get("estimated_diameter", {}))
     masked = second.path / "volume.tif"
@@ -70,9 +69,9 @@ def segment_again(
                 volume.data.dtype if whole else np.float32,
                 volume.known_size,
             )
-    data = read_volume(masked).data
-    again = Volume(data, volume.spacing, volume.spacing_from, masked)
-    return segment_volume(again, FieldOfView(), second, options, plan)
+    data = read_volume(masked)
+    blanked = replace(data, spacing=volume.spacing, spacing_from=volume.spacing_from)
+    return segment_volume(Source(blanked, plan=source.plan), second, options)
 
 
 def masked_planes(volume: AnyArray, labels: AnyArray) -> Iterator[np.ndarray]:
@@ -85,15 +84,13 @@ def masked_planes(volume: AnyArray, labels: AnyArray) -> Iterator[np.ndarray]:
         yield np.where(bodies > 0, plane, level)
 
 
-def what_changed(first: Path, fusion: Fusion) -> dict[str, float | None]:
+def what_changed(first: Path, second: Path) -> dict[str, float | None]:
     """Compare the bodies of the second round with those of the first.
 
     Parameters
     ----------
-    first
-        Fused bodies of the first round; their fusion.csv lies beside them.
-    fusion
-        The second round's result.
+    first, second
+        Label files of the two rounds; their fusion.csv lies beside them.
 
     Returns
     -------
@@ -103,9 +100,11 @@ def what_changed(first: Path, fusion: Fusion) -> dict[str, float | None]:
         (``split``), how many of the second's hold several of the first's (``joined``); and the
         mean confidence before and after, None where there is no body.
     """
-    change = analysis.score(read_labels(first), fusion.labels, thresholds=(0.5,))
+    change = analysis.score(read_labels(first), read_labels(second), thresholds=(0.5,))
     both = len(change.matches)
-    before = pd.read_csv(first.with_name("fusion.csv"))["confidence"]
+    before, after = (
+        pd.read_csv(companion(file, "fusion"))["confidence"] for file in (first, second)
+    )
     return {
         "found_by_both": both,
         "lost": change.n_truth - both,
@@ -113,7 +112,7 @@ def what_changed(first: Path, fusion: Fusion) -> dict[str, float | None]:
         "split": change.splits,
         "joined": change.merges,
         "confidence_before": _mean(before),
-        "confidence_after": _mean(fusion.table["confidence"]),
+        "confidence_after": _mean(after),
     }
 
 

@@ -13,8 +13,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 FUNCTIONS = {
-    "run": "bridge", "segment": "bridge", "fuse": "bridge", "measure": "bridge",
-    "explain": "bridge", "read_volume": "bridge", "read_labels": "bridge",
+    "fuse": "analysis", "measure": "analysis", "explain": "analysis",
+    "run": "bridge", "segment": "bridge", "fuse_folder": "bridge", "measure_files": "bridge",
+    "explain_files": "bridge", "read_volume": "bridge", "read_labels": "bridge",
     "train": "exporter", "export": "exporter",
 }  # fmt: skip
 

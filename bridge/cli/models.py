@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from .options import runtimes_of
+from .readers import runtimes_of
 
 app = typer.Typer()
 

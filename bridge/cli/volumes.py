@@ -6,21 +6,16 @@ from typing import Annotated, Any, Literal
 import typer
 
 from .options import (
-    Ball,
-    DensityReach,
-    Downscale,
-    FeaturesOption,
     FieldOfView,
-    Memory,
-    MethodOption,
-    MinVoxels,
     Out,
-    RecipeOption,
-    Scheduler,
-    VoxelSize,
-    Workers,
+    explaining,
+    fusing,
+    measuring,
+    reading,
+    rounds,
     segmenting,
     takes,
+    working,
 )
 
 app = typer.Typer()
@@ -42,21 +37,10 @@ def demo(
 
 
 @app.command()
-@takes(segmenting)
+@takes(fusing, rounds, measuring, explaining, reading, segmenting, working)
 def run(
     volumes: Annotated[list[Path], typer.Argument(help="Volumes, or one SHEET.csv.")],
     out: Out,
-    method: MethodOption = "consensus",
-    downscale: Downscale = None,
-    min_voxels: MinVoxels = None,
-    rounds: Annotated[
-        int,
-        typer.Option("--rounds", min=1, max=2, help="2: segment again inside the fused particles."),
-    ] = 1,
-    recipe: RecipeOption = "physical",
-    ball: Ball = None,
-    density_reach: DensityReach = None,
-    features: FeaturesOption = "drivers",
     **options: Any,
 ) -> None:
     """Run the full pipeline on volumes: segment, fuse, measure, explain, report.
@@ -65,24 +49,11 @@ def run(
     """
     from .. import run as function
 
-    report = function(
-        volumes,
-        out,
-        method=method,
-        downscale=downscale,
-        min_voxels=min_voxels,
-        rounds=rounds,
-        recipe=recipe,
-        ball=ball,
-        density_reach=density_reach,
-        features=features,
-        **options,
-    )
-    print(report)
+    print(function(volumes, out, **options))
 
 
 @app.command()
-@takes(segmenting, views=None)
+@takes(reading, segmenting, working, views=None)
 def segment(
     source: Annotated[Path, typer.Argument(help="An image, a folder of images, or a volume.")],
     out: Out,
@@ -102,14 +73,12 @@ def segment(
 
 
 @app.command()
+@takes(fusing, working, format=None)
 def fuse(
     folder: Annotated[Path, typer.Argument(help="A run folder with views/*/labels.tif.")],
     volume: Annotated[
         Path | None, typer.Option("--volume", help="Grey values, to refine outlines and find void.")
     ] = None,
-    method: MethodOption = "consensus",
-    downscale: Downscale = None,
-    min_voxels: MinVoxels = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -117,33 +86,16 @@ def fuse(
         ),
     ] = None,
     field_of_view: FieldOfView = "auto",
-    format: Annotated[
-        Literal["tiff", "zarr"] | None, typer.Option("--format", help="Default: that of the views.")
-    ] = None,
-    scheduler: Scheduler = None,
-    workers: Workers = None,
-    memory: Memory = None,
+    **options: Any,
 ) -> None:
     """Fuse the views of a run folder into labels of the volume."""
-    from .. import fuse as function
+    from .. import fuse_folder
 
-    target = function(
-        folder,
-        volume=volume,
-        method=method,
-        downscale=downscale,
-        min_voxels=min_voxels,
-        out=out,
-        field_of_view=field_of_view,
-        format=format,
-        scheduler=scheduler,
-        workers=workers,
-        memory=memory,
-    )
-    print(target)
+    print(fuse_folder(folder, volume=volume, out=out, field_of_view=field_of_view, **options))
 
 
 @app.command()
+@takes(reading, measuring)
 def measure(
     volume: Annotated[Path, typer.Argument(help="Grey values.")],
     labels: Annotated[Path, typer.Argument(help="Labels of the same shape; 0 is background.")],
@@ -156,14 +108,10 @@ def measure(
         Literal["body", "solid"] | None,
         typer.Option("--labels-are", help="What LABELS hold if there is no solid mask."),
     ] = None,
-    voxel_size: VoxelSize = None,
-    recipe: RecipeOption = "physical",
-    ball: Ball = None,
-    density_reach: DensityReach = None,
-    field_of_view: FieldOfView = "auto",
+    **options: Any,
 ) -> None:
     """Measure every particle: features.csv, and contacts.csv beside it."""
-    from .. import measure as function
+    from .. import measure_files
 
     if solid is not None and labels_are is not None:
         raise typer.BadParameter("--solid and --labels-are exclude each other")
@@ -176,31 +124,21 @@ def measure(
                 f"there is no {beside}: name the mask with --solid, or say with --labels-are "
                 "whether LABELS hold whole particles (cracks included) or only their material"
             )
-    function(
-        volume,
-        labels,
-        out,
-        solid=solid,
-        labels_are=labels_are,
-        voxel_size=voxel_size,
-        recipe=recipe,
-        ball=ball,
-        density_reach=density_reach,
-        field_of_view=field_of_view,
-    )
+    measure_files(volume, labels, out, solid=solid, labels_are=labels_are, **options)
     print(out)
 
 
 @app.command()
+@takes(explaining)
 def explain(
     tables: Annotated[list[Path], typer.Argument(help="features.csv, one file per state.")],
     out: Out,
-    features: FeaturesOption = "drivers",
+    **options: Any,
 ) -> None:
     """Explain damage with a random forest and SHAP; compare several tables as states."""
-    from .. import explain as function
+    from .. import explain_files
 
-    print(function(tables, out, features=features))
+    print(explain_files(tables, out, **options))
 
 
 @app.command()

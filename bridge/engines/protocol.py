@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from particlebridge.analysis import Prediction, in_reach
-from particlebridge.exporter import ModelRecord, Network, load_model
+from particlebridge.exporter import Network, load_model
+from particlebridge.exporter.networks.record import ModelRecord
 
+from .._shared.options import COMPUTED
 from .._shared.progress import notice
 
 NUMERICS = ("plugin", "stardist")
@@ -78,7 +80,7 @@ class Settings:
     --------
     >>> from particlebridge.bridge import PythonEngine, Settings
     >>> engine = PythonEngine("nmc", Settings(diameter=24))
-    >>> engine.scale
+    >>> engine.used.scale
     (2.0, 2.0)
     """
 
@@ -86,7 +88,7 @@ class Settings:
     nms_thresh: float | None = None
     percentiles: tuple[float, float] | None = None
     diameter: float | None = None
-    pixel_size: tuple[float, float] = (1.0, 1.0)
+    pixel_size: tuple[float, float] = field(default=(1.0, 1.0), metadata=COMPUTED)
     numerics: str = "plugin"
     backend: str = "auto"
     device: str = "auto"
@@ -113,43 +115,64 @@ class Settings:
         if self.numerics == "stardist" and self.backend == "onnx":
             raise ValueError("StarDist's own numerics run by TensorFlow only; leave --backend out")
 
+    def effective(self, record: ModelRecord) -> "EffectiveSettings":
+        """Fill in what the model says: the only place where the two are put together."""
+        thresholds = record.thresholds
+        low, high = self.percentiles or record.percentiles
+        y, x = self.pixel_size
+        zoom = 1.0
+        if record.diameter is not None and self.diameter is not None:
+            zoom = record.diameter / self.diameter
+        # As float: 22 and 22.0 are one setting, and finished slices are known by it.
+        return EffectiveSettings(
+            float(thresholds.prob if self.prob_thresh is None else self.prob_thresh),
+            float(thresholds.nms if self.nms_thresh is None else self.nms_thresh),
+            (float(low), float(high)),
+            None if self.diameter is None else float(self.diameter),
+            (float(y), float(x)),
+            self.numerics,
+            (zoom * y, zoom * x),
+        )
+
     def load(self, model: str | os.PathLike[str]) -> Network:
         """Load a model for the backend; StarDist's own numerics need the StarDist object."""
         backend = "tensorflow" if self.numerics == "stardist" else self.backend
         return load_model(model, backend, self.device)  # type: ignore[arg-type]
 
 
-class InUse:
-    """What an engine uses: its settings, or what the model records where they leave it open."""
+@dataclass(frozen=True)
+class EffectiveSettings:
+    """What slices are segmented with: `Settings`, the model's own where nothing was given.
 
-    settings: Settings
-    record: ModelRecord
+    Attributes
+    ----------
+    prob_thresh, nms_thresh, percentiles, diameter, pixel_size, numerics
+        As in `Settings`; only the diameter may be None.
+    scale
+        Network pixels per pixel of a slice, (y, x), before the result's size is rounded.
 
-    @property
-    def prob_thresh(self) -> float:
-        """The probability threshold in use."""
-        given = self.settings.prob_thresh
-        return self.record.thresholds.prob if given is None else given
+    Examples
+    --------
+    >>> from particlebridge.bridge import Settings
+    >>> from particlebridge.exporter import load_model
+    >>> used = Settings(diameter=24.0).effective(load_model("nmc").record)
+    >>> used.prob_thresh, used.percentiles, used.scale
+    (0.425, (1.0, 99.8), (2.0, 2.0))
+    """
 
-    @property
-    def nms_thresh(self) -> float:
-        """The overlap threshold in use."""
-        given = self.settings.nms_thresh
-        return self.record.thresholds.nms if given is None else given
+    prob_thresh: float
+    nms_thresh: float
+    percentiles: tuple[float, float]
+    diameter: float | None
+    pixel_size: tuple[float, float]
+    numerics: str
+    scale: tuple[float, float]
 
-    @property
-    def percentiles(self) -> tuple[float, float]:
-        """The percentiles in use."""
-        return self.settings.percentiles or self.record.percentiles
-
-    @property
-    def scale(self) -> tuple[float, float]:
-        """Network pixels per pixel of a slice, (y, x), before the result's size is rounded."""
-        zoom = 1.0
-        if self.record.diameter is not None and self.settings.diameter is not None:
-            zoom = self.record.diameter / self.settings.diameter
-        y, x = self.settings.pixel_size
-        return zoom * y, zoom * x
+    def key(self) -> dict[str, Any]:
+        """List what a slice's result depends on besides its pixels and the network."""
+        settled = {name: value for name, value in vars(self).items() if name != "scale"}
+        # As JSON has them: a run compares this with what run.json holds.
+        return {n: list(v) if isinstance(v, tuple) else v for n, v in settled.items()}
 
 
 class GreyReach:

@@ -18,7 +18,7 @@ from particlebridge.exporter import Network, load_model
 
 from .._shared.failures import item_errors, why_failed
 from .memory_estimate import ENLARGED
-from .protocol import Failure, GreyReach, InUse, Settings
+from .protocol import Failure, GreyReach, Settings
 from .stardist_numerics import predict_by_stardist
 from .tiling import MAX_PIXELS, predict_tiled
 
@@ -33,7 +33,7 @@ _LIBRARIES = {
 _NUMERICS = ("numpy", "pillow", "pyclipper")
 
 
-class PythonEngine(InUse):
+class PythonEngine:
     """Segment slices in this process, with ONNX Runtime or TensorFlow 2.
 
     Parameters
@@ -45,6 +45,11 @@ class PythonEngine(InUse):
     max_pixels
         Larger images go through the network in pieces of this size, with the same result
         (StarDist's numerics: in StarDist's own tiles).
+
+    Attributes
+    ----------
+    used
+        The settings, with the model's own filled in.
 
     Raises
     ------
@@ -79,6 +84,7 @@ class PythonEngine(InUse):
                 f"model {self.network.name} runs by the plugin's numerics only here; give the "
                 "StarDist folder it was made from"
             )
+        self.used = self.settings.effective(self.network.record)
 
     def predict(
         self, slices: Sequence[np.ndarray] | np.ndarray, indices: Iterable[int]
@@ -142,9 +148,9 @@ class PythonEngine(InUse):
             raise ValueError(f"the image is empty: its shape is {image.shape}")
         if not np.isfinite(image).all():
             raise ValueError("the image holds NaN or infinite values; mask or fill them first")
-        image = self._reach(image, self.percentiles)
+        image = self._reach(image, self.used.percentiles)
         shape = image.shape[0], image.shape[1]
-        inner = analysis.resized_shape(shape, self.scale)
+        inner = analysis.resized_shape(shape, self.used.scale)
         self._check_size(shape, inner)
         scaled = analysis.resize(image, inner)
         scale = inner[0] / shape[0], inner[1] / shape[1]
@@ -152,9 +158,9 @@ class PythonEngine(InUse):
             polygons, prob, dist = predict_by_stardist(
                 self.network,
                 scaled,
-                self.percentiles,
-                self.prob_thresh,
-                self.nms_thresh,
+                self.used.percentiles,
+                self.used.prob_thresh,
+                self.used.nms_thresh,
                 self._max_pixels,
             )
         else:
@@ -192,7 +198,7 @@ class PythonEngine(InUse):
         """Tell how many slices of this shape may be under way."""
         if self.settings.numerics == "stardist" or len(shape) < 2:
             return 1  # Keras' own predict is not made for several threads
-        height, width = analysis.resized_shape((shape[0], shape[1]), self.scale)
+        height, width = analysis.resized_shape((shape[0], shape[1]), self.used.scale)
         return min(thread_count(), max(1, self._max_pixels // max(1, height * width)))
 
     def _check_size(self, shape: tuple[int, ...], inner: tuple[int, int]) -> None:
@@ -214,13 +220,13 @@ class PythonEngine(InUse):
 
     def _by_plugin(self, image: NDArray[np.float32]) -> tuple[Polygons, NDArray, NDArray]:
         network = self.network
-        normalized = analysis.normalize(image, self.percentiles)
+        normalized = analysis.normalize(image, self.used.percentiles)
         padded = analysis.pad_symmetric(normalized, network.multiple)
         prob, dist = predict_tiled(network, padded, self._max_pixels)
         found = analysis.candidates(
-            prob, dist, self.prob_thresh, _BORDER, network.grid, image.shape[:2]
+            prob, dist, self.used.prob_thresh, _BORDER, network.grid, image.shape[:2]
         )
-        return found[analysis.suppress(found, self.nms_thresh)], prob, dist
+        return found[analysis.suppress(found, self.used.nms_thresh)], prob, dist
 
 
 def _loaded(model: "Network | str | os.PathLike[str] | StarDist2D", settings: Settings) -> Network:

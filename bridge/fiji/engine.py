@@ -17,7 +17,7 @@ from particlebridge.fiji_macros.compose import compose, version
 
 from .._shared.failures import item_errors, why_failed
 from .._shared.progress import notice
-from ..engines.protocol import Failure, GreyReach, InUse, Settings
+from ..engines.protocol import Failure, GreyReach, Settings
 from .bundle import bring_bundle
 from .home import Endpoint, Fiji
 from .install import MACRO_FOLDER, installed_version
@@ -30,7 +30,7 @@ _CALL_BYTES = 512 << 20
 """Slices handed to Fiji in one call: they lie on the disk meanwhile."""
 
 
-class FijiEngine(InUse):
+class FijiEngine:
     """Segment slices in a Fiji.
 
     ONNX Runtime computes the network where Fiji has it and the bundle holds model.onnx, else the
@@ -52,6 +52,11 @@ class FijiEngine(InUse):
         How many parallel Fiji instances; each needs its own memory.
     heap
         Java's heap of each, such as ``"8g"``; by default they share half of the memory.
+
+    Attributes
+    ----------
+    used
+        The settings, with the model's own filled in.
 
     Raises
     ------
@@ -94,6 +99,7 @@ class FijiEngine(InUse):
         self._root = Path(self._scratch.name)
         self.bundle = self._root / "model.zip"
         self.name, self.record, self._has_onnx = bring_bundle(model, self.bundle)
+        self.used = self.settings.effective(self.record)
         if self._sessions[0][0].plain and not self._has_onnx:
             raise ValueError(
                 f"{model}: holds no model.onnx, and plain ImageJ has no StarDist plugin; export "
@@ -158,7 +164,7 @@ class FijiEngine(InUse):
         folder, held, shape, room = self._root, list[int](), (0, 0), 0
         for index in map(int, indices):
             try:
-                image = self._reach(checked_slice(np.asarray(slices[index])), self.percentiles)
+                image = self._reach(checked_slice(np.asarray(slices[index])), self.used.percentiles)
             except item_errors() as error:
                 if held:
                     yield folder, held
@@ -233,13 +239,13 @@ class FijiEngine(InUse):
             "image": str(folder / "slices"),
             "model": str(self.bundle),
             "out": str(out),
-            "prob": repr(float(self.prob_thresh)),
-            "nms": repr(float(self.nms_thresh)),
-            "percentiles": ",".join(repr(float(q)) for q in self.percentiles),
+            "prob": repr(float(self.used.prob_thresh)),
+            "nms": repr(float(self.used.nms_thresh)),
+            "percentiles": ",".join(repr(float(q)) for q in self.used.percentiles),
             "diameter": "",
             "pixel": "",
             "slices": ",".join(map(str, positions)),
-            "scale": ",".join(repr(float(s)) for s in self.scale),
+            "scale": ",".join(repr(float(s)) for s in self.used.scale),
             "engine": _ENGINES[self.backend],
         }
         with_onnx = f"ONNX Runtime {session.facts['onnxruntime']}"

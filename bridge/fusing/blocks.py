@@ -1,4 +1,4 @@
-"""Fusing the views of a volume larger than memory: block by block, then numbered through."""
+"""Fusing views block by block, then numbering the bodies through; one block is all in memory."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,28 +6,28 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import fastremap
 import numpy as np
 import pandas as pd
 from particlebridge import analysis
-from particlebridge.analysis import ViewStack, atomic_path
+from particlebridge.analysis import ViewStack
 from particlebridge.analysis._shared.views import View, view_axes, view_spacing
 from particlebridge.analysis.fusion.block_labels import JoinedLabels, join_labels, match_labels
 from particlebridge.analysis.fusion.methods import Method
-from particlebridge.analysis.io.atomic import remove_folder
 from particlebridge.analysis.material.void_evidence import NONE, WORDS, coded, told
 
 from .._shared.progress import inform, progress
 from ..engines import memory_estimate
 from ..runs.blocks import Block, Layout, neighbours, shared
-from ..runs.scheduling import FailedTask, Runner, report_progress
+from ..runs.piece_store import PieceStore, do_all
+from ..runs.scheduling import Runner, report_progress
 from ..runs.void_words import say_void
-from ..volumes.label_records import Recorded, companion, label_digest, record_in_stack
-from ..volumes.ome_zarr import create_stack, open_stack, place_stack
+from ..volumes.label_records import companion, label_digest
+from ..volumes.ome_zarr import create_stack, open_stack
 from ..volumes.reading import open_volume
 from ..volumes.stored_arrays import AnyArray, filled
 from ..volumes.tables import write_table
 from ..volumes.voxel_size import KnownSize, Spacing, length_unit
+from .placing import place_labels, place_mask
 
 STACKS = ("solid", "labels")
 _CRUMBS = 12
@@ -40,6 +40,8 @@ class BlockFusion:
 
     Attributes
     ----------
+    source
+        The volume or the folder of the views, for messages.
     views
         View name -> its stacks by name: ``labels``, and what else the method uses.
     grey
@@ -51,15 +53,16 @@ class BlockFusion:
     spacing, size
         Voxel size (z, y, x), um, and what of it is known: the results record it.
     fusing
-        The method and its settings, as `fusion_method` gives them.
+        The method and its settings, as `FuseOptions.given` gives them.
     layout
         The blocks.
     diameter
         Of a typical particle, um.
-    folder
+    pieces
         Where the blocks' results go.
     """
 
+    source: Path
     views: Mapping[View, Mapping[str, AnyArray]]
     grey: AnyArray | None
     fill: float | None
@@ -69,7 +72,7 @@ class BlockFusion:
     fusing: Mapping[str, Any]
     layout: Layout
     diameter: float
-    folder: Path
+    pieces: PieceStore
 
 
 def stacks_for(method: Method) -> tuple[str, ...]:
@@ -79,19 +82,19 @@ def stacks_for(method: Method) -> tuple[str, ...]:
 
 
 def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str, Any]:
-    """Fuse block by block into labels.zarr, solid.zarr and fusion.csv.
+    """Fuse block by block into labels, the mask of their material, and fusion.csv.
 
     Blocks overlap; two labels are one body if they agree, by an IoU above one half, on what both
-    blocks see. A volume of one block gives what `fuse` gives in memory.
+    blocks see. One block gives what `analysis.fuse` gives.
 
     Parameters
     ----------
     work
-        What to fuse. In its folder the results of finished blocks are kept, so that a run
-        that was killed goes on.
+        What to fuse. The results of finished blocks are kept as pieces, so that a run that was
+        killed goes on.
     target
-        labels.zarr; its `companion`s go beside it. They appear when all are whole, labels last;
-        what is there is replaced.
+        labels.tif or labels.zarr; its `companion`s go beside it. They appear when all are whole,
+        labels last; what is there is replaced.
     runner
         Who does the blocks.
 
@@ -113,80 +116,40 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
         # The darkest cluster of a block without particles is not background, but half of it.
         raise ValueError(
             f"{target}: method paper clusters the whole volume at once, and it would be cut into "
-            f"{len(blocks)} blocks; fuse in memory (--format tiff), with more --memory, or by "
+            f"{len(blocks)} blocks; allow more --memory (with --format tiff: leave it out), or use "
             "another method"
         )
-    work.folder.mkdir(parents=True, exist_ok=True)
-    todo = {f"fusion block {b.number}": b for b in blocks if not _result(work, b).exists()}
+    todo = {f"fusion block {b.number}": b for b in blocks if _piece(b) not in work.pieces}
     resumed = len(blocks) - len(todo)
-    side = " x ".join(str(n) for n in work.layout.side)
-    size = (memory_estimate.BASE + memory_estimate.FUSE * work.layout.most_voxels()) / 1e9
-    inform(f"fusing the views in {len(blocks)} block(s) of {side} voxels, {size:.1f} GB for each")
+    cut = ""
+    if len(blocks) > 1:
+        side = " x ".join(str(n) for n in work.layout.side)
+        size = (memory_estimate.BASE + memory_estimate.FUSE * work.layout.most_voxels()) / 1e9
+        cut = f" in {len(blocks)} blocks of {side} voxels, {size:.1f} GB for each"
+    inform(f"fusing the views{cut}")
+    of = (len(blocks), "blocks", target.parent)
     with progress("fused blocks", len(blocks), resumed) as advance:
-        lost = [
-            done
-            for _, done in runner.run(partial(_fuse_block, work), todo, advance)
-            if isinstance(done, FailedTask)
-        ]
-    _check_failed(lost, len(blocks), work.folder)
+        do_all(runner, partial(_fuse_block, work), todo, of, advance)
     joined, table = _join(work, blocks)
-    for name in STACKS[0 if work.grey is not None else 1 :]:
-        dtype = np.int32 if name == "labels" else np.uint8
-        create_stack(work.folder / f"{name}.zarr", work.layout.shape, dtype, work.size)
     void = _void(table)
+    solid, labels = (_stack(work, name) for name in STACKS)
+    create_stack(labels, work.layout.shape, np.int32, work.size)
+    if work.grey is not None:
+        create_stack(solid, work.layout.shape, np.uint8, work.size)
     pieces = {f"numbering block {b.number}": (b, joined.names[b.number]) for b in blocks}
-    lost = [
-        done
-        for _, done in runner.run(partial(_write_block, work, void), pieces)
-        if isinstance(done, FailedTask)
-    ]
-    _check_failed(lost, len(blocks), work.folder)
-    solid, labels = (work.folder / f"{name}.zarr" for name in STACKS)
+    do_all(runner, partial(_write_block, work, void), pieces, of)
     own = label_digest(open_volume(labels).data)
-    record_in_stack(labels, Recorded(own))
-    if solid.exists():
-        record_in_stack(solid, Recorded(own, target.name))
     target.parent.mkdir(parents=True, exist_ok=True)
     write_table(table.assign(Unit=length_unit(work.size)), companion(target, "fusion"))
-    place_stack(solid, companion(target, "solid"))
-    place_stack(labels, target)
-    remove_folder(work.folder)
+    place_mask(solid, target, own, work.size)
+    place_labels(labels, target, own, work.size)
+    work.pieces.remove()
     told_of = {"particles": len(table), "labels": own, "blocks": len(blocks),
                "resumed_blocks": resumed}  # fmt: skip
     if void is None:
         return told_of
     say_void(told(void[1:]))
     return {**told_of, "void": told(void[1:])}
-
-
-def find_solid_in_blocks(work: BlockFusion, labels: Path, runner: Runner, own: str) -> None:
-    """Find the material of labels that are there already, into the mask beside them.
-
-    Parameters
-    ----------
-    work
-        View xy holds the labels; its folder is for this alone.
-    labels
-        Their Zarr folder.
-    runner
-        Who does the blocks.
-    own
-        Digest of the labels.
-
-    Raises
-    ------
-    RuntimeError
-        If blocks failed.
-    """
-    stack = work.folder / "solid.zarr"
-    create_stack(stack, work.layout.shape, np.uint8, work.size)
-    blocks = work.layout.blocks()
-    pieces = {f"material of block {b.number}": b for b in blocks}
-    done = runner.run(partial(_find_block, work), pieces)
-    _check_failed([end for _, end in done if isinstance(end, FailedTask)], len(blocks), work.folder)
-    record_in_stack(stack, Recorded(own, labels.name))
-    place_stack(stack, companion(labels, "solid"))
-    remove_folder(work.folder)
 
 
 def typical_section(stacks: Mapping[View, Mapping[str, AnyArray]], spacing: Spacing) -> float:
@@ -196,36 +159,40 @@ def typical_section(stacks: Mapping[View, Mapping[str, AnyArray]], spacing: Spac
     _, height, width = view_spacing(spacing, view)
     areas: list[np.ndarray] = [np.zeros(0)]
     for index in np.unique(np.linspace(0, len(stack) - 1, 18)[1:-1].astype(int)):
-        areas.append(np.bincount(np.asarray(stack[int(index)]).ravel())[1:] * height * width)
+        labels, pixels = np.unique(np.asarray(stack[int(index)]), return_counts=True)
+        areas.append(pixels[labels > 0] * height * width)
     every = np.concatenate(areas)
     return analysis.typical_diameter(every) if every.any() else 10 * max(spacing)
 
 
-def _result(work: BlockFusion, block: Block) -> Path:
-    return work.folder / f"block-{block.number:04d}.zarr"
+def _piece(block: Block) -> str:
+    return f"block-{block.number:04d}.zarr"
+
+
+def _stack(work: BlockFusion, name: str) -> Path:
+    return work.pieces.path / f"{name}.zarr"
 
 
 def _fuse_block(work: BlockFusion, block: Block) -> None:
     import zarr
 
     views = {
-        str(view): ViewStack(**{name: _box_of(stack, view, block)
+        str(view): ViewStack(**{name: box_of(stack, view, block)
                                 for name, stack in stacks.items()})
         for view, stacks in work.views.items()
     }  # fmt: skip
-    grey = None
-    if work.grey is not None:
-        seen = None if work.mask is None else work.mask[block.reach]
-        grey = filled(np.asarray(work.grey[block.reach]), work.fill, seen)
     single = block.core == block.reach and work.layout.shape == tuple(s.stop for s in block.core)
-    fusion = analysis.fuse(
-        views,
-        grey,
-        work.spacing,
-        min_diameter=None if single else work.diameter / _CRUMBS,
-        **work.fusing,
-    )
-    with atomic_path(_result(work, block)) as beside:
+    try:
+        fusion = analysis.fuse(
+            views,
+            grey_of(work, block),
+            work.spacing,
+            min_diameter=None if single else work.diameter / _CRUMBS,
+            **work.fusing,
+        )
+    except ValueError as error:
+        raise ValueError(f"{work.source}: {error}") from error
+    with work.pieces.writing(_piece(block)) as beside:
         group = zarr.open_group(beside, mode="w")
         group.create_array("labels", data=fusion.labels, chunks=_chunks(fusion.labels))
         if fusion.solid is not None:
@@ -243,7 +210,8 @@ def _join(work: BlockFusion, blocks: list[Block]) -> tuple[JoinedLabels, pd.Data
     """Give the bodies one numbering and collect what is known of each."""
     import zarr
 
-    held: list[Any] = [zarr.open_group(_result(work, block), mode="r") for block in blocks]
+    folders = [work.pieces.path / _piece(block) for block in blocks]
+    held: list[Any] = [zarr.open_group(folder, mode="r") for folder in folders]
     matches = {}
     for a, b in neighbours(blocks):
         in_a, in_b = shared(a, b)
@@ -254,8 +222,8 @@ def _join(work: BlockFusion, blocks: list[Block]) -> tuple[JoinedLabels, pd.Data
     # A single block has dropped what is too small by itself.
     joined = join_labels(own, matches, work.spacing, 0.0 if len(blocks) == 1 else None)
     tables = []
-    for block, names in zip(blocks, joined.names, strict=True):
-        table = pd.read_csv(_result(work, block) / "bodies.csv", float_precision="round_trip")
+    for folder, names in zip(folders, joined.names, strict=True):
+        table = pd.read_csv(folder / "bodies.csv", float_precision="round_trip")
         tables.append(table.assign(label=names[table["label"]]))
     # The block that sees most of a body says how far the views agree on it.
     every = pd.concat(tables).sort_values(["label", "Volume"], kind="stable")
@@ -279,27 +247,24 @@ def _write_block(
     import zarr
 
     block, names = piece
-    held: Any = zarr.open_group(_result(work, block), mode="r")
+    held: Any = zarr.open_group(work.pieces.path / _piece(block), mode="r")
     labels = names[np.asarray(held["labels"][block.inner])]
-    open_stack(work.folder / "labels.zarr")[block.core] = labels
+    open_stack(_stack(work, "labels"))[block.core] = labels
     if "solid" in held:
         solid = np.asarray(held["solid"][:]) & (labels > 0)
         mask = solid.astype(np.uint8) * 255 if void is None else coded(solid, labels, void)
-        open_stack(work.folder / "solid.zarr")[block.core] = mask
+        open_stack(_stack(work, "solid"))[block.core] = mask
 
 
-def _find_block(work: BlockFusion, block: Block) -> None:
-    assert work.grey is not None
-    labels, _ = fastremap.renumber(_box_of(work.views["xy"]["labels"], "xy", block))
+def grey_of(work: BlockFusion, block: Block) -> np.ndarray | None:
+    """Read a block's grey values, what was not seen filled; None if there are none."""
+    if work.grey is None:
+        return None
     seen = None if work.mask is None else work.mask[block.reach]
-    grey = filled(np.asarray(work.grey[block.reach]), work.fill, seen)
-    labels = labels.astype(np.int32)
-    solid, void = analysis.find_void(grey, labels, work.spacing)
-    mask = coded(solid, labels, void)[block.inner]
-    open_stack(work.folder / "solid.zarr")[block.core] = mask
+    return filled(np.asarray(work.grey[block.reach]), work.fill, seen)
 
 
-def _box_of(stack: AnyArray, view: View, block: Block) -> np.ndarray:
+def box_of(stack: AnyArray, view: View, block: Block) -> np.ndarray:
     """Cut a block out of a view's stack."""
     box = tuple(block.reach[axis] for axis in view_axes(view))
     return np.ascontiguousarray(stack[box])
@@ -307,12 +272,3 @@ def _box_of(stack: AnyArray, view: View, block: Block) -> np.ndarray:
 
 def _chunks(array: np.ndarray) -> tuple[int, ...]:
     return tuple(min(64, max(1, n)) for n in array.shape)
-
-
-def _check_failed(lost: list[FailedTask], total: int, folder: Path) -> None:
-    if lost:
-        named = "; ".join(f"{piece.name}: {piece.reason}" for piece in lost[:5])
-        raise RuntimeError(
-            f"{folder.parent}: {len(lost)} of {total} blocks failed ({named}). The others are "
-            "kept: fix it and run the same command again"
-        )

@@ -1,55 +1,47 @@
 """Fusing the views of a run folder into labels.tif, solid.tif and fusion.csv."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from particlebridge import analysis
-from particlebridge.analysis import VIEWS, Fusion, ViewStack
+from particlebridge.analysis import VIEWS
 from particlebridge.analysis._shared.views import View, view_axes
-from particlebridge.analysis.fusion.methods import Method
 from particlebridge.analysis.io.images import TIFF_SUFFIXES
-from particlebridge.analysis.material.void_evidence import coded, told
 
+from .._shared.options import gathered, takes_options
 from .._shared.progress import notice
 from ..runs.folder_lock import held
 from ..runs.piece_store import PieceStore
 from ..runs.run_folder import files_digest
 from ..runs.run_labels import as_known_to_run, made_by_older_version
-from ..runs.void_words import say_void
+from ..runs.work_options import WorkOptions
 from ..runs.work_plan import Plan, planned
 from ..volumes.chunked_source import split_dataset
 from ..volumes.field_of_view import AUTO, FieldOfView, fill_outside, find_field_of_view
-from ..volumes.label_records import Recorded, check_replaceable, companion, label_digest
-from ..volumes.reading import Volume, open_volume, read_labels, read_volume
-from ..volumes.tables import write_table
-from ..volumes.voxel_size import KnownSize, best_known, in_volume, length_unit, working_size
-from ..volumes.writing import write_labels, write_mask
+from ..volumes.label_records import check_replaceable, companion
+from ..volumes.reading import Volume, open_volume, read_labels
+from ..volumes.voxel_size import KnownSize, best_known, in_volume, working_size
 from .blocks import BlockFusion, fuse_in_blocks, stacks_for, typical_section
-from .fusion_method import fusion_method
-from .published_maps import fuse_published, has_published_maps, open_published_maps
+from .options import FuseOptions
+from .published_maps import fuse_published, has_published_maps, open_published_maps, write_fusion
 
 SUFFIXES = {"tiff": ".tif", "zarr": ".zarr"}
 
 
-def fuse(
+@takes_options(FuseOptions, WorkOptions)
+def fuse_folder(
     folder: str | os.PathLike[str],
     *,
     volume: str | os.PathLike[str] | None = None,
-    method: Method = "consensus",
-    downscale: float | None = None,
-    min_voxels: int | None = None,
     out: str | os.PathLike[str] | None = None,
     field_of_view: str | os.PathLike[str] = AUTO,
-    format: str | None = None,
-    scheduler: str | None = None,
-    workers: int | None = None,
-    memory: str | int | None = None,
+    **options: Any,
 ) -> Path:
-    """Fuse the views of a run folder into one label volume.
+    """Fuse the views of a run folder into one label file; `analysis.fuse` does it with arrays.
 
     Parameters
     ----------
@@ -59,20 +51,15 @@ def fuse(
         on, as the published pipeline leaves them (`open_published_maps`).
     volume
         Grey values: outlines are refined and voids found with them.
-    method
-        ``consensus``, ``flow`` or ``paper``.
-    downscale, min_voxels
-        Of method paper, by default as published (`analysis.fuse`): fit them to the particles.
     out
         Label file to write, by default labels.tif or labels.zarr in `folder`; solid (if grey
         values are given) and fusion.csv go beside it: of flow.tif they are flow_solid.tif and
         flow_fusion.csv. Only what an earlier fusion wrote is replaced.
     field_of_view
-        ``auto``, ``none`` or a mask file, as for `run`.
-    format
-        ``tiff``, in memory, or ``zarr``, in blocks; by default that of the views.
-    scheduler, workers, memory
-        Who fuses the blocks, and below what ceiling; as for `run`.
+        As in `ReadOptions`.
+    **options
+        Any option of `FuseOptions` and `WorkOptions`, by its name; the format is by default that
+        of the views.
 
     Returns
     -------
@@ -81,6 +68,8 @@ def fuse(
 
     Raises
     ------
+    TypeError
+        If an option is none of these.
     FileNotFoundError, ValueError, OSError, RuntimeError
         If there are no views, their shapes do not belong to one volume, the files to write are
         not ours, another process is at work in their folder, or blocks failed.
@@ -89,58 +78,43 @@ def fuse(
     --------
     >>> import numpy as np
     >>> from particlebridge.analysis import electrode
-    >>> from particlebridge.bridge import fuse, read_labels, segment
+    >>> from particlebridge.bridge import fuse_folder, read_labels, segment
     >>> made = electrode((16, 40, 44), seed=3, radius=(4, 7))
     >>> np.save("scan.npy", made.volume)
     >>> _ = segment("scan.npy", "results", diameter=12, voxel_size=made.spacing,
     ...             views=("xy", "xz", "yz"))
-    >>> read_labels(fuse("results", volume="scan.npy")).shape
+    >>> read_labels(fuse_folder("results", volume="scan.npy")).shape
     (16, 40, 44)
     """
     folder = Path(folder)
-    fusing = fusion_method(method, downscale, min_voxels)
-    if format is None:
+    if options.get("format") is None:
         chunked = (
             Path(out).suffix == ".zarr" if out else bool([*folder.glob("views/*/labels.zarr")])
         )
-        format = "zarr" if chunked else "tiff"
-    target = Path(out) if out is not None else folder / f"labels{SUFFIXES.get(format, '')}"
-    if format == "zarr" and target.suffix != ".zarr":
+        options["format"] = "zarr" if chunked else "tiff"
+    chosen, work = gathered("fuse_folder", options, FuseOptions, WorkOptions)
+    fusing = chosen.given()
+    target = Path(out) if out is not None else folder / f"labels{SUFFIXES[work.format]}"
+    if work.format == "zarr" and target.suffix != ".zarr":
         raise ValueError(f"{target}: --format zarr writes a folder; let its name end in .zarr")
-    if format == "tiff" and target.suffix.lower() not in TIFF_SUFFIXES:
+    if work.format == "tiff" and target.suffix.lower() not in TIFF_SUFFIXES:
         raise ValueError(f"{target}: labels are written as TIFF; let the name end in .tif")
     published = has_published_maps(folder) and not any(folder.glob("views/*/labels.*"))
-    if published and (method != "paper" or format == "zarr"):
+    if published and (chosen.method != "paper" or work.format == "zarr"):
         raise ValueError(
             f"{folder}: holds the distance maps of the published pipeline and no labels; fuse them "
             "with --method paper, in memory (--format tiff)"
         )
-    grey = None if volume is None else open_volume(volume)
+    grey: Volume | None = None if volume is None else open_volume(volume)
     for note in grey.notes if grey is not None else ():
         notice(note)
-    with planned(format, scheduler, workers, memory) as plan:
-        if plan.format == "zarr":
-            _fuse_in_blocks(folder, grey, fusing, target, plan, field_of_view)
-            return target
+    with planned(work) as plan:
+        if grey is not None and plan.format == "tiff":
+            grey = grey.loaded()
         if published:
-            maps, size_of_views = open_published_maps(folder), None
+            _fuse_published(folder, grey, fusing, target, field_of_view)
         else:
-            views, size_of_views = read_views(folder)
-        size = _voxel_size(folder, grey, size_of_views)
-        spacing = working_size(size)
-        values = None
-        if grey is not None:
-            data = grey.loaded().data
-            values = fill_outside(data, find_field_of_view(data, grey.source, field_of_view))
-        with _claimed(target):
-            try:
-                if published:
-                    fusion = fuse_published(maps, values, spacing, fusing)
-                else:
-                    fusion = analysis.fuse(views, values, spacing, **fusing)
-            except ValueError as error:
-                raise ValueError(f"{folder}: {error}") from error
-            write_fusion(fusion, target, size)
+            _fuse_views(folder, grey, fusing, target, plan, field_of_view)
     return target
 
 
@@ -153,7 +127,28 @@ def _claimed(target: Path) -> Iterator[None]:
         yield
 
 
-def _fuse_in_blocks(
+def _fuse_published(
+    folder: Path,
+    grey: Volume | None,
+    fusing: Mapping[str, Any],
+    target: Path,
+    field_of_view: str | os.PathLike[str],
+) -> None:
+    maps = open_published_maps(folder)
+    values = None
+    if grey is not None:
+        data = np.asarray(grey.data)
+        values = fill_outside(data, find_field_of_view(data, grey.source, field_of_view))
+    size = _voxel_size(folder, grey, None)
+    with _claimed(target):
+        try:
+            fusion = fuse_published(maps, values, working_size(size), fusing)
+        except ValueError as error:
+            raise ValueError(f"{folder}: {error}") from error
+        write_fusion(fusion, target, size)
+
+
+def _fuse_views(
     folder: Path,
     grey: Volume | None,
     fusing: Mapping[str, Any],
@@ -161,24 +156,16 @@ def _fuse_in_blocks(
     plan: Plan,
     field_of_view: str | os.PathLike[str],
 ) -> None:
-    found = {
-        view: {name: _stack_file(folder, view, name) for name in stacks_for(fusing["method"])}
-        for view in VIEWS
-        if _stack_file(folder, view, "labels").exists()
-    }
-    opened = {
-        view: {name: open_volume(file) for name, file in files.items() if file.exists()}
-        for view, files in found.items()
-    }
-    if not opened:
-        raise _no_views(folder)
-    view, first = next(iter(opened.items()))
-    labels = as_known_to_run(first["labels"], folder)
-    size = _voxel_size(folder, grey, in_volume(labels.known_size, view))
+    opened = _open_views(folder, stacks_for(fusing["method"]), plan)
+    size: KnownSize = None
+    for view, some in opened.items():
+        known = as_known_to_run(some["labels"], folder).known_size
+        size = best_known(in_volume(known, view), size)
+    size = _voxel_size(folder, grey, size)
     spacing = working_size(size)
     shapes: dict[str, tuple[int, ...]] = {
-        v: tuple(np.array(held["labels"].data.shape)[np.argsort(view_axes(v))])
-        for v, held in opened.items()
+        v: tuple(np.array(some["labels"].data.shape)[np.argsort(view_axes(v))])
+        for v, some in opened.items()
     }
     shapes |= {} if grey is None else {"volume": grey.data.shape}
     if len(set(shapes.values())) > 1:
@@ -186,31 +173,51 @@ def _fuse_in_blocks(
     seen = FieldOfView()
     if grey is not None:
         seen = find_field_of_view(grey.data, grey.source, field_of_view)
-    stacks = {
-        v: {n: held.voxels(plan.runner.remote) for n, held in some.items()}
-        for v, some in opened.items()
-    }
+    remote = plan.block_runner.remote
+    stacks = {v: {n: one.voxels(remote) for n, one in some.items()} for v, some in opened.items()}
     diameter = typical_section(stacks, spacing)
-    z, y, x = (int(n) for n in shapes[view])
+    z, y, x = (int(n) for n in next(iter(shapes.values())))
     layout = plan.layout((z, y, x), spacing, diameter, folder)
-    used = [stack.source for some in opened.values() for stack in some.values()]
+    used = [one.source for some in opened.values() for one in some.values()]
     used += [] if grey is None else [split_dataset(grey.source)[0]]
     digests = [[str(file), files_digest(file)] for file in used]
     key = [fusing, vars(layout), seen.key, str(size), digests]
     with _claimed(target):
         work = BlockFusion(
-            stacks,
-            None if grey is None else grey.voxels(plan.runner.remote),
-            seen.fill,
-            seen.mask,
-            spacing,
-            size,
-            fusing,
-            layout,
-            diameter,
-            PieceStore(target.parent, f"fusion-{target.name}", key).path,
+            source=folder,
+            views=stacks,
+            grey=None if grey is None else grey.voxels(remote),
+            fill=seen.fill,
+            mask=seen.mask,
+            spacing=spacing,
+            size=size,
+            fusing=fusing,
+            layout=layout,
+            diameter=diameter,
+            pieces=PieceStore(target.parent, f"fusion-{target.name}", key),
         )
-        fuse_in_blocks(work, target, plan.runner)
+        fuse_in_blocks(work, target, plan.block_runner)
+
+
+def _open_views(folder: Path, names: Sequence[str], plan: Plan) -> dict[View, dict[str, Volume]]:
+    """Open the stacks of these names that are there, of each view that has labels."""
+    opened: dict[View, dict[str, Volume]] = {}
+    for view in VIEWS:
+        files = {name: _stack_file(folder, view, name) for name in names}
+        if not files["labels"].exists():
+            continue
+        stacks: dict[str, Volume] = {
+            name: open_volume(file) for name, file in files.items() if file.exists()
+        }
+        if plan.format == "tiff":
+            # As other programs save them too: whole numbers in float, for one.
+            stacks = {name: stack.loaded() for name, stack in stacks.items()}
+            labels = read_labels(files["labels"]).reshape(stacks["labels"].data.shape)
+            stacks["labels"] = replace(stacks["labels"], data=labels)
+        opened[view] = stacks
+    if not opened:
+        raise _no_views(folder)
+    return opened
 
 
 def _stack_file(folder: Path, view: View, name: str) -> Path:
@@ -243,57 +250,3 @@ def _voxel_size(folder: Path, grey: Volume | None, of_views: KnownSize) -> Known
             "fusion.csv are in voxels"
         )
     return size
-
-
-def read_views(folder: Path) -> tuple[dict[str, ViewStack], KnownSize]:
-    """Map the stacks of a run folder's views and read what they record of the voxel size."""
-    views: dict[str, ViewStack] = {}
-    size: KnownSize = None
-    for view in VIEWS:
-        stacks: dict[str, np.ndarray] = {}
-        for name in ("labels", "prob", "dist"):
-            file = _stack_file(folder, view, name)
-            if not file.exists():
-                continue
-            read = read_volume(file)
-            stacks[name] = read_labels(file) if name == "labels" else read.data
-            if name == "labels":
-                own = in_volume(as_known_to_run(read, folder).known_size, view)
-                size = best_known(own, size)
-        if "labels" in stacks:
-            views[view] = ViewStack(stacks["labels"], stacks.get("prob"), stacks.get("dist"))
-    if not views:
-        raise _no_views(folder)
-    return views, size
-
-
-def write_fusion(fusion: Fusion, target: Path, size: KnownSize) -> str:
-    """Write labels, the mask of material where known, and the table of confidence.
-
-    Parameters
-    ----------
-    fusion
-        What to write.
-    target
-        The label file; the others are its `companion`s. What is there is replaced.
-    size
-        What is known of the voxel size (z, y, x): the files record it.
-
-    Returns
-    -------
-    str
-        The digest of the labels, which the mask records.
-    """
-    own = label_digest(fusion.labels)
-    solid = companion(target, "solid")
-    if fusion.solid is not None:
-        assert fusion.void is not None
-        say_void(told(fusion.void[1:]))
-        mask = coded(fusion.solid, fusion.labels, fusion.void)
-        write_mask(solid, mask, size, Recorded(own, target.name).note)
-    else:
-        # A mask of the labels that are replaced.
-        solid.unlink(missing_ok=True)
-    write_table(fusion.table.assign(Unit=length_unit(size)), companion(target, "fusion"))
-    write_labels(target, fusion.labels, size, Recorded(own).note)
-    return own

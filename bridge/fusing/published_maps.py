@@ -10,13 +10,17 @@ import pandas as pd
 from particlebridge import analysis
 from particlebridge.analysis import Fusion
 from particlebridge.analysis.io.errors import check_memory
-from particlebridge.analysis.material.void_evidence import WORDS
+from particlebridge.analysis.material.void_evidence import WORDS, coded, told
 from PIL import Image
 
 from .._shared.progress import notice
+from ..runs.void_words import say_void
+from ..volumes.label_records import Recorded, companion, label_digest
 from ..volumes.reading import open_volume
 from ..volumes.stored_arrays import AnyArray, planes
-from ..volumes.voxel_size import Spacing
+from ..volumes.tables import write_table
+from ..volumes.voxel_size import KnownSize, Spacing, length_unit
+from ..volumes.writing import write_labels, write_mask
 
 NAMES = ("xy", "xz", "yz")
 # StarDist's grids: the maps are the image's size divided by one of them.
@@ -148,7 +152,7 @@ def fuse_published(
     spacing
         Voxel size (z, y, x), um.
     settings
-        As `fusion_method` gives them.
+        As `FuseOptions.given` gives them.
 
     Returns
     -------
@@ -188,6 +192,38 @@ def fuse_published(
     solid, void = analysis.find_void(grey, labels, spacing)
     table["Void"] = np.array(WORDS)[void[1:]]
     return Fusion(labels, solid, table, void)
+
+
+def write_fusion(fusion: Fusion, target: Path, size: KnownSize) -> str:
+    """Write labels, the mask of material where known, and the table of confidence.
+
+    Parameters
+    ----------
+    fusion
+        What to write.
+    target
+        The label file; the others are its `companion`s. What is there is replaced.
+    size
+        What is known of the voxel size (z, y, x): the files record it.
+
+    Returns
+    -------
+    str
+        The digest of the labels, which the mask records.
+    """
+    own = label_digest(fusion.labels)
+    solid = companion(target, "solid")
+    if fusion.solid is not None:
+        assert fusion.void is not None
+        say_void(told(fusion.void[1:]))
+        mask = coded(fusion.solid, fusion.labels, fusion.void)
+        write_mask(solid, mask, size, Recorded(own, target.name).note)
+    else:
+        # A mask of the labels that are replaced.
+        solid.unlink(missing_ok=True)
+    write_table(fusion.table.assign(Unit=length_unit(size)), companion(target, "fusion"))
+    write_labels(target, fusion.labels, size, Recorded(own).note)
+    return own
 
 
 def _fits(way: PublishedMaps) -> bool:

@@ -1,14 +1,14 @@
-"""One view of a volume: each slice segmented once, kept as a part, joined when all are there."""
+"""One view of a volume: each slice segmented once, kept as a piece, joined when all are there."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
-from particlebridge.analysis import Prediction, atomic_path
+from particlebridge.analysis import Prediction
 from particlebridge.analysis._shared.views import View
-from particlebridge.analysis.io.atomic import remove_folder
 
 from .._shared.failures import item_errors, why_failed
 from ..engines.protocol import Engine, Failure
@@ -16,11 +16,10 @@ from ..volumes.reading import open_volume, read_volume
 from ..volumes.stored_arrays import AnyArray, SliceStack
 from ..volumes.voxel_size import KnownSize
 from ..volumes.writing import write_stack
-
-if TYPE_CHECKING:  # it brings the fusion, which segmenting does without
-    from particlebridge.analysis import ViewStack
+from .piece_store import PieceStore, remove_pieces
 
 VIEW_FILES = ("prob", "dist", "labels")
+_PIECES = "slices"
 
 
 def view_outputs(run: Path, views: Sequence[View], format: str) -> dict[str, list[Path]]:
@@ -47,7 +46,7 @@ class SlicesFailed(RuntimeError):
 
 
 class ViewFolder:
-    """A view's folder: finished slices in ``.parts/``, then three stacks.
+    """A view's folder: finished slices in a store, then three stacks.
 
     Parameters
     ----------
@@ -58,17 +57,28 @@ class ViewFolder:
     spacing
         What is known of (step, height, width), in the order of the stack's axes; the stacks record
         it.
+    key
+        What the slices depend on; finished ones of another key are of no use any more.
     """
 
     suffix = ".tif"
 
     def __init__(
-        self, path: str | os.PathLike[str], shape: tuple[int, int, int], spacing: KnownSize
+        self,
+        path: str | os.PathLike[str],
+        shape: tuple[int, int, int],
+        spacing: KnownSize,
+        key: Any = None,
     ) -> None:
         self.path = Path(path)
         self.shape = shape
         self.spacing = spacing
-        self._parts = self.path / ".parts"
+        self._key = key
+
+    @cached_property
+    def pieces(self) -> PieceStore:
+        """The finished slices of a view that is not whole."""
+        return PieceStore(self.path, _PIECES, self._key)
 
     @property
     def is_whole(self) -> bool:
@@ -89,22 +99,20 @@ class ViewFolder:
         """List the slices that are still to be segmented."""
         if self.is_whole:
             return []
-        return [i for i in range(self.shape[0]) if not self._part(i).exists()]
+        return [i for i in range(self.shape[0]) if piece_of(i) not in self.pieces]
 
     def keep(self, index: int, prediction: Prediction) -> None:
         """Store one finished slice; it survives a kill from now on."""
-        with atomic_path(self._part(index)) as beside, beside.open("wb") as file:
-            np.savez(
-                file, labels=prediction.labels, prob=prediction.prob, dist=prediction.dist
-            )  # fmt: skip
+        arrays = {name: getattr(prediction, name) for name in VIEW_FILES}
+        self.pieces.keep(piece_of(index), **arrays)
 
     def join(self) -> None:
-        """Write the three stacks from the parts, then drop the parts.
+        """Write the three stacks from the slices, then drop these.
 
         Raises
         ------
         OSError
-            If they cannot be written; the parts stay.
+            If they cannot be written; the slices stay.
         """
         if not self.is_whole:
             most = max((int(part.max(initial=0)) for part in self._planes("labels")), default=0)
@@ -112,7 +120,11 @@ class ViewFolder:
             kinds = {"prob": np.float32, "dist": np.float32}
             for name, dtype in {**kinds, "labels": np.uint16 if fits else np.int32}.items():
                 write_stack(self.file(name), self._planes(name), self.shape, dtype, self.spacing)
-        remove_folder(self._parts)
+        self.drop_pieces()
+
+    def drop_pieces(self) -> None:
+        """Delete the slices: the stacks are whole."""
+        remove_pieces(self.path, _PIECES)
 
     def open(self, name: str) -> AnyArray:
         """Open a finished stack, ``labels``, ``prob`` or ``dist``, without loading it."""
@@ -122,22 +134,17 @@ class ViewFolder:
         """Map the finished labels, (N, H, W), without loading them."""
         return self._mapped("labels")
 
-    def stacks(self) -> "ViewStack":
-        """Map labels, probability and mean distance, without loading them."""
-        from particlebridge.analysis import ViewStack
-
-        return ViewStack(self._mapped("labels"), self._mapped("prob"), self._mapped("dist"))
-
     def _mapped(self, name: str) -> np.ndarray:
         return read_volume(self.file(name)).data
 
     def _planes(self, name: str) -> Iterator[np.ndarray]:
         for i in range(self.shape[0]):
-            with np.load(self._part(i), allow_pickle=False) as part:
-                yield part[name]
+            yield self.pieces.load(piece_of(i), [name])[0]
 
-    def _part(self, index: int) -> Path:
-        return self._parts / f"{index:05d}.npz"
+
+def piece_of(index: int) -> str:
+    """Name the piece that holds a slice."""
+    return f"{index:05d}.npz"
 
 
 def segment_slices(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any
 
 from particlebridge.analysis._shared.memory import total_memory
 from particlebridge.analysis._shared.views import VIEWS
@@ -20,12 +20,11 @@ from ..volumes.voxel_size import KnownSize, Spacing
 from .blocks import Layout, lay_out
 from .chunked_view_folder import ChunkedViewFolder
 from .dask_runner import open_runner
-from .measuring import Measuring
+from .measure_options import MeasureOptions
 from .rechunking import is_flat
 from .scheduling import InProcess, Runner
 from .view_folder import ViewFolder
-
-Format = Literal["tiff", "zarr"]
+from .work_options import Format, WorkOptions
 
 _LEAST_BYTES = 1_000_000
 """A smaller ceiling lacks its unit."""
@@ -60,14 +59,14 @@ class Plan:
     ceiling: int | None = None
     max_pixels: int = MAX_PIXELS
     expected: float = 0.0
-    measuring: Measuring | None = None
+    measuring: MeasureOptions | None = None
 
     def view_folder(
-        self, path: Path, shape: tuple[int, int, int], spacing: KnownSize
+        self, path: Path, shape: tuple[int, int, int], spacing: KnownSize, key: Any = None
     ) -> ViewFolder:
         """Give a view's folder in this format."""
         kind = ChunkedViewFolder if self.format == "zarr" else ViewFolder
-        return kind(path, shape, spacing)
+        return kind(path, shape, spacing, key)
 
     @property
     def block_runner(self) -> Runner:
@@ -205,23 +204,13 @@ def network_pixels(ceiling: int) -> int:
 
 
 @contextmanager
-def planned(
-    format: str = "tiff",
-    scheduler: str | None = None,
-    workers: int | None = None,
-    memory: str | int | None = None,
-) -> Iterator[Plan]:
+def planned(work: WorkOptions) -> Iterator[Plan]:
     """Start what a run works with.
 
     Parameters
     ----------
-    format
-        ``tiff`` or ``zarr``.
-    scheduler, workers
-        As `particlebridge.bridge.runs.dask_runner.open_runner`.
-    memory
-        Ceiling for each process that works, such as ``"8GB"``, or bytes. For ``zarr`` three
-        quarters of this machine's memory unless it is given.
+    work
+        As given.
 
     Raises
     ------
@@ -230,13 +219,11 @@ def planned(
     OSError
         If the scheduler does not answer.
     """
-    if format not in get_args(Format):
-        raise ValueError(f"format must be tiff or zarr, not {format!r}")
-    ceiling = None if memory is None else parse_bytes(memory)
-    with open_runner(scheduler, workers, ceiling) as runner:
-        if ceiling is None and format == "zarr":
+    ceiling = None if work.memory is None else parse_bytes(work.memory)
+    with open_runner(work.scheduler, work.workers, ceiling) as runner:
+        if ceiling is None and work.format == "zarr":
             ceiling = memory_of.usual_ceiling()
-        yield Plan("zarr" if format == "zarr" else "tiff", runner, ceiling)
+        yield Plan(work.format, runner, ceiling)
 
 
 def parse_bytes(text: str | int) -> int:

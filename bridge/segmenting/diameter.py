@@ -170,7 +170,7 @@ class _Looks:
         if not images:
             raise ValueError("there is no image to estimate the particle diameter from")
         self.record: float = network.diameter
-        limits = percentiles or network.percentiles
+        limits = Settings(percentiles=percentiles).effective(network.record).percentiles
         self._images = [analysis.in_reach(image, limits) for image in images]
         self._network, self._percentiles, self._pixel_size = network, percentiles, pixel_size
         height, width = (
@@ -205,7 +205,7 @@ class _Looks:
         engine = PythonEngine(self._network, settings)
         areas, sure, seen = [np.zeros(0)], 0.0, 0.0
         for image in self._images:
-            piece = _middle(image, engine.scale)
+            piece = _middle(image, engine.used.scale)
             polygons = engine.segment(piece).polygons
             y, x = polygons.outlines[..., 0], polygons.outlines[..., 1]
             area = np.abs((x * np.roll(y, -1, 1) - np.roll(x, -1, 1) * y).sum(1)) / 2

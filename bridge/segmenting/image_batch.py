@@ -1,6 +1,5 @@
 """Single images and folders of them: labels, maps, overlay, ROIs and a table for each."""
 
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -19,8 +18,8 @@ from ..engines.tiling import MAX_PIXELS
 from ..runs.run_folder import RunFolder
 from ..volumes.field_of_view import AUTO, fill_image
 from ..volumes.images import Image, read_image
+from ..volumes.read_options import ReadOptions
 from ..volumes.tables import write_table
-from ..volumes.voxel_size import Spacing
 from ..volumes.writing import write_labels, write_map
 from .diameter_choice import image_diameter
 from .image_results import channels_of, check_channels, fitted, object_table, overlay
@@ -47,9 +46,8 @@ def segment_images(
     folders: Sequence[Path],
     run: RunFolder,
     options: SegmentOptions,
-    voxel_size: Spacing | None = None,
+    reading: ReadOptions | None = None,
     max_pixels: int = MAX_PIXELS,
-    field_of_view: str | os.PathLike[str] = AUTO,
 ) -> None:
     """Segment images one by one; those whose table is there already are not done again.
 
@@ -63,12 +61,10 @@ def segment_images(
         The folder of all.
     options
         What to run.
-    voxel_size
-        (z, y, x) in micrometres, of which y and x count; wins over the files' own.
+    reading
+        Voxel size, of which y and x count, and field of view.
     max_pixels
         Largest piece of an image that goes through the network at once.
-    field_of_view
-        ``auto``, ``none`` or a file with a mask of the images' shape.
 
     Raises
     ------
@@ -77,6 +73,8 @@ def segment_images(
     RuntimeError
         If some failed, after the others are done; failures.csv and run.json name all.
     """
+    reading = reading or ReadOptions()
+    voxel_size, field_of_view = reading.voxel_size, reading.field_of_view
     with run.locked():
         network = options.settings.load(options.model_of(options.views[0]))
         outputs = [folder / name for folder in folders for name in _NAMES]

@@ -22,32 +22,40 @@ class SegmentOptions:
     Attributes
     ----------
     model
-        Shipped name, StarDist folder or bundle.zip; or a mapping of view to one of these.
+        Shipped name (default: ``nmc``), StarDist folder, bundle.zip or .onnx; or a mapping of view
+        to one of these.
     views
-        Which views of a volume, out of xy, xz, yz.
+        Which views of a volume, out of ``xy``, ``xz``, ``yz``; all by default.
     engine
-        ``python`` or ``fiji``.
+        ``python``, the default, or ``fiji``; never changed silently.
     fiji
-        Fiji's folder or endpoint; None looks in the usual places.
-    settings
-        Thresholds, percentiles, diameter and numerics.
+        Fiji's folder or endpoint, for ``engine="fiji"``; None looks in the usual places.
     fiji_workers
-        How many parallel Fiji instances.
+        How many parallel Fiji instances, each with its own Java heap (default: 1).
+    settings
+        Thresholds, percentiles, diameter, numerics and backend.
 
     Raises
     ------
     ValueError
         If a view, an engine or a view's model is not there, or no Fiji may work.
+
+    Examples
+    --------
+    >>> from particlebridge.bridge import SegmentOptions
+    >>> SegmentOptions(model={"xy": "nmc", "xz": "other"}, views=("xz",)).model_of("xz")
+    'other'
     """
 
     model: ModelSpec | Mapping[str, ModelSpec] = "nmc"
     views: tuple[View, ...] = VIEWS
     engine: str = "python"
     fiji: str | None = None
-    settings: Settings = field(default_factory=Settings)
     fiji_workers: int = 1
+    settings: Settings = field(default_factory=Settings)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "views", tuple(self.views))
         if not self.views or set(self.views) - set(VIEWS):
             raise ValueError(f"views must be out of {', '.join(VIEWS)}, not {self.views}")
         if self.engine not in ("python", "fiji"):
@@ -68,19 +76,11 @@ class SegmentOptions:
 
     def as_settings(self) -> dict[str, Any]:
         """List everything for run.json."""
-        return {
-            "model": {view: self.model_of(view) for view in self.views},
-            "views": list(self.views),
-            "engine": self.engine,
-            "fiji": self.fiji,
-            "prob_thresh": self.settings.prob_thresh,
-            "nms_thresh": self.settings.nms_thresh,
-            "percentiles": self.settings.percentiles,
-            "diameter": self.settings.diameter,
-            "numerics": self.settings.numerics,
-            "backend": self.settings.backend,
-            "device": self.settings.device,
-        }
+        # Fiji's instances change no result; the pixel size is that of each view.
+        left_out = ("settings", "fiji_workers", "pixel_size")
+        given = {**vars(self), **vars(self.settings)}
+        given["model"] = {view: self.model_of(view) for view in self.views}
+        return {name: value for name, value in given.items() if name not in left_out}
 
     def start(
         self, view: str, network: Network, settings: Settings, max_pixels: int = MAX_PIXELS
@@ -117,14 +117,5 @@ def effective_settings(network: Network, settings: Settings, engine: str) -> dic
         "model": network.digest,
         "engine": engine,
         **backend,
-        "prob_thresh": network.thresholds.prob
-        if settings.prob_thresh is None
-        else settings.prob_thresh,
-        "nms_thresh": network.thresholds.nms
-        if settings.nms_thresh is None
-        else settings.nms_thresh,
-        "percentiles": list(settings.percentiles or network.percentiles),
-        "diameter": settings.diameter,
-        "pixel_size": list(settings.pixel_size),
-        "numerics": settings.numerics,
+        **settings.effective(network.record).key(),
     }

@@ -1,84 +1,67 @@
 """Segmenting what people have: one image, a folder of images, or the views of a volume."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from particlebridge.analysis import VIEWS
 from particlebridge.analysis._shared.views import View, view_spacing
-from particlebridge.exporter import Network, write_rois
+from particlebridge.exporter import write_rois
 
+from .._shared.options import gathered, takes_options
 from .._shared.progress import notice, progress
-from ..engines.protocol import Settings
 from ..engines.tiling import MAX_PIXELS
-from ..runs.rechunking import in_cubes
 from ..runs.run_folder import RunFolder
+from ..runs.source import Source
 from ..runs.view_folder import SlicesFailed, ViewFolder, view_outputs
-from ..runs.work_plan import Plan, network_pixels, parse_bytes, planned
+from ..runs.work_options import WorkOptions
+from ..runs.work_plan import network_pixels, parse_bytes, planned
 from ..volumes.chunked_source import is_chunked
-from ..volumes.field_of_view import AUTO, FieldOfView, find_field_of_view
-from ..volumes.reading import Volume, is_image_stack, open_volume, read_volume
+from ..volumes.field_of_view import find_field_of_view
+from ..volumes.read_options import ReadOptions
+from ..volumes.reading import is_image_stack, open_volume, read_volume
 from ..volumes.slice_folder import left_out, list_images
 from ..volumes.stored_arrays import SliceStack
-from ..volumes.voxel_size import Spacing, in_view
+from ..volumes.voxel_size import in_view
 from .diameter_choice import volume_diameter
 from .image_batch import result_folders, segment_images
 from .image_results import check_channels
-from .options import ModelSpec, SegmentOptions, effective_settings, squareness
+from .options import SegmentOptions, effective_settings, squareness
 from .result import Segmented
 from .stardist3d import segment_3d
 from .view_pieces import engine_ends, engine_of, engine_spec, segment_view
 
+_NOT_3D = ("format", "scheduler", "workers", "memory", "views", "diameter", "fiji", "backend",
+           "device")  # fmt: skip
 
+
+@takes_options(ReadOptions, SegmentOptions, WorkOptions)
 def segment(
     source: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
-    voxel_size: Spacing | None = None,
-    model: ModelSpec | Mapping[str, ModelSpec] = "nmc",
-    views: Sequence[View] | None = None,
-    engine: str = "python",
-    fiji: str | None = None,
-    fiji_workers: int = 1,
-    diameter: float | None = None,
-    prob_thresh: float | None = None,
-    nms_thresh: float | None = None,
-    percentiles: tuple[float, float] | None = None,
-    numerics: str = "plugin",
-    backend: str = "auto",
-    device: str = "auto",
     dims: int = 2,
-    field_of_view: str | os.PathLike[str] = AUTO,
-    format: str = "tiff",
-    scheduler: str | None = None,
-    workers: int | None = None,
-    memory: str | int | None = None,
+    **options: Any,
 ) -> Segmented:
     """Find the particles of an image, of each image of a folder, or of a volume's views.
 
     Parameters
     ----------
     source
-        An image, a folder of images, or a volume. With `views` given, a folder holds the slices
+        An image, a folder of images, or a volume. With ``views`` given, a folder holds the slices
         of one volume.
     out
         Folder for the results. An image: labels.tif, prob.tif, dist.tif, overlay.png,
         rois.zip, objects.geojson, coco.json and objects.csv; several images: the same in a
         folder each; a volume: views/ and rois/.
-    voxel_size
-        (z, y, x) in micrometres; wins over the file's own. Of images y and x count.
-    model, views, engine, fiji, fiji_workers
-        As for `run`.
-    diameter, prob_thresh, nms_thresh, percentiles, numerics, backend, device
-        As for `run`.
     dims
         3 runs a StarDist 3D model on the whole volume; see `segment_3d`.
-    field_of_view
-        ``auto``, ``none`` or a mask file, as for `run`; of images too.
-    format, scheduler, workers, memory
-        Of a volume's views, as for `run`. Images take `memory` only: the size of the pieces that
-        go through the network.
+    **options
+        Any option of `ReadOptions`, `SegmentOptions`, `Settings` and, of a volume's views,
+        `WorkOptions`, by its name. Of the latter, images take ``memory`` only: the size of the
+        pieces that go through the network.
 
     Returns
     -------
@@ -87,6 +70,8 @@ def segment(
 
     Raises
     ------
+    TypeError
+        If an option is none of these.
     FileNotFoundError, ValueError, OSError, RuntimeError
         With one sentence that names the file and the fix.
 
@@ -103,48 +88,25 @@ def segment(
     ((160, 160), dtype('int32'))
     """
     source = Path(source)
+    reading, chosen, work = gathered("segment", options, ReadOptions, SegmentOptions, WorkOptions)
     if dims == 3:
-        _refuse_for(
-            "a 3-D model",
-            format=format,
-            scheduler=scheduler,
-            workers=workers,
-            memory=memory,
-            views=views,
-            diameter=diameter,
-            fiji=fiji,
-            backend=backend,
-            device=device,
-        )
-        limits = (prob_thresh, nms_thresh, percentiles)
-        labels = _segment_3d(source, out, voxel_size, model, limits, engine, field_of_view)
+        _refuse_for("a 3-D model", options, _NOT_3D)
+        labels = _segment_3d(source, out, reading, chosen)
         return Segmented(Path(out), {source.name: labels})
-    settings = Settings(
-        prob_thresh,
-        nms_thresh,
-        percentiles,
-        diameter,
-        numerics=numerics,
-        backend=backend,
-        device=device,
-    )
-    options = SegmentOptions(model, tuple(views or VIEWS), engine, fiji, settings, fiji_workers)
-    if views or is_image_stack(source):
-        volume = open_volume(source, voxel_size)
+    if options.get("views") or is_image_stack(source):
+        volume = open_volume(source, reading.voxel_size)
         for doubt in volume.doubts:
             notice(doubt)
-        seen = find_field_of_view(volume.data, source, field_of_view)
-        with planned(format, scheduler, workers, memory) as plan:
-            plan = plan.fitted(volume)
+        seen = find_field_of_view(volume.data, source, reading.field_of_view)
+        with planned(work) as plan:
+            looked = Source(volume, seen, plan.fitted(volume))
             run = RunFolder(out)
             with run.locked():
-                run.describe(volume={**volume.facts, "field_of_view": seen.facts})
-                if plan.format == "zarr":
-                    volume = in_cubes(volume, run, plan.ceiling)
-                held = segment_volume(volume, seen, run, options, plan)
+                run.describe(volume=looked.facts)
+                held = segment_volume(looked.ready(run), run, chosen)
         return Segmented(run.path, {view: each.file("labels") for view, each in held.items()})
-    _refuse_for("images", format=format, scheduler=scheduler, workers=workers)
-    pixels = MAX_PIXELS if memory is None else network_pixels(parse_bytes(memory))
+    _refuse_for("images", options, ("format", "scheduler", "workers"))
+    pixels = MAX_PIXELS if work.memory is None else network_pixels(parse_bytes(work.memory))
     run = RunFolder(out)
     files, folders = [source], [run.path]
     if source.is_dir() and not is_chunked(source):
@@ -152,33 +114,25 @@ def segment(
         for note in left_out(source):
             notice(note)
         folders = result_folders(files, run.path)
-    segment_images(files, folders, run, options, voxel_size, pixels, field_of_view)
+    segment_images(files, folders, run, chosen, reading, pixels)
     named = zip(files, folders, strict=True)
     return Segmented(run.path, {file.name: each / "labels.tif" for file, each in named})
 
 
 @engine_ends()
 def segment_volume(
-    volume: Volume,
-    seen: FieldOfView,
-    run: RunFolder,
-    options: SegmentOptions,
-    plan: Plan | None = None,
+    source: Source, run: RunFolder, options: SegmentOptions
 ) -> dict[View, ViewFolder]:
     """Segment the views of a volume into ``views/`` and ``rois/`` of a run folder.
 
     Parameters
     ----------
-    volume
-        Grey values.
-    seen
-        Its field of view.
+    source
+        The volume, and who does it.
     run
         The folder, held by the caller; what an earlier call has finished is kept.
     options
         What to run.
-    plan
-        Who does it, in pieces of what size, and the results' format; by default all here, TIFF.
 
     Returns
     -------
@@ -192,7 +146,7 @@ def segment_volume(
     RuntimeError
         If slices failed; the others are kept.
     """
-    plan = plan or Plan()
+    volume, seen, plan = source.volume, source.seen, source.plan
     data = volume.voxels(plan.runner.remote)
     names = {options.model_of(v) for v in options.views}
     networks = {name: options.settings.load(name) for name in names}
@@ -219,14 +173,14 @@ def segment_volume(
         )
         own = plan
         if plan.expected and options.engine == "python":
-            own = plan.fitted(volume, _enlarged(network, settings))
+            own = plan.fitted(volume, math.prod(settings.effective(network.record).scale))
         key = {"volume": volume.digest, **effective_settings(network, settings, options.engine)}
         if plan.format == "zarr":
             key["format"] = "zarr"
         if seen.key:
             key["field_of_view"] = seen.key
         size = in_view(volume.known_size, view)
-        folder = plan.view_folder(run.path / "views" / view, stack.shape, size)
+        folder = plan.view_folder(run.path / "views" / view, stack.shape, size, key)
         run.claim(f"views/{view}", key)
         total = stack.shape[0]
         missing = len(folder.missing())
@@ -263,46 +217,22 @@ def segment_volume(
     return folders
 
 
-def _enlarged(network: Network, settings: Settings) -> float:
-    """Give the pixels of the network for each pixel of a slice."""
-    height, width = settings.pixel_size
-    zoom = 1.0
-    if network.diameter is not None and settings.diameter is not None:
-        zoom = network.diameter / settings.diameter
-    return zoom**2 * height * width
-
-
 def _segment_3d(
-    source: Path,
-    out: str | os.PathLike[str],
-    voxel_size: Spacing | None,
-    model: ModelSpec | Mapping[str, ModelSpec],
-    limits: tuple[float | None, float | None, tuple[float, float] | None],
-    engine: str,
-    choice: str | os.PathLike[str],
+    source: Path, out: str | os.PathLike[str], reading: ReadOptions, options: SegmentOptions
 ) -> Path:
-    if engine != "python" or isinstance(model, Mapping):
+    if options.engine != "python" or isinstance(options.model, Mapping):
         raise ValueError("3-D models run in the python engine, one for the volume; Fiji's is 2-D")
-    prob_thresh, nms_thresh, percentiles = limits
-    volume = read_volume(source, voxel_size)
+    volume = read_volume(source, reading.voxel_size)
     for doubt in volume.doubts:
         notice(doubt)
-    seen = find_field_of_view(volume.data, source, choice)
+    seen = find_field_of_view(volume.data, source, reading.field_of_view)
     run = RunFolder(out)
     with run.locked():
         run.describe(volume={**volume.facts, "field_of_view": seen.facts})
-        return segment_3d(
-            volume,
-            seen,
-            run,
-            model,
-            prob_thresh=prob_thresh,
-            nms_thresh=nms_thresh,
-            percentiles=percentiles,
-        )
+        return segment_3d(volume, seen, run, options.model, options.settings)
 
 
-def _refuse_for(what: str, **given: object) -> None:
+def _refuse_for(what: str, given: Mapping[str, Any], names: Sequence[str]) -> None:
     """Refuse options that would change nothing.
 
     Raises
@@ -311,8 +241,8 @@ def _refuse_for(what: str, **given: object) -> None:
         Naming the first.
     """
     usual = {"format": "tiff", "backend": "auto", "device": "auto"}
-    for name, value in given.items():
-        if value is not None and value != usual.get(name):
+    for name in names:
+        if given.get(name) is not None and given[name] != usual.get(name):
             raise ValueError(
                 f"--{name} does nothing for {what}; leave it out"
                 + (", or name --views for the slices of one volume" if what == "images" else "")

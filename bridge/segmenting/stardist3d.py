@@ -9,6 +9,7 @@ from particlebridge.analysis import find_void, normalize
 from particlebridge.analysis.material.void_evidence import WORDS, coded, told
 from particlebridge.exporter import load_stardist3d
 
+from ..engines.protocol import Settings
 from ..runs.run_folder import RunFolder
 from ..runs.void_words import say_void
 from ..volumes.field_of_view import FieldOfView, fill_outside
@@ -26,10 +27,7 @@ def segment_3d(
     seen: FieldOfView,
     run: RunFolder,
     model: str | os.PathLike[str],
-    *,
-    prob_thresh: float | None = None,
-    nms_thresh: float | None = None,
-    percentiles: tuple[float, float] | None = None,
+    settings: Settings | None = None,
 ) -> Path:
     """Find particles with a StarDist 3D model, by StarDist's own rules (the Fiji plugin is 2-D).
 
@@ -44,10 +42,9 @@ def segment_3d(
         probability, Void).
     model
         A StarDist 3D model folder, such as ``train --dims 3`` makes.
-    prob_thresh, nms_thresh
-        Default to the model's.
-    percentiles
-        Of the normalisation (nearest rank), by default 1 and 99.8.
+    settings
+        Thresholds, by default the model's, and percentiles of the normalisation (nearest rank), by
+        default 1 and 99.8; the others do not apply.
 
     Returns
     -------
@@ -59,12 +56,13 @@ def segment_3d(
     FileNotFoundError, ValueError
         If the model is not there, or not a 3-D one.
     """
-    limits = percentiles or (1.0, 99.8)
+    settings = settings or Settings()
+    limits = settings.percentiles or (1.0, 99.8)
     key = {
         "volume": volume.digest,
         "model": os.fspath(model),
-        "prob_thresh": prob_thresh,
-        "nms_thresh": nms_thresh,
+        "prob_thresh": settings.prob_thresh,
+        "nms_thresh": settings.nms_thresh,
         "percentiles": limits,
         **({"field_of_view": seen.key} if seen.key else {}),
     }
@@ -78,8 +76,8 @@ def segment_3d(
         grey = fill_outside(volume.data, seen)
         labels, found = network.predict_instances(
             normalize(grey, limits),
-            prob_thresh=prob_thresh,
-            nms_thresh=nms_thresh,
+            prob_thresh=settings.prob_thresh,
+            nms_thresh=settings.nms_thresh,
             n_tiles=tuple(-(-side // _TILE) for side in grey.shape),
             show_tile_progress=False,
         )

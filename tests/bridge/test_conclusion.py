@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from particlebridge import analysis
 from particlebridge.analysis import VIEWS, electrode, to_view
-from particlebridge.bridge import fuse, measure
+from particlebridge.bridge import fuse_folder, measure_files
 from particlebridge.bridge.conclusion import Analysed, conclude
 from particlebridge.bridge.runs.run_folder import RunFolder
 from particlebridge.bridge.runs.sheet import list_items
@@ -23,7 +23,7 @@ def analysed(tmp_path: Path) -> Analysed:
         write_labels(tmp_path / "views" / view / "labels.tif", stack, (1, 1, 1))
     grey = tmp_path / "grey.tif"
     write_stack(grey, made.volume, made.volume.shape, np.uint16, made.spacing)
-    measure(grey, fuse(tmp_path, volume=grey), tmp_path / "features.csv")
+    measure_files(grey, fuse_folder(tmp_path, volume=grey), tmp_path / "features.csv")
     (item,) = list_items([grey], None)
     return Analysed(item, tmp_path, open_volume(grey, made.spacing))
 
@@ -66,7 +66,7 @@ def test_only_tables_without_a_forest_make_a_report_without_one(
 def test_masks_and_labels_of_the_other_format_are_not_shown(
     analysed: Analysed, run: RunFolder
 ) -> None:
-    fuse(run.path, volume=run.path / "grey.tif", out=run.path / "labels.zarr")
+    fuse_folder(run.path, volume=run.path / "grey.tif", out=run.path / "labels.zarr")
     (run.path / "labels.tif").unlink()
     with pytest.raises(FileNotFoundError, match=r"labels\.tif"):
         conclude([analysed], run, "drivers")

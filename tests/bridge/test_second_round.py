@@ -25,7 +25,8 @@ def fused(*bodies: slice) -> Fusion:
 
 def test_what_was_found_lost_and_gained(tmp_path: Path) -> None:
     first = kept(tmp_path, fused(slice(2, 10), slice(12, 20)))
-    assert what_changed(first, fused(slice(2, 10), slice(22, 30), slice(31, 39))) == {
+    second = kept(tmp_path / "again", fused(slice(2, 10), slice(22, 30), slice(31, 39)))
+    assert what_changed(first, second) == {
         "found_by_both": 1,
         "lost": 1,
         "gained": 2,
@@ -38,6 +39,6 @@ def test_what_was_found_lost_and_gained(tmp_path: Path) -> None:
 
 def test_without_bodies_it_is_still_json(tmp_path: Path) -> None:
     nothing = fuse({view: ViewStack(np.zeros((6, 6, 6), np.int32)) for view in VIEWS})
-    said = what_changed(kept(tmp_path, nothing), nothing)
+    said = what_changed(kept(tmp_path, nothing), kept(tmp_path / "again", nothing))
     assert said["confidence_after"] is None
     assert json.dumps(said, allow_nan=False)

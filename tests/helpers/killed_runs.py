@@ -128,8 +128,8 @@ def kept(out: Path) -> tuple[int, int]:
         stages = {}
     pieces = 0
     for pattern in (
-        "views/*/.parts/[0-9]*.npz",
-        ".particlebridge-fusion/block-*.zarr",
+        "views/*/.particlebridge-slices/[0-9]*.npz",
+        ".particlebridge-fusion-labels.*/block-*.zarr",
         ".particlebridge-measuring/slab-*.npz",
     ):
         pieces += len(list(out.glob(pattern)))

@@ -13,7 +13,7 @@ import pytest
 import tifffile
 from particlebridge.analysis import FEATURES, VIEWS, atomic_path, to_view
 from particlebridge.analysis.io.atomic import journal, remove_folder
-from particlebridge.bridge import demo, explain, fuse, measure, run, segment
+from particlebridge.bridge import demo, explain_files, fuse_folder, measure_files, run, segment
 from particlebridge.bridge.runs.folder_lock import held
 from particlebridge.bridge.runs.piece_store import PieceStore
 from particlebridge.bridge.runs.rechunking import in_cubes
@@ -147,25 +147,25 @@ def test_fuse_refuses_to_replace_what_others_wrote(views: Path, name: str) -> No
         tifffile.imwrite(views / name, np.ones((16, 24, 32), np.uint8), metadata={"axes": "ZYX"})
     before = _state(views)
     with pytest.raises(ValueError, match=rf"{name}: was not written by Particlebridge"):
-        fuse(views, volume=views / "grey.tif")
+        fuse_folder(views, volume=views / "grey.tif")
     with pytest.raises(ValueError, match=r"grey\.tif: was not written by Particlebridge"):
-        fuse(views, out=views / "grey.tif")
+        fuse_folder(views, out=views / "grey.tif")
     assert _state(views) == before
     (views / name).unlink()
     for method in ("consensus", "flow"):
-        fuse(views, volume=views / "grey.tif", method=method)
+        fuse_folder(views, volume=views / "grey.tif", method=method)
 
 
 def test_fuse_does_not_replace_a_folder_of_others_by_its_labels(views: Path) -> None:
     (views / "mine.zarr").mkdir()
     (views / "mine.zarr" / "notes.txt").write_text("mine")
     with pytest.raises(ValueError, match=r"mine\.zarr: was not written by Particlebridge"):
-        fuse(views, out=views / "mine.zarr", format="zarr")
+        fuse_folder(views, out=views / "mine.zarr", format="zarr")
     assert (views / "mine.zarr" / "notes.txt").is_file()
 
 
 def test_a_second_fuse_into_one_folder_waits_its_turn(views: Path) -> None:
-    code = "import sys; from particlebridge.bridge import fuse; fuse(sys.argv[1])"
+    code = "import sys; from particlebridge.bridge import fuse_folder; fuse_folder(sys.argv[1])"
     out = views / "labels.tif"
     with held(views):
         other = subprocess.run(
@@ -173,16 +173,16 @@ def test_a_second_fuse_into_one_folder_waits_its_turn(views: Path) -> None:
         )
         assert not out.exists()
         with pytest.raises(RuntimeError, match="another run is using this folder"):
-            measure(views / "grey.tif", views / "views/xy/labels.tif", views / "features.csv")
+            measure_files(views / "grey.tif", views / "views/xy/labels.tif", views / "features.csv")
     assert "another run is using this folder" in other.stderr
-    fuse(views)
+    fuse_folder(views)
     assert out.is_file()
 
 
 def test_fuse_keeps_the_pieces_of_another_target(views: Path) -> None:
     other = PieceStore(views, "fusion-other.zarr", "of other settings").path
     (other / "block-0000.zarr").mkdir()
-    fuse(views, out=views / "labels.zarr", format="zarr")
+    fuse_folder(views, out=views / "labels.zarr", format="zarr")
     assert (other / "block-0000.zarr").is_dir()
     assert sorted(p.name for p in views.glob(".particlebridge-*")) == [other.name, LOCK]
 
@@ -201,13 +201,13 @@ def test_measure_and_explain_refuse_to_replace_what_others_wrote(views: Path, na
     (views / name).write_text("mine")
     with pytest.raises(ValueError, match=f"{name}: was not written by"):
         if name in ("features.csv", "contacts.csv"):
-            measure(views / "grey.tif", views / "views/xy/labels.tif", views / "features.csv")
+            measure_files(views / "grey.tif", views / "views/xy/labels.tif", views / "features.csv")
         else:
             draw = np.random.default_rng(0)
             columns = {"label", "X", "Y", "Z", "Volume", "Damage", *FEATURES["drivers"]}
             table = pd.DataFrame({name: draw.random(60) for name in sorted(columns)})
             table.to_csv(views / "table.csv", index=False)
-            explain([views / "table.csv"], views)
+            explain_files([views / "table.csv"], views)
     assert (views / name).read_text() == "mine"
 
 

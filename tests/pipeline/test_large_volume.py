@@ -47,7 +47,7 @@ def test_files(in_chunks: Path) -> None:
     for view in ("xy", "xz", "yz"):
         for name in ("labels", "prob", "dist"):
             assert (in_chunks / "views" / view / f"{name}.zarr").is_dir()
-        assert not (in_chunks / "views" / view / ".parts").exists()
+        assert not (in_chunks / "views" / view / ".particlebridge-slices").exists()
     for name in ("labels.zarr", "solid.zarr", "fusion.csv", "features.csv", "report.html"):
         assert (in_chunks / name).exists(), name
     assert not [p.name for p in in_chunks.iterdir() if p.is_dir() and p.name.startswith(".")]
@@ -137,7 +137,7 @@ def test_a_worker_writes_the_slabs_of_its_own_slices_only(tmp_path: Path) -> Non
         plane = np.full((4, 5), index + 1, np.int32)
         folder.keep(index, Prediction(plane, plane / 100, plane * 2.0, polygons))
     folder.settle(range(16))
-    left = sorted(path.stem for path in (tmp_path / "xy" / ".parts").glob("*.npz"))
+    left = sorted(path.stem for path in folder.pieces.path.glob("*.npz"))
     assert left == [f"{index:05d}" for index in range(16, 32)]
     folder.join()
     assert np.array_equal(folder.open("labels")[:, 0, 0], np.arange(1, 33))

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from particlebridge.analysis import electrode
-from particlebridge.bridge import measure
+from particlebridge.bridge import measure_files
 from particlebridge.bridge.volumes.tables import read_table
 from particlebridge.bridge.volumes.writing import write_labels, write_stack
 from shapes import disc
@@ -22,7 +22,7 @@ def test_void_of_bodies_comes_from_the_grey_values(
     grey, labels, out = (tmp_path / name for name in ("grey.tif", "labels.tif", "features.csv"))
     write_stack(grey, made.volume, made.volume.shape, made.volume.dtype, made.spacing)
     write_labels(labels, made.labels, made.spacing)
-    written = measure(grey, labels, out, labels_are="body")
+    written = measure_files(grey, labels, out, labels_are="body")
     assert (written.features, written.contacts) == (out, tmp_path / "contacts.csv")
     said = " ".join(capsys.readouterr().err.split())
     assert "no mask is given: void is found from grey values" in said
@@ -41,15 +41,15 @@ def test_particles_between_clipped_pores_are_no_border(made, tmp_path: Path) -> 
     inside = made.labels * disc(whole.shape)
     np.save(grey, whole)
     write_labels(labels, inside, made.spacing)
-    measure(grey, labels, out, labels_are="solid", field_of_view="none")
+    measure_files(grey, labels, out, labels_are="solid", field_of_view="none")
     sides = [np.moveaxis(inside, axis, 0)[[0, -1]].ravel() for axis in range(3)]
     faces = np.unique(np.concatenate(sides))
     table = read_table(out).set_index("label")
     assert set(table.index[table["Border"]]) == set(faces[faces > 0])
     mask = tmp_path / "mask.tif"
     write_stack(mask, [disc(whole.shape).astype(np.uint8)], (1, 96, 96), np.uint8, (1, 1, 1))
-    measure(grey, labels, out, labels_are="solid", field_of_view=mask)
+    measure_files(grey, labels, out, labels_are="solid", field_of_view=mask)
     by_mask = read_table(out).set_index("label")["Border"]
-    measure(grey, labels, out, labels_are="solid")
+    measure_files(grey, labels, out, labels_are="solid")
     assert read_table(out).set_index("label")["Border"].equals(by_mask)
     assert len(faces) - 1 < by_mask.sum() < len(by_mask)

@@ -53,8 +53,8 @@ def by_stardist(
     normalized = normalize(image, 1, 99.8)
     labels, found = model.predict_instances(
         normalized,
-        prob_thresh=engine.prob_thresh,
-        nms_thresh=engine.nms_thresh,
+        prob_thresh=engine.used.prob_thresh,
+        nms_thresh=engine.used.nms_thresh,
         n_tiles=model._guess_n_tiles(normalized) if tiles else None,
         show_tile_progress=False,
     )

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from particlebridge.analysis import electrode, score
-from particlebridge.bridge import fuse, measure, read_labels, read_volume, run, segment
+from particlebridge.bridge import fuse_folder, measure_files, read_labels, read_volume, run, segment
 from particlebridge.bridge.volumes.writing import write_labels, write_stack
 
 MAIN = "from particlebridge.bridge.cli.app import main; main()"
@@ -44,7 +44,7 @@ def test_a_run_folder_holds_what_the_design_names(finished: Path, made) -> None:
         for name in ("labels.tif", "prob.tif", "dist.tif"):
             assert (finished / "views" / view / name).is_file()
         assert (finished / "rois" / f"{view}.zip").is_file()
-        assert not (finished / "views" / view / ".parts").exists()
+        assert not (finished / "views" / view / ".particlebridge-slices").exists()
     for name in ("run.json", "labels.tif", "solid.tif", "features.csv", "contacts.csv",
                  "fusion.csv", "report.html"):  # fmt: skip
         assert (finished / name).is_file(), name
@@ -125,7 +125,7 @@ def test_other_settings_in_the_same_folder_are_refused(finished: Path, volume: P
 
 
 def test_another_method_reuses_the_views(finished: Path, volume: Path, tmp_path: Path) -> None:
-    target = fuse(finished, volume=volume, method="flow", out=tmp_path / "labels.tif")
+    target = fuse_folder(finished, volume=volume, method="flow", out=tmp_path / "labels.tif")
     assert (tmp_path / "solid.tif").is_file()
     assert read_labels(target).max() > 0
 
@@ -135,7 +135,7 @@ def test_labels_alone_can_be_fused(finished: Path, tmp_path: Path) -> None:
         folder = tmp_path / "views" / view
         folder.mkdir(parents=True)
         (folder / "labels.tif").write_bytes((finished / "views" / view / "labels.tif").read_bytes())
-    labels = read_labels(fuse(tmp_path))
+    labels = read_labels(fuse_folder(tmp_path))
     assert labels.max() > 0
     assert not (tmp_path / "solid.tif").exists()
 
@@ -145,7 +145,7 @@ def test_killed_at_any_moment_a_run_resumes_to_the_same_result(
 ) -> None:
     out = tmp_path / "killed"
     command = [sys.executable, "-c", MAIN, "segment", volume, "--out", out, "--diameter", "22"]
-    parts = out / "views" / "xy" / ".parts"
+    parts = out / "views" / "xy" / ".particlebridge-slices"
     process = subprocess.Popen(list(map(str, command)), stderr=subprocess.DEVNULL)
     while process.poll() is None and len(list(parts.glob("0*.npz"))) < 7:
         time.sleep(0.01)
@@ -180,13 +180,13 @@ def test_measuring_files(made, volume: Path, tmp_path: Path) -> None:
     write_labels(tmp_path / "labels.tif", made.labels, made.spacing)
     write_labels(tmp_path / "solid.tif", made.solid.astype(np.uint8), made.spacing)
     out = tmp_path / "features.csv"
-    measure(volume, tmp_path / "labels.tif", out, solid=tmp_path / "solid.tif")
+    measure_files(volume, tmp_path / "labels.tif", out, solid=tmp_path / "solid.tif")
     table = pd.read_csv(out).merge(made.truth, on="label", suffixes=("", "_true"))
     assert np.allclose(table["Damage"], table["Damage_true"], atol=1e-6)
     with pytest.raises(ValueError, match=r"labels\.tif: has shape"):
         small = tmp_path / "small.npy"
         np.save(small, made.volume[:-1])
-        measure(small, tmp_path / "labels.tif", out, labels_are="body")
+        measure_files(small, tmp_path / "labels.tif", out, labels_are="body")
 
 
 def test_measuring_takes_the_voxel_size_of_labels_where_the_volume_has_none(
@@ -195,7 +195,7 @@ def test_measuring_takes_the_voxel_size_of_labels_where_the_volume_has_none(
     np.save(tmp_path / "volume.npy", made.volume)
     write_labels(tmp_path / "labels.tif", made.labels, made.spacing)
     out = tmp_path / "features.csv"
-    measure(tmp_path / "volume.npy", tmp_path / "labels.tif", out, labels_are="body")
+    measure_files(tmp_path / "volume.npy", tmp_path / "labels.tif", out, labels_are="body")
     table = pd.read_csv(out)
     voxels = np.bincount(made.labels.ravel())[table["label"]]
     assert np.allclose(table["Volume"], voxels * np.prod(made.spacing), rtol=1e-5)

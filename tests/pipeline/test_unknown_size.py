@@ -13,7 +13,7 @@ import pytest
 import tifffile
 import zarr
 from particlebridge.analysis import electrode
-from particlebridge.bridge import explain, fuse, measure, run
+from particlebridge.bridge import explain_files, fuse_folder, measure_files, run
 from particlebridge.bridge.runs.run_folder import RunFolder
 from particlebridge.bridge.volumes.reading import open_volume
 
@@ -142,11 +142,11 @@ def test_fuse_and_measure_claim_none_either(
     kind, format, out = finished
     suffix = ".zarr" if format == "zarr" else ".tif"
     for name, volume in (("alone", None), ("filled", sources[kind])):
-        labels = fuse(out, volume=volume, out=tmp_path / name / f"labels{suffix}")
+        labels = fuse_folder(out, volume=volume, out=tmp_path / name / f"labels{suffix}")
         said = capsys.readouterr().err
         assert "the voxel size is not known; the labels record" in said
         assert set(pd.read_csv(tmp_path / name / "fusion.csv")["Unit"]) == {"voxel"}
-        measured = measure(sources[kind], labels, tmp_path / name / "features.csv")
+        measured = measure_files(sources[kind], labels, tmp_path / name / "features.csv")
         said = capsys.readouterr().err
         assert "1 um" not in said
         assert set(pd.read_csv(measured.features)["Unit"]) == {"voxel"}
@@ -207,9 +207,9 @@ def test_a_run_of_an_earlier_version_goes_on_and_its_claim_is_taken_back(
         record.record["stages"][name]["key"] = "of an earlier version"
     record.describe()
     assert open_volume(out / "views/xy/labels.tif").spacing_from == "metadata"
-    other = fuse(out, out=tmp_path / "fused.tif")
+    other = fuse_folder(out, out=tmp_path / "fused.tif")
     assert open_volume(other).spacing_from == "unknown"
-    table = measure(
+    table = measure_files(
         sources["unknown"], out / "labels.tif", tmp_path / "t" / "f.csv", labels_are="body"
     )
     assert set(pd.read_csv(table.features)["Unit"]) == {"voxel"}
@@ -239,6 +239,6 @@ def test_explain_reads_the_unit_from_the_table(tmp_path: Path) -> None:
     table["label"], table["Border"] = np.arange(1, 81), False
     table["Void"], table["Unit"] = "found", "voxel"
     table.to_csv(tmp_path / "features.csv", index=False)
-    page = explain([tmp_path / "features.csv"], tmp_path / "out").read_text("utf-8")
+    page = explain_files([tmp_path / "features.csv"], tmp_path / "out").read_text("utf-8")
     assert "µm" not in page
     assert "voxel³" in page

@@ -15,7 +15,7 @@ from particlebridge.analysis.explanation.readable_rows import (
 )
 from particlebridge.analysis.features.columns import COLUMNS
 from particlebridge.analysis.report.sections import damage_section, sure_section
-from particlebridge.bridge import explain as explain_files
+from particlebridge.bridge import explain_files
 from particlebridge.bridge.volumes.tables import write_table
 
 

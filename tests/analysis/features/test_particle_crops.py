@@ -11,7 +11,7 @@ import pytest
 import zarr
 from particlebridge.analysis import contacts, electrode, measure
 from particlebridge.analysis.features.particle_crops import crop, find_particles, windows
-from particlebridge.bridge import measure as measure_files
+from particlebridge.bridge import measure_files
 from shapes import ellipsoid
 
 SHAPE = (50, 48, 44)

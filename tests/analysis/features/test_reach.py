@@ -15,9 +15,8 @@ from particlebridge.analysis.features.reach import (
     crop_bytes,
     threads_for,
 )
-from particlebridge.bridge import measure as measure_files
-from particlebridge.bridge import run
-from particlebridge.bridge.runs.measuring import Measuring
+from particlebridge.bridge import measure_files, run
+from particlebridge.bridge.runs.measure_options import MeasureOptions
 
 
 def _two_cubes() -> np.ndarray:
@@ -90,7 +89,7 @@ def test_memory_of_crops_is_bounded() -> None:
     assert crop_bytes(2e7, 64) == CROPS_BYTES
     assert threads_for(1e6, 8) == 8
     assert threads_for(1e8, 8) == 1
-    assert Measuring(ball=30.0).bytes((0.15,) * 3) > 10 * Measuring().bytes((0.07,) * 3)
+    assert MeasureOptions(ball=30.0).bytes((0.15,) * 3) > 10 * MeasureOptions().bytes((0.07,) * 3)
 
 
 def test_reach_of_density() -> None:

@@ -124,7 +124,7 @@ def test_a_slice_that_cannot_be_kept_is_a_failure_and_the_others_go_on(
     monkeypatch.setattr(ViewFolder, "keep", worn)
     with pytest.raises(RuntimeError, match=r"1 of 16 slices failed \(3\).*Input/output"):
         segment(small_volume, tmp_path, views=("xy",), model=MODEL)
-    assert len(list((tmp_path / "views" / "xy" / ".parts").glob("*.npz"))) == 15
+    assert len(list((tmp_path / "views" / "xy" / ".particlebridge-slices").glob("*.npz"))) == 15
     assert RunFolder(tmp_path).record["failed_slices"]["xy"].keys() == {"3"}
 
 

@@ -7,6 +7,7 @@ import tifffile
 from particlebridge.analysis import Prediction, resize
 from particlebridge.bridge import Failure, PythonEngine, Settings
 from particlebridge.exporter import Network, load_model
+from particlebridge.exporter.networks.record import ModelRecord
 from stardist.matching import matching
 
 PLUGIN = Path(__file__).parents[2] / "data" / "plugin"
@@ -52,17 +53,23 @@ def test_rectangular_pixels_become_square_for_the_network(
     # A slice whose rows lie twice as far apart as its columns.
     flat = resize(image, (120, 300))
     engine = PythonEngine(network, Settings(pixel_size=(2, 1)))
-    assert engine.scale == (2, 1)
+    assert engine.used.scale == (2, 1)
     result = engine.segment(flat)
     assert result.labels.shape == (120, 300)
     assert matching(plain.labels[::2], result.labels, thresh=0.5).f1 > 0.85
 
 
+def test_whole_numbers_and_fractions_are_one_setting() -> None:
+    record = ModelRecord(diameter=30)
+    whole = Settings(1, 1, (1, 99), 20, (1, 2)).effective(record)
+    assert repr(whole) == repr(Settings(1.0, 1.0, (1.0, 99.0), 20.0, (1.0, 2.0)).effective(record))
+
+
 def test_scale_needs_both_diameters(network: Network) -> None:
-    assert PythonEngine(network).scale == (1, 1)
-    assert PythonEngine(network, Settings(diameter=80)).scale == (0.5, 0.5)
+    assert PythonEngine(network).used.scale == (1, 1)
+    assert PythonEngine(network, Settings(diameter=80)).used.scale == (0.5, 0.5)
     silent = replace(network, record=replace(network.record, diameter=None))
-    assert PythonEngine(silent, Settings(diameter=80)).scale == (1, 1)
+    assert PythonEngine(silent, Settings(diameter=80)).used.scale == (1, 1)
 
 
 def test_labels_are_the_polygons(plain: Prediction) -> None:

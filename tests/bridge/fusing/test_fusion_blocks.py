@@ -11,10 +11,14 @@ from particlebridge.analysis import ViewStack, electrode, fuse, score
 from particlebridge.analysis._shared.views import view_spacing
 from particlebridge.analysis.fusion.block_labels import join_labels, match_labels
 from particlebridge.analysis.material import void_evidence
-from particlebridge.bridge import fuse as fuse_folder
+from particlebridge.bridge import fuse_folder
+from particlebridge.bridge.engines import memory_estimate
 from particlebridge.bridge.fusing.blocks import BlockFusion, fuse_in_blocks, typical_section
+from particlebridge.bridge.fusing.material import find_solid_in_blocks
 from particlebridge.bridge.runs.blocks import Layout, lay_out, neighbours, shared
+from particlebridge.bridge.runs.piece_store import PieceStore
 from particlebridge.bridge.runs.scheduling import FailedTask, InProcess
+from particlebridge.bridge.runs.void_words import found_mask
 from particlebridge.bridge.volumes.field_of_view import fill_outside, find_field_of_view
 from particlebridge.bridge.volumes.label_records import label_digest
 from particlebridge.bridge.volumes.ome_zarr import create_stack, open_stack
@@ -89,16 +93,17 @@ def _diameter(made, views) -> float:
 def _work(made, views, side, halo, folder: Path) -> BlockFusion:
     shape = made.volume.shape
     return BlockFusion(
-        {view: {"labels": stack} for view, stack in views.items()},
-        made.volume,
-        None,
-        None,
-        made.spacing,
-        made.spacing,
-        {"method": "consensus"},
-        Layout(shape, side, (halo,) * 3),
-        _diameter(made, views),
-        folder,
+        source=folder.parent,
+        views={view: {"labels": stack} for view, stack in views.items()},
+        grey=made.volume,
+        fill=None,
+        mask=None,
+        spacing=made.spacing,
+        size=made.spacing,
+        fusing={"method": "consensus"},
+        layout=Layout(shape, side, (halo,) * 3),
+        diameter=_diameter(made, views),
+        pieces=PieceStore(folder.parent, folder.name, "key"),
     )
 
 
@@ -113,7 +118,7 @@ def test_one_block_is_what_fuse_gives(made, views, whole, tmp_path: Path) -> Non
     assert np.array_equal(read_labels(tmp_path / "labels.zarr"), whole.labels)
     assert np.array_equal(read_volume(tmp_path / "solid.zarr").data > 0, whole.solid)
     assert read_volume(tmp_path / "labels.zarr").spacing == pytest.approx(made.spacing)
-    assert not (tmp_path / "work").exists()
+    assert not work.pieces.path.exists()
     written = pd.read_csv(tmp_path / "fusion.csv")
     assert set(written.pop("Unit")) == {"um"}
     pd.testing.assert_frame_equal(written, whole.table, check_dtype=False, rtol=1e-5)
@@ -147,7 +152,7 @@ def test_paper_is_not_cut_into_blocks(made, views, tmp_path: Path) -> None:
     paper = replace(work, fusing={"method": "paper"})
     with pytest.raises(ValueError, match=r"labels\.zarr: method paper clusters the whole volume"):
         fuse_in_blocks(paper, tmp_path / "labels.zarr", InProcess())
-    assert not any(tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == [work.pieces.path]
 
 
 class Stopping(InProcess):
@@ -169,7 +174,7 @@ def test_finished_blocks_are_not_fused_again(made, views, tmp_path: Path) -> Non
     with pytest.raises(KeyboardInterrupt):
         fuse_in_blocks(work, tmp_path / "labels.zarr", Stopping(2))
     assert not (tmp_path / "labels.zarr").exists()
-    kept = {p: p.stat().st_mtime_ns for p in work.folder.glob("block-*.zarr/bodies.csv")}
+    kept = {p: p.stat().st_mtime_ns for p in work.pieces.path.glob("block-*.zarr/bodies.csv")}
     assert len(kept) == 2
     told = fuse_in_blocks(work, tmp_path / "labels.zarr", InProcess())
     assert told["resumed_blocks"] == 2
@@ -196,7 +201,7 @@ def test_a_lost_block_is_named_and_the_others_kept(made, views, tmp_path: Path) 
     work = _work(made, views, (128, 64, 128), 20, tmp_path / "work")
     with pytest.raises(RuntimeError, match=r"1 of 4 blocks failed \(fusion block 1: 4 workers"):
         fuse_in_blocks(work, tmp_path / "labels.zarr", Losing())
-    assert len(list(work.folder.glob("block-*.zarr"))) == 3
+    assert len(list(work.pieces.path.glob("block-*.zarr"))) == 3
 
 
 def test_the_command_fuses_stacks_of_either_format_in_blocks(made, views, tmp_path: Path) -> None:
@@ -217,6 +222,48 @@ def test_the_command_fuses_stacks_of_either_format_in_blocks(made, views, tmp_pa
     write_labels(small, views["yz"][:-1], (1, 1, 1))
     with pytest.raises(ValueError, match="not of one volume"):
         fuse_folder(tmp_path, format="zarr")
+
+
+def test_in_blocks_tiff_holds_what_zarr_holds(made, views, tmp_path: Path) -> None:
+    work = _work(made, views, (64, 64, 64), 20, tmp_path / "zarr")
+    fuse_in_blocks(work, tmp_path / "labels.zarr", InProcess())
+    work = _work(made, views, (64, 64, 64), 20, tmp_path / "tiff")
+    told = fuse_in_blocks(work, tmp_path / "tiff.tif", InProcess())
+    assert told["blocks"] == 12
+    tiff, chunked = read_volume(tmp_path / "tiff.tif"), read_volume(tmp_path / "labels.zarr")
+    assert tiff.data.dtype == np.uint16
+    assert np.array_equal(tiff.data, chunked.data)
+    masks = [read_volume(tmp_path / name).data for name in ("tiff_solid.tif", "solid.zarr")]
+    assert np.array_equal(*masks)
+    tables = [(tmp_path / name).read_bytes() for name in ("tiff_fusion.csv", "fusion.csv")]
+    assert tables[0] == tables[1]
+
+
+def test_memory_cuts_whatever_is_written(made, views, tmp_path: Path) -> None:
+    for view, stack in views.items():
+        spacing = view_spacing(made.spacing, view)
+        write_labels(tmp_path / "views" / view / "labels.tif", stack, spacing)
+    least = int(memory_estimate.BASE + memory_estimate.FUSE * made.volume.size / 2)
+    target = fuse_folder(tmp_path, memory=least)
+    assert target == tmp_path / "labels.tif"
+    with pytest.raises(ValueError, match="its smallest block needs"):
+        fuse_folder(tmp_path, memory=int(memory_estimate.BASE))
+
+
+def test_material_of_changed_labels_is_found_in_blocks(made, tmp_path: Path) -> None:
+    """The same void as in one piece, and as many bodies told of."""
+    write_labels(tmp_path / "labels.tif", made.labels, made.spacing)
+    found = {}
+    for side in (64, 192):
+        work = replace(
+            _work(made, {"xy": made.labels}, (side,) * 3, 24, tmp_path / f"work{side}"),
+            fusing={},
+        )
+        find_solid_in_blocks(work, tmp_path / "labels.tif", InProcess(), "digest")
+        found[side] = read_volume(tmp_path / "solid.tif").data
+        assert not work.pieces.path.exists()
+    assert np.array_equal(found[192], found_mask(made.volume, made.labels, made.spacing))
+    assert np.mean(found[64] == found[192]) > 0.99
 
 
 def test_chunks_without_a_body_are_written_too(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from particlebridge.analysis import electrode, score
-from particlebridge.bridge import fuse, read_labels
+from particlebridge.bridge import fuse_folder, read_labels
 from particlebridge.bridge.cli.app import app
 from particlebridge.bridge.fusing.published_maps import open_published_maps
 from particlebridge.bridge.volumes.writing import write_stack
@@ -68,7 +68,7 @@ def test_grey_values_give_the_mask_even_with_rows_and_columns_exchanged(
     _leave(made.labels.swapaxes(1, 2), tmp_path)
     grey = tmp_path / "grey.tif"
     write_stack(grey, made.volume, made.volume.shape, np.uint16, made.spacing)
-    target = fuse(tmp_path, volume=grey, method="paper", downscale=0.5, min_voxels=20)
+    target = fuse_folder(tmp_path, volume=grey, method="paper", downscale=0.5, min_voxels=20)
     found = read_labels(target)
     assert found.shape == SHAPE
     assert np.mean((found > 0) == (made.labels > 0)) > 0.85
@@ -90,15 +90,15 @@ def test_maps_lie_at_the_very_voxels(tmp_path: Path) -> None:
 def test_what_is_missing_or_does_not_belong_is_named(made, tmp_path: Path) -> None:
     _leave(made.labels, tmp_path)
     with pytest.raises(ValueError, match="no labels; fuse them with --method paper"):
-        fuse(tmp_path)
+        fuse_folder(tmp_path)
     last = tmp_path / "prob" / "xy" / f"slice_{SHAPE[1] - 1:05d}.tif"
     for number in range(SHAPE[1] // 2, SHAPE[1]):
         last.with_name(f"slice_{number:05d}.tif").unlink()
     with pytest.raises(ValueError, match="prob: not of one volume"):
-        fuse(tmp_path, method="paper")
+        fuse_folder(tmp_path, method="paper")
     for file in (tmp_path / "prob" / "xy").iterdir():
         file.unlink()
     (tmp_path / "prob" / "xy").rmdir()
     with pytest.raises(FileNotFoundError, match=r"prob.xy: no such folder"):
-        fuse(tmp_path, method="paper")
+        fuse_folder(tmp_path, method="paper")
     assert not (tmp_path / "labels.tif").exists()

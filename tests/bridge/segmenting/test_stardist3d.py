@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from particlebridge.analysis import electrode
-from particlebridge.bridge import measure, read_labels, read_volume, segment
+from particlebridge.bridge import measure_files, read_labels, read_volume, segment
 from particlebridge.bridge.volumes.writing import write_stack
 from particlebridge.exporter import Recipe, train
 
@@ -36,7 +36,7 @@ def test_labels_solid_and_table_go_straight_to_measuring(model: Path, tmp_path: 
     before = (out / "labels.tif").stat().st_mtime_ns
     segment(source, out, model=model, dims=3)
     assert (out / "labels.tif").stat().st_mtime_ns == before
-    measure(source, out / "labels.tif", tmp_path / "features.csv", solid=out / "solid.tif")
+    measure_files(source, out / "labels.tif", tmp_path / "features.csv", solid=out / "solid.tif")
     assert len(pd.read_csv(tmp_path / "features.csv")) == labels.max()
 
 

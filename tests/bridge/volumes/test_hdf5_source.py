@@ -10,7 +10,7 @@ import h5py
 import hdf5plugin
 import numpy as np
 import pytest
-from particlebridge.bridge import measure
+from particlebridge.bridge import measure_files
 from particlebridge.bridge.volumes.images import read_image
 from particlebridge.bridge.volumes.reading import (
     is_image_stack,
@@ -143,7 +143,7 @@ def test_grey_values_are_taken_where_labels_lie_beside(tmp_path: Path) -> None:
     assert "raw is read; it also holds label" in volume.notes[0]
     assert np.array_equal(read_labels(path), LABELS)
     assert np.array_equal(open_volume(path, holds="labels").data[:], LABELS)
-    measure(
+    measure_files(
         f"{path}::/raw", path, tmp_path / "features.csv", labels_are="body", voxel_size=(1,) * 3
     )
     assert len((tmp_path / "features.csv").read_text().splitlines()) == 2

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from particlebridge.analysis import VIEWS, Electrode, electrode, to_view
 from particlebridge.analysis import measure as measure_arrays
-from particlebridge.bridge import fuse, read_labels, read_volume, run
+from particlebridge.bridge import fuse_folder, read_labels, read_volume, run
 from particlebridge.bridge.cli.app import app
 from particlebridge.bridge.runs.run_folder import files_digest
 from particlebridge.bridge.volumes.label_records import (
@@ -87,9 +87,9 @@ def test_what_is_recorded_is_read_again(tmp_path: Path, dtype: type) -> None:
 
 
 def test_two_fusions_in_one_folder_keep_their_own_masks(views: Path) -> None:
-    first = fuse(views, volume=views / "grey.tif", out=views / "consensus.tif")
+    first = fuse_folder(views, volume=views / "grey.tif", out=views / "consensus.tif")
     alone, _ = _measured(views, first)
-    fuse(views, volume=views / "grey.tif", out=views / "flow.tif", method="flow")
+    fuse_folder(views, volume=views / "grey.tif", out=views / "flow.tif", method="flow")
     again, said = _measured(views, first)
     pd.testing.assert_frame_equal(alone, again)
     assert "found again" not in said
@@ -100,9 +100,9 @@ def test_two_fusions_in_one_folder_keep_their_own_masks(views: Path) -> None:
 
 @pytest.mark.parametrize("form", ["tif", "zarr"])
 def test_a_mask_of_other_labels_is_found_anew(views: Path, form: str) -> None:
-    first = fuse(views, volume=views / "grey.tif", out=views / f"labels.{form}")
+    first = fuse_folder(views, volume=views / "grey.tif", out=views / f"labels.{form}")
     right, _ = _measured(views, first)
-    other = fuse(views, volume=views / "grey.tif", out=views / f"flow.{form}", method="flow")
+    other = fuse_folder(views, volume=views / "grey.tif", out=views / f"flow.{form}", method="flow")
     mask = companion(other, "solid")
     table, said = _measured(views, first, "--solid", str(mask))
     assert f"{mask.name}: belongs to flow.{form}, not to labels.{form}" in said
@@ -111,7 +111,7 @@ def test_a_mask_of_other_labels_is_found_anew(views: Path, form: str) -> None:
 
 
 def test_labels_that_were_changed_get_a_mask_of_their_own(views: Path, made: Electrode) -> None:
-    file = fuse(views, volume=views / "grey.tif")
+    file = fuse_folder(views, volume=views / "grey.tif")
     labels = read_labels(file)
     labels[2:14, 2:14, 2:14] = labels.max() + 1  # a particle that was missed
     tifffile.imwrite(file, labels.astype(np.uint16), metadata={"axes": "ZYX"})
@@ -119,7 +119,7 @@ def test_labels_that_were_changed_get_a_mask_of_their_own(views: Path, made: Ele
     assert "solid.tif: belongs to labels.tif as it was before it was changed" in said
     assert not table["Damage"].iloc[-1] > 0.99  # it may be unknown
     with pytest.raises(ValueError, match=r"labels\.tif: was not written .* or was changed since"):
-        fuse(views, volume=views / "grey.tif")
+        fuse_folder(views, volume=views / "grey.tif")
 
 
 def test_a_mask_without_a_record_is_used_only_where_it_is_named(
@@ -270,7 +270,7 @@ def test_a_run_of_an_earlier_version_goes_on(
 def test_stacks_of_a_view_in_two_formats_are_not_mixed(views: Path) -> None:
     create_stack(views / "views/xy/labels.zarr", SHAPE, np.uint16, (1, 1, 1))
     with pytest.raises(ValueError, match=r"xy: holds labels\.tif and labels\.zarr"):
-        fuse(views)
+        fuse_folder(views)
 
 
 def test_a_change_inside_a_zarr_folder_is_seen(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from particlebridge.bridge import fuse
+from particlebridge.bridge import fuse_folder
 from particlebridge.bridge.volumes.images import read_image
 from particlebridge.bridge.volumes.reading import (
     is_image_stack,
@@ -316,5 +316,5 @@ def test_the_views_know_the_distance_of_slices_that_the_volume_does_not(tmp_path
     views = tmp_path / "views" / "xy"
     views.mkdir(parents=True)
     write_labels(views / "labels.tif", STACK.astype(np.int32), (0.2, 0.14, 0.07))
-    fused = read_volume(fuse(tmp_path, volume=path))
+    fused = read_volume(fuse_folder(tmp_path, volume=path))
     assert fused.spacing == pytest.approx((0.2, 0.14, 0.07), rel=1e-6)

@@ -1,4 +1,4 @@
-"""How a run or `measure` measures particles, checked against the voxel size before any work."""
+"""How particles are measured, checked against the voxel size before any work."""
 
 import os
 from dataclasses import dataclass
@@ -22,17 +22,23 @@ from ..volumes.voxel_size import Spacing
 
 
 @dataclass(frozen=True)
-class Measuring:
-    """What `analysis.measure` is told.
+class MeasureOptions:
+    """How particles are measured (`analysis.measure`).
 
     Attributes
     ----------
     recipe
-        ``physical``, ``paper`` or ``both``.
+        ``physical``, the default; ``paper``, as published; or ``both``, side by side.
     ball
-        Radius of the ball that closes solids and spans the ring for Contact, um; None: 0.7.
+        Radius of the ball that closes solids and spans the ring for Contact, um (default: 0.7).
     density_reach
-        How far PDensity looks beyond a bounding box, um; None: 10.
+        How far PDensity looks beyond a bounding box, um (default: 10).
+
+    Examples
+    --------
+    >>> from particlebridge.bridge import MeasureOptions
+    >>> MeasureOptions(ball=0.5).as_settings()
+    {'recipe': 'physical', 'ball': 0.5, 'density_reach': 10.0}
     """
 
     recipe: Recipe = "physical"

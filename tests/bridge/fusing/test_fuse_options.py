@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import tifffile
 from particlebridge.analysis import VIEWS, to_view
-from particlebridge.bridge import fuse
+from particlebridge.bridge import fuse_folder
 from particlebridge.bridge.cli.app import app
-from particlebridge.bridge.fusing.fusion_method import fusion_method
+from particlebridge.bridge.fusing.options import FuseOptions
 from particlebridge.bridge.volumes.reading import read_labels
 from typer.testing import CliRunner
 
@@ -46,10 +46,11 @@ def test_paper_is_fitted_to_the_particles(
 
 
 def test_only_what_was_given_is_kept() -> None:
-    assert fusion_method("flow") == {"method": "flow"}
-    assert fusion_method("paper") == {"method": "paper"}
-    assert fusion_method("paper", 0.5) == {"method": "paper", "downscale": 0.5}
-    assert fusion_method("paper", 1, 9) == {"method": "paper", "downscale": 1, "min_voxels": 9}
+    assert FuseOptions("flow").given() == {"method": "flow"}
+    assert FuseOptions("paper").given() == {"method": "paper"}
+    assert FuseOptions("paper", 0.5).given() == {"method": "paper", "downscale": 0.5}
+    all_three = {"method": "paper", "downscale": 1, "min_voxels": 9}
+    assert FuseOptions("paper", 1, 9).given() == all_three
 
 
 @pytest.mark.parametrize(
@@ -76,12 +77,12 @@ def test_what_a_method_has_not_is_refused(
 def test_a_mask_of_labels_that_are_replaced_is_not_kept(run_folder: Path) -> None:
     grey = run_folder / "grey.tif"
     tifffile.imwrite(grey, np.full((16, 24, 32), 7, np.uint8), metadata={"axes": "ZYX"})
-    fuse(run_folder, volume=grey)
+    fuse_folder(run_folder, volume=grey)
     solid = run_folder / "solid.tif"
     assert solid.is_file()
-    fuse(run_folder, method="flow", out=run_folder / "flow.tif")
+    fuse_folder(run_folder, method="flow", out=run_folder / "flow.tif")
     assert solid.is_file()
-    fuse(run_folder)
+    fuse_folder(run_folder)
     assert not solid.exists()
 
 
@@ -96,7 +97,7 @@ def test_the_folder_is_named_where_its_views_cannot_be_fused(run_folder: Path) -
 def test_the_mask_of_labels_in_chunks_is_used_by_itself(run_folder: Path) -> None:
     grey = run_folder / "grey.tif"
     tifffile.imwrite(grey, np.full((16, 24, 32), 7, np.uint8), metadata={"axes": "ZYX"})
-    labels = fuse(run_folder, volume=grey, out=run_folder / "labels.zarr", format="zarr")
+    labels = fuse_folder(run_folder, volume=grey, out=run_folder / "labels.zarr", format="zarr")
     table = run_folder / "features.csv"
     done = CliRunner().invoke(app, ["measure", str(grey), str(labels), "--out", str(table)])
     assert done.exit_code == 0, done.stderr
