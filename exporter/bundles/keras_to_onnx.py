@@ -180,6 +180,8 @@ def _activated(graph: _Graph, layer: Any, inputs: list[str]) -> str:
     name = getattr(layer.activation, "__name__", str(layer.activation))
     if name == "linear":
         return inputs[0]
+    if name == "silu":  # swish: ONNX has no operator for it before opset 24
+        return graph.add("Mul", [inputs[0], graph.add("Sigmoid", inputs)])
     if name not in _ACTIVATIONS:
         raise ValueError(
             f"layer {layer.name}: activation {name} has no counterpart in our ONNX graphs"

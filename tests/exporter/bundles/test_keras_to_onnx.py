@@ -47,6 +47,7 @@ def test_activations(name, image):
         dict(kernel_size=3, padding="same", strides=2),
         dict(kernel_size=3, padding="same", strides=(1, 2), use_bias=False),
         dict(kernel_size=3, padding="same", dilation_rate=2, groups=2, activation="elu"),
+        dict(kernel_size=3, padding="same", activation="silu"),
     ],
 )
 def test_convolutions(options, image):
