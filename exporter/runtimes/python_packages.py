@@ -48,11 +48,13 @@ def run_python_worker(
     """
     there = _installed(packages)
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    paths = [str(there), *filter(None, [os.environ.get("PYTHONPATH")])]
+    given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    paths = [str(there), *(str(Path(path).absolute()) for path in given)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     command = [sys.executable, "-m", f"{__package__}.{worker}", str(folder)]
     try:
-        ended = _called(command, environment)
+        # bioimageio.core leaves files in the working folder: not in the user's.
+        ended = _called(command, environment, folder)
     except subprocess.TimeoutExpired:
         return {"stage": "run", "error": f"no answer within {_SECONDS} s"}
     result = folder / "result.json"
@@ -97,9 +99,12 @@ def _install(packages: tuple[str, ...], folder: Path) -> None:
         raise RuntimeError(f"{packages[0]} could not be installed ({_last_line(ended)})")
 
 
-def _called(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def _called(
+    command: list[str], environment: dict[str, str], folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command,
+        cwd=folder,
         env=environment,
         capture_output=True,
         text=True,

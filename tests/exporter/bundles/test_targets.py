@@ -81,9 +81,11 @@ def test_onnx_runtime_of_python_and_java_agree_with_keras(colour, tmp_path):
     assert other.path.read_bytes() == channels_first(written.path.read_bytes())
 
 
-def test_a_bioimage_io_package_passes_their_tests_and_is_read_again(colour, tmp_path):
+def test_a_bioimage_io_package_passes_their_tests_and_is_read_again(colour, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     written = export(colour[0], tmp_path / "p.zip", to="bioimageio")
     assert written.status == "verified"
+    assert {path.name for path in tmp_path.iterdir()} == {"p.zip", "p.zip.verify.json"}
     runtimes = [result.title for result in written.verification.results]
     assert runtimes[1:] == [
         "bioimageio.core 0.11.0 (onnx)",
