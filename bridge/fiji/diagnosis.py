@@ -94,7 +94,7 @@ def check_onnx(fiji: Fiji) -> Check:
     if not versions:
         fix = (
             "particlebridge fiji install-macros, or put "
-            f"{ONNX_RUNTIME.url} into {fiji.home / 'jars'}"
+            f"{ONNX_RUNTIME.coordinates} of Maven Central into {fiji.home / 'jars'}"
         )
         return Check("ONNX Runtime", "warning", "not installed; models need the plugin", fix)
     found = ", ".join(versions)

@@ -11,8 +11,6 @@ from pathlib import Path
 from filelock import FileLock
 from particlebridge.analysis.io.errors import reason
 
-_CENTRAL = "https://repo1.maven.org/maven2"
-
 
 @dataclass(frozen=True)
 class Jar:
@@ -37,10 +35,9 @@ class Jar:
         return f"{self.artifact}-{self.version}.jar"
 
     @property
-    def url(self) -> str:
-        """Where Maven Central serves it."""
-        folder = f"{self.group.replace('.', '/')}/{self.artifact}/{self.version}"
-        return f"{_CENTRAL}/{folder}/{self.name}"
+    def coordinates(self) -> str:
+        """What finds it on Maven Central."""
+        return f"{self.group}:{self.artifact}:{self.version}"
 
 
 ONNX_RUNTIME = Jar(
@@ -103,10 +100,10 @@ def fetched(jar: Jar) -> Path:
                 path = Path(artifact.resolve())
             except Exception as error:  # of requests, urllib3 or jgo itself
                 raise RuntimeError(
-                    f"{jar.name} cannot be downloaded from {jar.url} ({reason(error)[:200]}); "
-                    "check the connection"
+                    f"{jar.coordinates} cannot be downloaded from Maven Central "
+                    f"({reason(error)[:200]}); check the connection"
                 ) from error
             if hashlib.sha256(path.read_bytes()).hexdigest() == jar.sha256:
                 return path
             path.unlink()  # a download that was cut short stays there otherwise
-    raise RuntimeError(f"{jar.url} serves another file than the {jar.name} known here (sha256)")
+    raise RuntimeError(f"Maven Central serves another file than the {jar.name} known here (sha256)")

@@ -30,5 +30,5 @@ def test_another_file_than_the_pinned_one_is_refused(tmp_path, monkeypatch):
 
 
 def test_a_jar_that_is_not_there_is_one_sentence():
-    with pytest.raises(RuntimeError, match=r"ij-0.0.jar cannot be downloaded from https://repo1"):
+    with pytest.raises(RuntimeError, match=r"ij:0.0 cannot be downloaded from Maven Central"):
         fetched(replace(IMAGEJ, version="0.0"))
