@@ -37,7 +37,7 @@ def from_onnx_bundle(path: Path, device: DeviceChoice = "cpu") -> Network | None
     Raises
     ------
     ValueError
-        If the zip is damaged or hostile, or its parts are of different models.
+        If the zip is damaged or unsafe, or its parts are of different models.
     """
     if kind_of_file(path) is not None:
         return None
@@ -65,7 +65,7 @@ def onnx_content(path: Path) -> bytes | None:
     Raises
     ------
     ValueError
-        If the zip is damaged or hostile.
+        If the zip is damaged or unsafe.
     """
     if path.suffix.lower() == ".onnx":
         return path.read_bytes()
