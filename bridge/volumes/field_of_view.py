@@ -122,6 +122,7 @@ def _automatic(volume: AnyArray, source: Path | str) -> FieldOfView:
             present[z] = inside.any()
             missing += inside.size - int(np.count_nonzero(inside))
             finite[z] = inside
+        shared.look_for_bar(z, plane)
         if shared.is_open and (finite is None or present[z]):
             shared.add(z, plane)
         elif finite is None:

@@ -35,6 +35,9 @@ class SharedMask:
         self._fills: dict[float, _Fill] | None = None
         self._blank: dict[int, float] = {}
         self._only_blank = True
+        self._looked = {0, shape[0] // 2, shape[0] - 1}
+        self.bars: dict[int, int] = {}
+        """Rows of the data bar of the first, middle and last plane, as far as they were seen."""
 
     @property
     def is_open(self) -> bool:
@@ -62,6 +65,18 @@ class SharedMask:
             fill.add(z, plane == value)
             if not fill.alive:
                 del fills[value]
+
+    def look_for_bar(self, z: int, plane: np.ndarray) -> None:
+        """Look for a data bar if `z` is the first, middle or last plane."""
+        if z in self._looked and self._shape[0] > 1:  # an image knows its own
+            self.bars[z] = find_data_bar(plane)
+
+    def bar(self, volume: AnyArray) -> int:
+        """Count the lowest rows that are a data bar in the first, middle and last plane alike."""
+        for z in self._looked - self.bars.keys():
+            self.look_for_bar(z, np.asarray(volume[z]))
+        found = set(self.bars.values())
+        return found.pop() if len(found) == 1 else 0
 
     def found(self) -> tuple[int, np.ndarray, float] | None:
         """Give the axis along which the mask is the same, the mask, and the constant outside it.
@@ -100,7 +115,7 @@ def same_in_all(volume: AnyArray, shared: SharedMask) -> tuple[int, np.ndarray, 
         `mask` is bool over the two axes other than `axis`, True inside; `words` say what was
         hidden, and `what` it is if no field of view.
     """
-    if bar := _data_bar(volume):
+    if bar := shared.bar(volume):
         inside = np.ones(volume.shape[1:], bool)
         inside[-bar:] = False
         return 0, inside, f"the lowest {bar} rows of every slice", "data bar"
@@ -112,14 +127,6 @@ def same_in_all(volume: AnyArray, shared: SharedMask) -> tuple[int, np.ndarray, 
     if inside[np.ix_(inside.any(axis=1), inside.any(axis=0))].all():
         return axis, inside, f"{words} outside one rectangle", "empty margin"
     return axis, inside, f"{words} outside one convex shape", ""
-
-
-def _data_bar(volume: AnyArray) -> int:
-    """Count the lowest rows that are a data bar in the first, middle and last slice alike."""
-    if len(volume) == 1:  # an image knows its own
-        return 0
-    found = {find_data_bar(np.asarray(volume[z])) for z in (0, len(volume) // 2, len(volume) - 1)}
-    return found.pop() if len(found) == 1 else 0
 
 
 class _Fill:

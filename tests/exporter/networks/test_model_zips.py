@@ -58,8 +58,9 @@ def test_it_is_the_model_of_the_folder(original, tmp_path, make, name):
     assert (network.rays, network.grid) == (original.rays, original.grid)
     assert network.thresholds == original.thresholds
     image = np.random.default_rng(0).random((64, 128, network.n_channels), np.float32)
+    # Not bit for bit: TensorFlow that trained before in this process keeps all its threads.
     for ours, theirs in zip(network.predict(image), original.predict(image), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore:the class head")

@@ -192,17 +192,15 @@ def test_what_is_no_model_is_named(folder: Path, tmp_path: Path) -> None:
         load_model(folder)
 
 
-def test_hostile_bundles_are_one_sentence(folder: Path, tmp_path: Path) -> None:
+def test_unsafe_bundles_are_one_sentence(tmp_path: Path) -> None:
     truncated = tmp_path / "cut.zip"
     truncated.write_bytes((PLUGIN / "bundle.zip").read_bytes()[:100_000])
-    zipped_folder = Path(shutil.make_archive(str(tmp_path / "zipped"), "zip", folder))
     escaping, empty, broken = (tmp_path / f"{n}.zip" for n in ("escaping", "empty", "broken"))
     for path, name in ((escaping, "../evil"), (empty, "readme"), (broken, "saved_model.pb")):
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr(name, "nonsense")
     for path, reason in (
         (truncated, "zip"),
-        (zipped_folder, "unzip"),
         (escaping, "unsafe"),
         (empty, "no saved_model"),
         (broken, "not a StarDist bundle"),
