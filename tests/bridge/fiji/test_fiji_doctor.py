@@ -68,7 +68,8 @@ def test_without_onnx_runtime_the_plugin_s_way_is_left(home):
     assert found.keys() == {"ONNX Runtime"}
     status, said = found["ONNX Runtime"]
     assert status == "warning"
-    assert "models need the plugin -> particlebridge fiji install-macros, or put https://" in said
+    assert "models need the plugin -> particlebridge fiji install-macros, or put " in said
+    assert "com.microsoft.onnxruntime:onnxruntime:" in said and "of Maven Central into" in said
 
 
 def test_what_only_the_plugin_needs_is_no_problem_beside_onnx_runtime(home):
