@@ -43,6 +43,10 @@ def package(path, **changes):
     return path
 
 
+def weights_of(network):
+    return network.stardist.keras_model.get_weights()
+
+
 @pytest.fixture(scope="module")
 def original():
     return load_model(KERAS2)
@@ -57,6 +61,8 @@ def test_it_is_the_model_of_the_folder(original, tmp_path, make, name):
     assert network.name == name
     assert (network.rays, network.grid) == (original.rays, original.grid)
     assert network.thresholds == original.thresholds
+    for ours, theirs in zip(weights_of(network), weights_of(original), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
     image = np.random.default_rng(0).random((64, 128, network.n_channels), np.float32)
     # Not bit for bit: TensorFlow that trained before in this process keeps all its threads.
     for ours, theirs in zip(network.predict(image), original.predict(image), strict=True):
