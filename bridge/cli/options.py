@@ -110,7 +110,7 @@ def fusing(
     method: Annotated[
         Literal["consensus", "flow", "paper"],
         typer.Option("--method", help="How to fuse the views."),
-    ] = ("consensus"),
+    ] = "consensus",
     downscale: Annotated[
         float | None, typer.Option("--downscale", help="Scale for method paper (published: 0.25).")
     ] = None,
