@@ -78,7 +78,6 @@ class PythonEngine:
         self._reach = GreyReach()
         self.settings = settings or Settings()
         self.network = _loaded(model, self.settings)
-        self.record = self.network.record
         if self.settings.numerics == "stardist" and self.network.stardist is None:
             raise ValueError(
                 f"model {self.network.name} runs by the plugin's numerics only here; give the "
