@@ -132,10 +132,7 @@ class ViewFolder:
 
     def labels(self) -> np.ndarray:
         """Map the finished labels, (N, H, W), without loading them."""
-        return self._mapped("labels")
-
-    def _mapped(self, name: str) -> np.ndarray:
-        return read_volume(self.file(name)).data
+        return read_volume(self.file("labels")).data
 
     def _planes(self, name: str) -> Iterator[np.ndarray]:
         for i in range(self.shape[0]):
