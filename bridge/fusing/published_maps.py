@@ -194,7 +194,7 @@ def fuse_published(
     return Fusion(labels, solid, table, void)
 
 
-def write_fusion(fusion: Fusion, target: Path, size: KnownSize) -> str:
+def write_fusion(fusion: Fusion, target: Path, size: KnownSize) -> None:
     """Write labels, the mask of material where known, and the table of confidence.
 
     Parameters
@@ -205,11 +205,6 @@ def write_fusion(fusion: Fusion, target: Path, size: KnownSize) -> str:
         The label file; the others are its `companion`s. What is there is replaced.
     size
         What is known of the voxel size (z, y, x): the files record it.
-
-    Returns
-    -------
-    str
-        The digest of the labels, which the mask records.
     """
     own = label_digest(fusion.labels)
     solid = companion(target, "solid")
@@ -223,7 +218,6 @@ def write_fusion(fusion: Fusion, target: Path, size: KnownSize) -> str:
         solid.unlink(missing_ok=True)
     write_table(fusion.table.assign(Unit=length_unit(size)), companion(target, "fusion"))
     write_labels(target, fusion.labels, size, Recorded(own).note)
-    return own
 
 
 def _fits(way: PublishedMaps) -> bool:
