@@ -10,7 +10,7 @@ from .reading import is_image_stack, open_volume, read_image
 from .stored_arrays import AnyArray, StoredArray
 
 
-def mask_of_file(file: Path, shape: tuple[int, ...], source: Path | str) -> StoredArray:
+def mask_of_file(file: Path, shape: tuple[int, ...], source: Path | str) -> AnyArray:
     """Read a mask, True where the file is not 0: a volume, or an image for all slices.
 
     Raises
@@ -28,7 +28,7 @@ def mask_of_file(file: Path, shape: tuple[int, ...], source: Path | str) -> Stor
         opened = open_volume(file)
         given = tuple(opened.data.shape)
         if given == shape:
-            return _as_bool(opened.for_workers())
+            return as_bool(opened.for_workers())
     raise ValueError(
         f"{file}: has shape {given}, but {source} has {shape}; give a mask of this volume, or of "
         "one of its slices"
@@ -53,13 +53,11 @@ class _NonZero:
         return np.asarray(self._stored[key] != 0)
 
 
-def _as_bool(stored: StoredArray) -> StoredArray:
-    return StoredArray(partial(_NonZero, stored), stored.path, stored.chunks)
-
-
 def as_bool(mask: AnyArray) -> AnyArray:
     """Give a mask of whatever numbers as bool, a stored one without loading it."""
-    return _as_bool(mask) if isinstance(mask, StoredArray) else np.asarray(mask) != 0
+    if isinstance(mask, StoredArray):
+        return StoredArray(partial(_NonZero, mask), mask.path, mask.chunks)
+    return np.asarray(mask) != 0
 
 
 def packed_mask(volume: AnyArray) -> Any:
