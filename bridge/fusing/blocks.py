@@ -26,7 +26,7 @@ from ..volumes.ome_zarr import create_stack, open_stack
 from ..volumes.reading import open_volume
 from ..volumes.stored_arrays import AnyArray, filled
 from ..volumes.tables import write_table
-from ..volumes.voxel_size import KnownSize, Spacing, length_unit
+from ..volumes.voxel_size import KnownSize, Spacing, length_unit, working_size
 from .placing import place_labels, place_mask
 
 STACKS = ("solid", "labels")
@@ -50,8 +50,8 @@ class BlockFusion:
         Grey value in place of what was not seen; None if there is nothing to fill.
     mask
         What was seen; None where only NaN was not.
-    spacing, size
-        Voxel size (z, y, x), um, and what of it is known: the results record it.
+    size
+        What is known of the voxel size (z, y, x): the results record it.
     fusing
         The method and its settings, as `FuseOptions.given` gives them.
     layout
@@ -67,12 +67,16 @@ class BlockFusion:
     grey: AnyArray | None
     fill: float | None
     mask: AnyArray | None
-    spacing: Spacing
     size: KnownSize
     fusing: Mapping[str, Any]
     layout: Layout
     diameter: float
     pieces: PieceStore
+
+    @property
+    def spacing(self) -> Spacing:
+        """Sides of a voxel (z, y, x) to calculate with."""
+        return working_size(self.size)
 
 
 def stacks_for(method: Method) -> tuple[str, ...]:

@@ -189,7 +189,6 @@ def _fuse_views(
             grey=None if grey is None else grey.voxels(remote),
             fill=seen.fill,
             mask=seen.mask,
-            spacing=spacing,
             size=size,
             fusing=fusing,
             layout=layout,

@@ -110,7 +110,6 @@ def _work(
         grey=volume.voxels(source.plan.block_runner.remote),
         fill=seen.fill,
         mask=seen.mask,
-        spacing=volume.spacing,
         size=volume.known_size,
         fusing=fusing,
         layout=layout,

@@ -98,7 +98,6 @@ def _work(made, views, side, halo, folder: Path) -> BlockFusion:
         grey=made.volume,
         fill=None,
         mask=None,
-        spacing=made.spacing,
         size=made.spacing,
         fusing={"method": "consensus"},
         layout=Layout(shape, side, (halo,) * 3),
