@@ -29,7 +29,7 @@ dist: $(UV)
 
 # A build folder of an earlier layout would leak its files into the wheel.
 wheel: $(UV)
-	rm -rf build dist/particlebridge-*.whl dist/particlebridge-*.tar.gz
+	rm -rf build/lib build/bdist.* dist/particlebridge-*.whl dist/particlebridge-*.tar.gz
 	$(UV) build --out-dir dist
 
 # In an empty environment outside the checkout: does the wheel alone run?
