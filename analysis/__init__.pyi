@@ -29,13 +29,13 @@ from .report.page import write_report as write_report
 from .scores import Score as Score
 from .scores import score as score
 from .starconvex.diameter import typical_diameter as typical_diameter
+from .starconvex.normalisation import in_reach as in_reach
+from .starconvex.normalisation import normalize as normalize
+from .starconvex.normalisation import pad_symmetric as pad_symmetric
 from .starconvex.painting import paint as paint
 from .starconvex.polygons import Polygons as Polygons
 from .starconvex.polygons import Prediction as Prediction
 from .starconvex.polygons import candidates as candidates
-from .starconvex.polygons import in_reach as in_reach
-from .starconvex.polygons import normalize as normalize
-from .starconvex.polygons import pad_symmetric as pad_symmetric
 from .starconvex.polygons import ray_angles as ray_angles
 from .starconvex.resampling import fill_grid as fill_grid
 from .starconvex.resampling import ray_lengths as ray_lengths

@@ -3,7 +3,7 @@ import groovy.transform.CompileStatic
 /**
  * Grey values as the network takes them: the lower percentile becomes 0, the upper 1, lower values 0.
  * Nearest ranks, float arithmetic: the plugin's numbers, and those of
- * particlebridge.analysis.starconvex.polygons in Python.
+ * particlebridge.analysis.starconvex.normalisation in Python.
  */
 @CompileStatic
 class Normalisation {
