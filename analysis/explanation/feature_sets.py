@@ -1,4 +1,4 @@
-"""Sets of features that share their credit: the paper's groups, and clusters of correlated ones."""
+"""Sets of features that share importance: the paper's groups, and clusters of correlated ones."""
 
 from collections.abc import Sequence
 

@@ -37,7 +37,7 @@ def explain(
     tables
         A table as `measure` gives it, or state -> table, e.g. ``{"10": df10, "50": df50}``;
         neighbouring states are compared, in the order given. One table with several states in
-        its column ``state`` is parted by them. Copies of a row are left out (see `notes`).
+        its column ``state`` is split by it. Copies of a row are left out (see `notes`).
     features
         ``"drivers"`` (what can be a cause) or ``"paper"`` (the published 21, six of which are
         computed from the cracks themselves and so follow damage).
@@ -65,8 +65,8 @@ def explain(
 
     Notes
     -----
-    SHAP values explain the forest. Features that are correlated share the credit among them:
-    read `sets` before saying that one of them does not matter.
+    SHAP values explain the forest. Correlated features share their importance: read `sets` before
+    saying that one of them does not matter.
 
     Examples
     --------

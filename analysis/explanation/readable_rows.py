@@ -1,6 +1,6 @@
-"""Rows of particle tables: copies of one particle are found, states are told apart.
+"""Rows of particle tables: find copies of a particle, and split the table by state.
 
-Copies come of pasted rows, a file measured twice, overlapping crops of one scan.
+Copies come from pasted rows, a file measured twice, overlapping crops of one scan.
 A forest that has one copy in its bag predicts the other as if it had never seen it: 150 particles
 pasted under themselves raised the out-of-bag R2 from 0.43 to 0.82.
 """
@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..features.columns import COLUMNS
 
-# What tells rows apart without being a measurement; labels count anew in each volume.
+# Columns that are not measured; labels start again in each volume.
 _NAMES = ("label", "Border")
 
 # Known of real grey values to seven digits, so no two particles share all of them.
@@ -74,7 +74,7 @@ def without_repeats(
 
 
 def split_states(table: pd.DataFrame, name: str = "all") -> dict[str, pd.DataFrame]:
-    """Part a table by its column ``state``, so that states are compared and not pooled.
+    """Split a table by its column ``state``, so that states are compared and not pooled.
 
     Parameters
     ----------

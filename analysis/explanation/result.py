@@ -29,7 +29,7 @@ class Explanation:
         kind, set, state, features (how many), shap and shap_std (mean \|sum of the set's SHAP\|),
         rivalled, shadow, above_shadow, permutation, permutation_std (fall of R2 when it is shuffled
         as one). Kind "group": the paper's groups; "cluster": features correlated at
-        \|rho\| >= 0.7, which share one credit; a feature like no other is a cluster of its own.
+        \|rho\| >= 0.7, which share their importance; a feature like no other is its own cluster.
     runs : DataFrame
         state, kind (seed, subset, shuffled, shadow), run, feature, importance: each forest's own.
     fit : DataFrame

@@ -12,7 +12,7 @@ MIN_PARTICLES = 50
 
 
 class NoForest(ValueError):
-    """Sound tables, of whose particles no forest can be made: too few, or nothing to explain.
+    """Sound tables that no forest can be fitted to: too few particles, or nothing to explain.
 
     Examples
     --------

@@ -112,7 +112,7 @@ def set_table(
     groups: Mapping[str, Sequence[int]],
     clusters: Mapping[str, Sequence[int]],
 ) -> pd.DataFrame:
-    """Measure whole sets: within one SHAP splits the credit; over it, it does not.
+    """Measure whole sets: SHAP splits the importance within a set, not over it.
 
     The runs' sets must be the features, the groups and the clusters, in this order.
     """

@@ -8,7 +8,7 @@ Recipe = Literal["physical", "paper", "both"]
 PAPER_SUFFIX = "_paper"
 """Of the paper recipe's columns where both recipes are asked for."""
 LengthUnit = Literal["um", "voxel"]
-"""Micrometres; or sides of a voxel, the smallest one, where its size is not known."""
+"""Micrometres, or the smallest side of a voxel where the voxel size is not known."""
 Group = Literal["key", "position", "chemistry", "morphology", "neighbourhood"]
 
 

@@ -77,9 +77,9 @@ def consensus(
        says "two", or the reverse, two outvote one.
     3. Every 2-D object votes for its body on its voxels (`count_votes`), and neighbouring votes
        settle the edges.
-    4. Bodies that only one view sees are given up; each object's body is decided anew, an object
-       over several bodies votes for none of them by name, each is moved by a pixel or two to
-       where its body is (`align_objects`), and the vote is repeated.
+    4. Bodies that only one view sees are dropped. Each object is assigned to a body again; one that
+       lies over several bodies votes for none of them in particular. Each object is moved by a
+       pixel or two to where its body is (`align_objects`), and the vote is repeated.
 
     With one view alone, its linked slices are the answer.
     """
@@ -135,7 +135,7 @@ def _next_ballots(
     spacing: tuple[float, float, float],
     volume: np.ndarray | None,
 ) -> dict[View, Ballot]:
-    """Decide anew which body each object votes for; pieces of one body are joined in place."""
+    """Assign each object to a body again; pieces of one body are joined in place."""
     spans = {view: find_spans(ballot.objects, bodies, view) for view, ballot in ballots.items()}
     sizes = np.bincount(bodies.ravel(), minlength=1)
     whole = agglomerate(*body_graph(list(spans.values())), sizes.size).astype(np.int32)

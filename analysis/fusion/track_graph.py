@@ -24,7 +24,7 @@ class Tracks(NamedTuple):
     ----------
     objects : Objects2D
     track_of : ndarray of int32, shape (n_objects + 1,)
-        0 for background; no number is used in two views.
+        0 for background; each number is used in one view only.
     """
 
     objects: Objects2D

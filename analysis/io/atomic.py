@@ -77,7 +77,7 @@ def write_json(
     indent: int | None = 2,
     default: Callable[[Any], Any] | None = None,
 ) -> None:
-    """Write entries as a JSON file, whole or not at all; `default` makes plain what is not."""
+    """Write entries as a JSON file, whole or not at all; `default` converts other types."""
     with atomic_path(path) as beside:
         text = json.dumps(entries, indent=indent, default=default)
         beside.write_text(text + "\n", encoding="utf-8")

@@ -3,7 +3,7 @@
 import numpy as np
 
 FEW = 30
-"""Of fewer voxels no mode is taken."""
+"""Fewest voxels that a mode is computed from."""
 
 WINDOW = 0.25
 """A mode is the mean of the values within this much of itself."""

@@ -36,7 +36,7 @@ def why_section(tables: Tables, explanation: Explanation | None, reason: str) ->
 
 
 def trust_section(explanation: Explanation) -> Section:
-    """Answer whether the explanation holds up."""
+    """Answer whether the explanation is reliable."""
     answers = []
     fit = {(r["state"], r["kind"]): r for r in records(explanation.fit)}
     for state in explanation.states:

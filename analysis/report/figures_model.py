@@ -77,7 +77,7 @@ def importance_plate(explanation: Explanation) -> Plate:
 
 @styled
 def cluster_plate(explanation: Explanation) -> Plate:
-    """Draw the importance of clusters of correlated features, which share one credit."""
+    """Draw the importance of clusters of correlated features, which share their importance."""
     table = explanation.sets[explanation.sets["kind"] == "cluster"]
     says = [
         "Features correlated at |ρ| ≥ 0.7 carry much the same information, and SHAP divides the "

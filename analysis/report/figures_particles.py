@@ -263,7 +263,7 @@ def confidence_plate(fusion: pd.DataFrame) -> Plate:
     ]
     if len(low):
         first = low.head(10)
-        # Labels count anew in each volume.
+        # Labels start again in each volume.
         scans = [f"{scan} " for scan in first["scan"]] if "scan" in first else [""] * len(first)
         which = listing(f"{a}{b}" for a, b in zip(scans, first["label"], strict=True))
         says[0] += (

@@ -1,4 +1,4 @@
-"""Figures that let a reader doubt: fit, stability, shared credit, consequences."""
+"""How reliable an explanation is: fit, stability, shared importance, consequences."""
 
 from collections.abc import Sequence
 
@@ -121,7 +121,7 @@ def stability_plate(explanation: Explanation) -> Plate:
 
 @styled
 def correlation_plate(tables: dict[str, pd.DataFrame], features: Sequence[str]) -> Plate:
-    """Draw the rank correlations of the regressors, which share SHAP's credit."""
+    """Draw the rank correlations of the regressors, which share their SHAP importance."""
     group = {n: COLUMNS[n].group for n in features}
     order = sorted(features, key=lambda n: list(group.values()).index(group[n]))
     known = [t[order].dropna().to_numpy() for t in tables.values()]

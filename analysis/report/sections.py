@@ -244,5 +244,5 @@ def _first_volume(
 
 
 def have_enough(tables: Tables) -> bool:
-    """Tell whether each state has particles enough for a distribution."""
+    """Tell whether each state has enough particles for a distribution."""
     return bool(tables) and all(len(t) >= FEW for t in tables.values())

@@ -166,14 +166,14 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def length_unit(table: pd.DataFrame) -> str:
-    """Name the unit of a table's lengths, which its column Unit tells; without it: um."""
+    """Name the unit of a table's lengths: what its column Unit says, or um without one."""
     column = "Unit" if "Unit" in table else "unit"
     named = table[column].fillna("um").unique() if column in table else []
     return " or ".join(sorted(named)) or "um"
 
 
 def written(unit: str) -> str:
-    """Write a unit as a reader does."""
+    """Write a unit with its signs: um3 as µm³."""
     for plain, sign in (("um", "µm"), ("3", "³"), ("2", "²"), ("degree", "°")):
         unit = unit.replace(plain, sign)
     return unit

@@ -24,7 +24,7 @@ def balls(shape=(40, 48, 56), gap=3, radius=7):
 
 
 def stacks(truth, **kinds):
-    """Perfect views of a truth, each slice numbered anew."""
+    """Perfect views of a truth, each slice with numbers of its own."""
     views = damaged_views(truth, Damage(drop=0, cut=0, merge=0, jitter=0), **kinds)
     return {view: ViewStack(labels, dist=distances(labels)) for view, labels in views.items()}
 

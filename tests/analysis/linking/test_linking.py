@@ -191,7 +191,7 @@ def two_balls():
 
 def test_slices_become_the_bodies_again():
     truth = two_balls()
-    # Every slice names its objects anew.
+    # Every slice numbers its objects differently.
     slices = np.stack([np.array([0, 1 + z % 3, 7 + z])[plane] for z, plane in enumerate(truth)])
     assert score(truth, link_slices(slices)).f1[0.75] == 1.0
 
