@@ -106,11 +106,12 @@ def ball_doubts(
     coarsest = max(spacing)
     if ball_reach(ball, spacing).all():
         return []
-    what, looks = f"a voxel of {coarsest:g} um is larger than the ball of {ball:g} um", "one voxel"
     if unit == "um":
+        what = f"a voxel of {coarsest:g} um is larger than the ball of {ball:g} um"
         looks = f"{coarsest:g} um, one voxel,"
     else:
         what = f"the ball of {ball:g} voxels is narrower than a voxel"
+        looks = "one voxel"
     doubts = [f"{what}: Contact looks {looks} around a particle instead"]
     if closing and not ball_reach(ball, spacing).any():
         doubts.append(f"{what}: it closes no crack, so Damage counts enclosed holes only")
