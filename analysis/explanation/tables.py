@@ -112,7 +112,7 @@ def set_table(
     groups: Mapping[str, Sequence[int]],
     clusters: Mapping[str, Sequence[int]],
 ) -> pd.DataFrame:
-    """Measure whole sets: SHAP splits the importance within a set, not over it.
+    """Measure whole sets: SHAP splits importance among a set's features; their sum does not.
 
     The runs' sets must be the features, the groups and the clusters, in this order.
     """
