@@ -29,6 +29,6 @@ from .segmenting.options import SegmentOptions as SegmentOptions
 from .segmenting.result import Segmented as Segmented
 from .segmenting.segmentation import segment as segment
 from .volumes.images import read_image as read_image
+from .volumes.labels import read_labels as read_labels
 from .volumes.read_options import ReadOptions as ReadOptions
-from .volumes.reading import read_labels as read_labels
 from .volumes.reading import read_volume as read_volume

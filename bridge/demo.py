@@ -12,7 +12,7 @@ from particlebridge.analysis.io.atomic import write_json
 from ._shared.progress import inform
 from .pipeline import run
 from .volumes.label_records import Recorded, is_our_tiff, label_digest
-from .volumes.reading import read_labels
+from .volumes.labels import read_labels
 from .volumes.tables import read_table, write_table
 from .volumes.writing import write_labels, write_mask, write_stack
 

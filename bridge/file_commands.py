@@ -33,8 +33,9 @@ from .volumes.label_records import (
     misfit,
     recorded,
 )
+from .volumes.labels import read_labels
 from .volumes.read_options import ReadOptions
-from .volumes.reading import Volume, open_volume, read_labels
+from .volumes.reading import Volume, open_volume
 from .volumes.seen_masks import as_bool
 from .volumes.stored_arrays import AnyArray
 from .volumes.tables import read_table, write_table

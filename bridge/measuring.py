@@ -18,8 +18,9 @@ from .runs.run_folder import RunFolder
 from .runs.run_labels import is_stale, made_by_older_version, was_changed
 from .runs.source import Source
 from .volumes.label_records import check_labels_of, companion, label_digest
+from .volumes.labels import open_labels
 from .volumes.ome_zarr import create_stack
-from .volumes.reading import Volume, open_labels, open_volume
+from .volumes.reading import Volume, open_volume
 from .volumes.stored_arrays import AnyArray, array_digest
 from .volumes.tables import in_unit, write_table
 from .volumes.voxel_size import KnownSize, length_unit, working_size

@@ -15,7 +15,8 @@ from .runs.view_folder import ViewFolder
 from .segmenting.options import SegmentOptions
 from .segmenting.segmentation import segment_volume
 from .volumes.label_records import companion
-from .volumes.reading import read_labels, read_volume
+from .volumes.labels import read_labels
+from .volumes.reading import read_volume
 from .volumes.stored_arrays import AnyArray
 from .volumes.writing import write_stack
 

@@ -23,7 +23,8 @@ from ..runs.work_plan import Plan, planned
 from ..volumes.chunked_source import split_dataset
 from ..volumes.field_of_view import AUTO, FieldOfView, fill_outside, find_field_of_view
 from ..volumes.label_records import check_replaceable, companion
-from ..volumes.reading import Volume, open_volume, read_labels
+from ..volumes.labels import read_labels
+from ..volumes.reading import Volume, open_volume
 from ..volumes.voxel_size import KnownSize, best_known, in_volume, working_size
 from .blocks import BlockFusion, fuse_in_blocks, stacks_for, typical_section
 from .options import FuseOptions

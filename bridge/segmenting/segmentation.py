@@ -20,8 +20,9 @@ from ..runs.work_options import WorkOptions
 from ..runs.work_plan import network_pixels, parse_bytes, planned
 from ..volumes.chunked_source import is_chunked
 from ..volumes.field_of_view import find_field_of_view
+from ..volumes.images import is_image_stack
 from ..volumes.read_options import ReadOptions
-from ..volumes.reading import is_image_stack, open_volume, read_volume
+from ..volumes.reading import open_volume, read_volume
 from ..volumes.slice_folder import left_out, list_images
 from ..volumes.stored_arrays import SliceStack
 from ..volumes.voxel_size import in_view

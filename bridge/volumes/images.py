@@ -19,6 +19,7 @@ from particlebridge.analysis.io.images import (
     shape_text,
 )
 from particlebridge.analysis.io.pixels import whole_image
+from particlebridge.analysis.io.tiff_series import main_image
 
 from .chunked import open_chunked
 from .chunked_source import is_chunked, split_dataset
@@ -132,6 +133,22 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     check_memory(data.nbytes, path, f"one image of {shape_text(data.shape)}", "crop it")
     size = sizes.recorded[1:] if sizes.recorded and sizes.has_unit else None
     return Image(data, size, path, (*notes, *sizes.notes), bar)
+
+
+def is_image_stack(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file holds a volume (True) or one 2-D image, reading its header only."""
+    path = existing(path)
+    if is_chunked(path):
+        source = open_chunked(path)
+        return any(n > 1 for n, a in zip(source.shape, source.axes, strict=True) if a in "ZT")
+    if path.suffix.lower() in TIFF_SUFFIXES:
+        with opened_tiff(path) as tif:
+            image = main_image(tif, path)
+            sizes = dict(zip(image.axes, image.series.shape, strict=True))
+            return any(sizes.get(axis, 1) > 1 for axis in "ZIQT")
+    if path.suffix.lower() == ".npy":
+        return read_npy(path).ndim == 3
+    return False
 
 
 def read_array(path: Path, palette: str = "grey") -> Pixels:

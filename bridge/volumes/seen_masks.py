@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .reading import is_image_stack, open_volume, read_image
+from .images import is_image_stack, read_image
+from .reading import open_volume
 from .stored_arrays import AnyArray, StoredArray
 
 

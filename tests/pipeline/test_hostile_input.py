@@ -36,8 +36,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from particlebridge.bridge.runs.run_folder import RunFolder
 from particlebridge.bridge.runs.sheet import list_items
-from particlebridge.bridge.volumes.images import read_image
-from particlebridge.bridge.volumes.reading import is_image_stack, read_labels, read_volume
+from particlebridge.bridge.volumes.images import is_image_stack, read_image
+from particlebridge.bridge.volumes.labels import read_labels
+from particlebridge.bridge.volumes.reading import read_volume
 from particlebridge.bridge.volumes.tables import read_table
 from particlebridge.exporter import inspect, read_annotations, safe_zip, write_rois
 from particlebridge.exporter.networks.keras_models import read_config

@@ -9,7 +9,7 @@ import tifffile
 from particlebridge.analysis.io.images import grey_of, read_picture
 from particlebridge.bridge.segmenting.image_results import fitted
 from particlebridge.bridge.volumes.images import read_image
-from particlebridge.bridge.volumes.reading import read_labels
+from particlebridge.bridge.volumes.labels import read_labels
 from particlebridge.exporter.training.pairing import gather_examples
 from PIL import Image
 

@@ -8,13 +8,9 @@ import numpy as np
 import pytest
 import tifffile
 from particlebridge.analysis.io.pixels import read_pixels
-from particlebridge.bridge.volumes.images import read_image
-from particlebridge.bridge.volumes.reading import (
-    is_image_stack,
-    open_volume,
-    read_labels,
-    read_volume,
-)
+from particlebridge.bridge.volumes.images import is_image_stack, read_image
+from particlebridge.bridge.volumes.labels import read_labels
+from particlebridge.bridge.volumes.reading import open_volume, read_volume
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "real"
 STACK = np.arange(8 * 40 * 40, dtype=np.uint16).reshape(8, 40, 40)

@@ -10,7 +10,7 @@ from particlebridge.analysis import VIEWS, to_view
 from particlebridge.bridge import fuse_folder
 from particlebridge.bridge.cli.app import app
 from particlebridge.bridge.fusing.options import FuseOptions
-from particlebridge.bridge.volumes.reading import read_labels
+from particlebridge.bridge.volumes.labels import read_labels
 from typer.testing import CliRunner
 
 

@@ -21,8 +21,9 @@ from particlebridge.bridge.runs.scheduling import FailedTask, InProcess
 from particlebridge.bridge.runs.void_words import found_mask
 from particlebridge.bridge.volumes.field_of_view import fill_outside, find_field_of_view
 from particlebridge.bridge.volumes.label_records import label_digest
+from particlebridge.bridge.volumes.labels import read_labels
 from particlebridge.bridge.volumes.ome_zarr import create_stack, open_stack
-from particlebridge.bridge.volumes.reading import read_labels, read_volume
+from particlebridge.bridge.volumes.reading import read_volume
 from particlebridge.bridge.volumes.writing import write_labels, write_stack
 from sklearn.metrics import adjusted_rand_score
 

@@ -9,13 +9,10 @@ import numpy as np
 import pytest
 import zarr
 from particlebridge.bridge.segmenting import segmentation
+from particlebridge.bridge.volumes.images import is_image_stack, read_image
+from particlebridge.bridge.volumes.labels import read_labels
 from particlebridge.bridge.volumes.ome_zarr import create_stack
-from particlebridge.bridge.volumes.reading import (
-    is_image_stack,
-    read_image,
-    read_labels,
-    read_volume,
-)
+from particlebridge.bridge.volumes.reading import read_volume
 
 RNG = np.random.default_rng(5)
 NOISE = RNG.integers(1, 255, (8, 12, 16), np.uint8)

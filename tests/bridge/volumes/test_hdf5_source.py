@@ -11,13 +11,9 @@ import hdf5plugin
 import numpy as np
 import pytest
 from particlebridge.bridge import measure_files
-from particlebridge.bridge.volumes.images import read_image
-from particlebridge.bridge.volumes.reading import (
-    is_image_stack,
-    open_volume,
-    read_labels,
-    read_volume,
-)
+from particlebridge.bridge.volumes.images import is_image_stack, read_image
+from particlebridge.bridge.volumes.labels import read_labels
+from particlebridge.bridge.volumes.reading import open_volume, read_volume
 
 RNG = np.random.default_rng(5)
 NOISE = RNG.integers(1, 1000, (6, 10, 12)).astype(np.uint16)

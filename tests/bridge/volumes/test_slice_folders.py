@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tifffile
 from particlebridge.bridge import segment
-from particlebridge.bridge.volumes.reading import read_labels, read_volume
+from particlebridge.bridge.volumes.labels import read_labels
+from particlebridge.bridge.volumes.reading import read_volume
 from particlebridge.bridge.volumes.slice_folder import left_out, list_images
 from PIL import Image
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from particlebridge.analysis.io.pixels import read_pixels, read_training_image
 from particlebridge.bridge.runs.sheet import list_items
-from particlebridge.bridge.volumes.images import read_image
-from particlebridge.bridge.volumes.reading import is_image_stack, read_labels, read_volume
+from particlebridge.bridge.volumes.images import is_image_stack, read_image
+from particlebridge.bridge.volumes.labels import read_labels
+from particlebridge.bridge.volumes.reading import read_volume
 from particlebridge.bridge.volumes.tables import read_table
 from particlebridge.exporter import inspect, read_annotations
 from particlebridge.exporter.networks.keras_models import read_config

@@ -9,13 +9,9 @@ import pytest
 import tifffile
 import zarr
 from particlebridge.bridge import fuse_folder
-from particlebridge.bridge.volumes.images import read_image
-from particlebridge.bridge.volumes.reading import (
-    is_image_stack,
-    open_volume,
-    read_labels,
-    read_volume,
-)
+from particlebridge.bridge.volumes.images import is_image_stack, read_image
+from particlebridge.bridge.volumes.labels import read_labels
+from particlebridge.bridge.volumes.reading import open_volume, read_volume
 from particlebridge.bridge.volumes.slice_folder import list_images
 from particlebridge.bridge.volumes.voxel_size import size_doubt
 from particlebridge.bridge.volumes.writing import write_labels, write_map, write_mask

@@ -8,7 +8,8 @@ import numcodecs
 import numpy as np
 import pytest
 import zarr
-from particlebridge.bridge.volumes.reading import open_volume, read_labels, read_volume
+from particlebridge.bridge.volumes.labels import read_labels
+from particlebridge.bridge.volumes.reading import open_volume, read_volume
 from particlebridge.bridge.volumes.stored_arrays import StoredArray
 
 NOISE = np.random.default_rng(5).integers(1, 1000, (8, 12, 16)).astype(np.uint16)
