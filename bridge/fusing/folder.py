@@ -211,9 +211,9 @@ def _open_views(folder: Path, names: Sequence[str], plan: Plan) -> dict[View, di
         }
         if plan.format == "tiff":
             # As other programs save them too: whole numbers in float, for one.
-            stacks = {name: stack.loaded() for name, stack in stacks.items()}
             labels = read_labels(files["labels"]).reshape(stacks["labels"].data.shape)
             stacks["labels"] = replace(stacks["labels"], data=labels)
+            stacks = {name: stack.loaded() for name, stack in stacks.items()}
         opened[view] = stacks
     if not opened:
         raise _no_views(folder)
