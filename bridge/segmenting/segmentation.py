@@ -229,7 +229,7 @@ def _segment_3d(
     seen = find_field_of_view(volume.data, source, reading.field_of_view)
     run = RunFolder(out)
     with run.locked():
-        run.describe(volume={**volume.facts, "field_of_view": seen.facts})
+        run.describe(volume=Source(volume, seen).facts)
         return segment_3d(volume, seen, run, options.model, options.settings)
 
 
