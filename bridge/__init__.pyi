@@ -14,12 +14,12 @@ from .fiji.install import Installation as Installation
 from .fiji.install import install_macros as install_macros
 from .fiji.install import uninstall_macros as uninstall_macros
 from .fiji.session import FijiSession as FijiSession
-from .file_commands import Measured as Measured
 from .file_commands import compare as compare
 from .file_commands import explain_files as explain_files
-from .file_commands import measure_files as measure_files
 from .fusing.folder import fuse_folder as fuse_folder
 from .fusing.options import FuseOptions as FuseOptions
+from .measuring_files import Measured as Measured
+from .measuring_files import measure_files as measure_files
 from .pipeline import RunOptions as RunOptions
 from .pipeline import run as run
 from .runs.measure_options import MeasureOptions as MeasureOptions

@@ -115,7 +115,7 @@ def test_a_slip_is_refused_before_any_work(files: Path, monkeypatch: pytest.Monk
     def no_work(*_: object, **__: object) -> None:
         raise AssertionError("worked first")
 
-    monkeypatch.setattr("particlebridge.bridge.file_commands.read_labels", no_work)
+    monkeypatch.setattr("particlebridge.bridge.measuring_files.read_labels", no_work)
     monkeypatch.setattr("particlebridge.bridge.pipeline.find_field_of_view", no_work)
     with pytest.raises(ValueError, match=r"grey.tif: a voxel of 7e-05 um .* 7e-05 mm"):
         measure_files(files / "grey.tif", files / "labels.tif", files / "f.csv",
