@@ -72,7 +72,7 @@ def measure_files(
         Table to write; contacts.csv goes beside it. Only tables of ours are replaced.
     solid
         Mask of material (non-zero); then labels are bodies. By default that which `fuse` wrote
-        beside the labels. If it was found for other labels, material is found anew from the grey
+        beside the labels. If it was found for other labels, material is found again from the grey
         values, with a notice.
     labels_are
         There is no mask: ``"body"`` (cracks included: void is found from the grey values) or
@@ -165,7 +165,7 @@ def _mask(
     *,
     given: bool,
 ) -> AnyArray:
-    """Open the mask of material of these labels, or find the material anew if it is another's."""
+    """Open the mask of material of these labels; find the material again if it is of others."""
     why = misfit(file, labels, label_digest(bodies))
     of_others = given and recorded(file) is None
     if of_others:

@@ -40,8 +40,8 @@ class RunOptions:
     reading, segmenting, fusing, measuring, work
         Those of the stages.
     rounds
-        2: the views are segmented once more with all that is no body blanked out, and fused anew;
-        run.json says what that changed (default: 1).
+        2: the views are segmented a second time with all but the bodies blanked out, and fused
+        again; run.json says what that changed (default: 1).
     features
         Regressors of damage: ``drivers``, the default, or ``paper``.
 
@@ -192,7 +192,7 @@ def volume_outputs(run: Path, options: RunOptions) -> dict[str, list[Path]]:
 
 
 class _Looked(NamedTuple):
-    """A volume before any work: as the stages take it, as opened, and what its size does."""
+    """A volume before any work: as the stages use it, as it was opened, and doubts of its size."""
 
     source: Source
     opened: Volume

@@ -64,7 +64,7 @@ def takes_options(*kinds: type) -> Callable[[Function], Function]:
     Parameters
     ----------
     kinds
-        Of the option objects that the function makes of them (`gathered`).
+        Classes of the option objects that the function makes of its keywords (`gathered`).
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The format of labels and masks: how what was written chunk by chunk becomes the files."""
+"""Labels and masks in their final format, made of stacks that were written chunk by chunk."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def place_labels(stack: Path, target: Path, own: str, size: KnownSize) -> None:
 
 
 def place_mask(stack: Path, labels: Path, own: str, size: KnownSize) -> None:
-    """Make the mask of material beside labels of a stack; without one, that which is there goes.
+    """Make the mask of material beside labels from a stack; without one, an old mask is deleted.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ class PieceStore:
     name
         Tells the results of a folder apart.
     key
-        What the pieces depend on; those of another key are of no use any more and go.
+        What the pieces depend on; pieces of another key are deleted.
 
     Attributes
     ----------

@@ -58,7 +58,7 @@ class ViewFolder:
         What is known of (step, height, width), in the order of the stack's axes; the stacks record
         it.
     key
-        What the slices depend on; finished ones of another key are of no use any more.
+        What the slices depend on; finished slices of another key are deleted.
     """
 
     suffix = ".tif"
