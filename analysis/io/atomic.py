@@ -77,9 +77,13 @@ def write_json(
     indent: int | None = 2,
     default: Callable[[Any], Any] | None = None,
 ) -> None:
-    """Write entries as a JSON file, whole or not at all; `default` converts other types."""
+    """Write entries as a JSON file, whole or not at all; `default` converts other types.
+
+    Without `indent` no spaces are written: files of coordinates are a tenth to a fifth smaller.
+    """
+    separators = (",", ":") if indent is None else None
     with atomic_path(path) as beside:
-        text = json.dumps(entries, indent=indent, default=default)
+        text = json.dumps(entries, indent=indent, separators=separators, default=default)
         beside.write_text(text + "\n", encoding="utf-8")
 
 

@@ -1,15 +1,13 @@
 """Labels of an image as outlines for other programs: GeoJSON for QuPath, COCO for the rest."""
 
-import json
 import os
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-from particlebridge.analysis import atomic_path
+from particlebridge.analysis.io.atomic import write_json
 from skimage.measure import points_in_poly, regionprops
 
-from .outlines import label_outlines
+from .outlines import checked_labels, label_outlines
+from .regions import signed_area
 
 
 def write_geojson(labels: np.ndarray, path: str | os.PathLike[str]) -> int:
@@ -65,7 +63,7 @@ def write_geojson(labels: np.ndarray, path: str | os.PathLike[str]) -> int:
                 "properties": {"objectType": "detection", "name": str(label)},
             }
         )
-    _write(path, {"type": "FeatureCollection", "features": features})
+    write_json(path, {"type": "FeatureCollection", "features": features}, indent=None)
     return len(features)
 
 
@@ -107,15 +105,10 @@ def write_coco(labels: np.ndarray, path: str | os.PathLike[str], image: str) -> 
     ----------
     Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014; cocodataset.org.
     """
-    labels = np.asarray(labels)
-    if labels.ndim != 2 or labels.dtype.kind not in "iu" or (labels.size and labels.min() < 0):
-        raise ValueError(
-            f"labels must be a 2-D image of integers from 0, not {labels.ndim}-D {labels.dtype}; "
-            "give one slice at a time"
-        )
+    labels = checked_labels(labels)
     height, width = labels.shape
     instances = []
-    for region in regionprops(_signed(labels)):
+    for region in regionprops(labels):
         top, left, bottom, right = region.bbox
         instances.append(
             {
@@ -136,13 +129,8 @@ def write_coco(labels: np.ndarray, path: str | os.PathLike[str], image: str) -> 
         "categories": [{"id": 1, "name": "particle"}],
         "annotations": instances,
     }
-    _write(path, content)
+    write_json(path, content, indent=None)
     return len(instances)
-
-
-def _signed(labels: np.ndarray) -> np.ndarray:
-    """Give integers that scikit-image takes for labels."""
-    return labels.astype(np.int64) if labels.dtype.kind == "u" else labels
 
 
 def _run_lengths(mask: np.ndarray, top: int, left: int, height: int, width: int) -> list[int]:
@@ -159,7 +147,7 @@ def _run_lengths(mask: np.ndarray, top: int, left: int, height: int, width: int)
 
 def _parts(rings: list[np.ndarray]) -> list[list[np.ndarray]]:
     """Give each outer border with the holes in it; those have the opposite sense of rotation."""
-    areas = [_signed_area(ring) for ring in rings]
+    areas = [signed_area(ring) for ring in rings]
     outer = [ring for ring, area in zip(rings, areas, strict=True) if area > 0]
     sizes = [area for area in areas if area > 0]
     parts = [[ring] for ring in outer]
@@ -172,17 +160,7 @@ def _parts(rings: list[np.ndarray]) -> list[list[np.ndarray]]:
     return parts
 
 
-def _signed_area(ring: np.ndarray) -> float:
-    y, x = ring.T.astype(np.float64)
-    return float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)) / 2)
-
-
 def _closed(ring: np.ndarray) -> list[list[float]]:
     """Give (x, y), the first vertex repeated, as GeoJSON wants it."""
     points: list[list[float]] = ring[:, ::-1].tolist()
     return [*points, points[0]]
-
-
-def _write(path: str | os.PathLike[str], content: Any) -> None:
-    with atomic_path(path) as beside:
-        Path(beside).write_text(json.dumps(content, separators=(",", ":")), "utf-8")

@@ -34,14 +34,7 @@ def label_outlines(labels: np.ndarray) -> Iterator[tuple[int, list[np.ndarray]]]
     ValueError
         If `labels` is not a 2-D integer array, or holds negative numbers.
     """
-    labels = np.asarray(labels)
-    if labels.ndim != 2 or labels.dtype.kind not in "iu":
-        raise ValueError(
-            f"labels must be a 2-D integer image, not {labels.ndim}-D {labels.dtype}; "
-            "give one slice at a time"
-        )
-    if labels.size and labels.min() < 0:
-        raise ValueError("labels must not be negative; 0 is background")
+    labels = checked_labels(labels)
     vertices, ends, owners = _trace(np.ascontiguousarray(labels, dtype=np.int64))
     starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
     order = np.argsort(owners, kind="stable")
@@ -50,6 +43,19 @@ def label_outlines(labels: np.ndarray) -> Iterator[tuple[int, list[np.ndarray]]]
         if group.size:
             rings = [_simplify(vertices[starts[k] : ends[k]]) for k in group]
             yield int(owners[group[0]]), rings
+
+
+def checked_labels(labels: np.ndarray) -> np.ndarray:
+    """Return labels as an array; ValueError if they are no 2-D integers, or negative."""
+    labels = np.asarray(labels)
+    if labels.ndim != 2 or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"labels must be a 2-D integer image, not {labels.ndim}-D {labels.dtype}; "
+            "give one slice at a time"
+        )
+    if labels.size and labels.min() < 0:
+        raise ValueError("labels must not be negative; 0 is background")
+    return labels
 
 
 @numba.njit(cache=True)

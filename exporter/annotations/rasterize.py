@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pyclipper
 
-from .regions import Bitmap, Region, Remark
+from .regions import Bitmap, Region, Remark, signed_area
 
 # Clipper works on whole numbers: 1/1024 pixel.
 _STEPS = 1024
@@ -151,8 +151,7 @@ def _flaw(region: Region) -> str:
         except pyclipper.ClipperException:
             continue  # too small for Clipper; rasterising tells whether it holds a pixel
         enclosed = abs(sum(pyclipper.Area(part) for part in parts))
-        y, x = ring.T
-        shoelace = abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
+        shoelace = abs(signed_area(ring))
         # Loops count with their own sign, or twice, in the shoelace formula.
         if abs(enclosed / _STEPS**2 - shoelace) > _CROSSING_AREA + 1e-3 * np.sqrt(shoelace):
             return "crosses itself: draw it again"

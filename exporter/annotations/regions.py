@@ -165,6 +165,12 @@ def open_ring(ring: np.ndarray) -> np.ndarray:
     return ring[:-1] if closed else ring
 
 
+def signed_area(ring: np.ndarray) -> float:
+    """Return the area that a ring (y, x) encloses, negative if it runs anticlockwise on screen."""
+    y, x = ring.T.astype(np.float64)
+    return float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
+
+
 def line_region(
     number: int, shape: str, points: np.ndarray, attributes: Mapping[str, str], position: int = 0
 ) -> Region:

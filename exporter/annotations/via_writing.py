@@ -10,6 +10,7 @@ from particlebridge.analysis.io.atomic import write_json
 
 from .image_names import base_name
 from .outlines import label_outlines
+from .regions import signed_area
 
 
 def write_via(labels_by_image: Mapping[str, np.ndarray], path: str | os.PathLike[str]) -> int:
@@ -58,8 +59,8 @@ def write_via(labels_by_image: Mapping[str, np.ndarray], path: str | os.PathLike
         regions = []
         for label, rings in label_outlines(labels):
             for ring in rings:
-                if not _runs_clockwise(ring):
-                    continue  # a hole
+                if signed_area(ring) <= 0:  # a hole: `label_outlines` turns the other way
+                    continue
                 outline = {
                     "name": "polygon",
                     "all_points_x": ring[:, 1].tolist(),
@@ -83,9 +84,3 @@ def write_via(labels_by_image: Mapping[str, np.ndarray], path: str | os.PathLike
     }
     write_json(path, project, indent=None)
     return count
-
-
-def _runs_clockwise(ring: np.ndarray) -> bool:
-    """Tell outer borders from holes: `label_outlines` keeps the label on the right hand."""
-    y, x = ring.astype(np.float64).T
-    return float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) > 0

@@ -91,11 +91,16 @@ def test_nothing_gives_a_file_of_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "labels", [np.zeros((2, 3, 4), np.int32), np.zeros((3, 4)), np.full((3, 4), -1)]
+    ("labels", "why"),
+    [
+        (np.zeros((2, 3, 4), np.int32), "labels must be a 2-D integer image, not 3-D int32"),
+        (np.zeros((3, 4)), "labels must be a 2-D integer image, not 2-D float64"),
+        (np.full((3, 4), -1), "labels must not be negative"),
+    ],
 )
-def test_what_is_no_label_image_is_refused(tmp_path: Path, labels: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="labels must"):
+def test_what_is_no_label_image_is_refused(tmp_path: Path, labels: np.ndarray, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
         write_coco(labels, tmp_path / "c.json", "a.tif")
-    with pytest.raises(ValueError, match="labels must"):
+    with pytest.raises(ValueError, match=why):
         write_geojson(labels, tmp_path / "o.geojson")
     assert not list(tmp_path.iterdir())
