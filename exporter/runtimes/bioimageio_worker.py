@@ -4,7 +4,6 @@
 JOB/result.json, as `jvm_worker`.
 """
 
-import json
 import os
 import socket
 import sys
@@ -12,28 +11,23 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
+from .jobs import answer
+
 
 def main(job: Path) -> None:
-    """Do the job; whatever happens, result.json tells it and at which stage.
+    """Do the job, see `answer`.
 
     Parameters
     ----------
     job
         A folder with job.json: the path of the package, and the formats of its weights.
     """
-    task = json.loads((job / "job.json").read_text(encoding="utf-8"))
-    result: dict[str, Any] = {"stage": "native", "error": None}
+    answer(job, "native", _test)
+
+
+def _test(task: dict[str, Any], job: Path, result: dict[str, Any]) -> None:
     os.environ["BIOIMAGEIO_CACHE_PATH"] = str(job / "cache")
     socket.socket.connect = _refuse  # type: ignore[method-assign]
-    try:
-        _test(task, result)
-        result["stage"] = "done"
-    except Exception as error:  # the parent reports it
-        result["error"] = " ".join(str(error).split()) or type(error).__name__
-    (job / "result.json").write_text(json.dumps(result), encoding="utf-8")
-
-
-def _test(task: dict[str, Any], result: dict[str, Any]) -> None:
     from bioimageio.core import test_model
     from bioimageio.spec import InvalidDescr, load_description
 

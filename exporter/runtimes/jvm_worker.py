@@ -7,7 +7,6 @@ here imports it.
 
 import contextlib
 import ctypes
-import json
 import platform
 import sys
 import tempfile
@@ -18,9 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from .jobs import answer
+
 
 def main(job: Path) -> None:
-    """Do the job; whatever happens, result.json tells it and at which stage.
+    """Do the job, see `answer`.
 
     Parameters
     ----------
@@ -31,24 +32,19 @@ def main(job: Path) -> None:
         With "onnx", the path of a network instead of a bundle's, "runtime" is a version of ONNX
         Runtime and the outputs are left as out_0_prob.npy, out_0_dist.npy...
     """
-    task = json.loads((job / "job.json").read_text(encoding="utf-8"))
-    result: dict[str, Any] = {"stage": "java", "error": None}
-    try:
-        if "onnx" in task:
-            _run_onnx(task, job, result)
-            result["stage"] = "done"
-            return
-        tensorflow = _start(task["runtime"], result)
-        result["version"] = str(tensorflow.version())
-        if "bundle" in task:
-            _run(task, job, result)
-        else:
-            (job / "ops.pb").write_bytes(bytes(tensorflow.registeredOpList()))
-        result["stage"] = "done"
-    except Exception as error:  # Java's exceptions too; the parent reports them
-        result["error"] = " ".join(str(error).split()) or type(error).__name__
-    finally:
-        (job / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    answer(job, "java", _work)
+
+
+def _work(task: dict[str, Any], job: Path, result: dict[str, Any]) -> None:
+    if "onnx" in task:
+        _run_onnx(task, job, result)
+        return
+    tensorflow = _start(task["runtime"], result)
+    result["version"] = str(tensorflow.version())
+    if "bundle" in task:
+        _run(task, job, result)
+    else:
+        (job / "ops.pb").write_bytes(bytes(tensorflow.registeredOpList()))
 
 
 def _start_java(artifact: str, result: dict[str, Any]) -> Any:

@@ -4,7 +4,6 @@
 JOB/result.json, as `jvm_worker`.
 """
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -12,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from .jobs import answer
+
 
 def main(job: Path) -> None:
-    """Do the job; whatever happens, result.json tells it and at which stage.
+    """Do the job, see `answer`.
 
     Parameters
     ----------
@@ -23,14 +24,7 @@ def main(job: Path) -> None:
         it as 0.npy, 1.npy... (1, H, W, C) float32. The outputs are left as out_0_prob.npy
         (1, rows, columns, 1), out_0_dist.npy...
     """
-    task = json.loads((job / "job.json").read_text(encoding="utf-8"))
-    result: dict[str, Any] = {"stage": "native", "error": None, "milliseconds": []}
-    try:
-        _run(task, job, result)
-        result["stage"] = "done"
-    except Exception as error:  # cv2.error too; the parent reports them
-        result["error"] = " ".join(str(error).split()) or type(error).__name__
-    (job / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    answer(job, "native", _run)
 
 
 def _run(task: dict[str, Any], job: Path, result: dict[str, Any]) -> None:
@@ -41,6 +35,7 @@ def _run(task: dict[str, Any], job: Path, result: dict[str, Any]) -> None:
     network = cv2.dnn.readNet(task["onnx"])
     names = network.getUnconnectedOutLayersNames()
     result["stage"] = "run"
+    result["milliseconds"] = []
     for index in range(task["images"]):
         image = np.load(job / f"{index}.npy").transpose(0, 3, 1, 2)
         start = time.perf_counter()

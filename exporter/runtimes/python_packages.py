@@ -5,7 +5,6 @@ not touched.
 """
 
 import importlib.util
-import json
 import os
 import shutil
 import subprocess
@@ -17,7 +16,7 @@ from typing import Any
 
 from filelock import FileLock
 
-_SECONDS = 900
+from .jobs import SECONDS, call, last_line, run_job
 
 
 def run_python_worker(
@@ -28,13 +27,11 @@ def run_python_worker(
     Parameters
     ----------
     worker
-        Name of a module beside this one that has a `main`, such as "opencv_worker".
+        As `run_job`.
     packages
-        What pip shall install, with versions: ("opencv-python-headless==4.6.0.66",).
-    job
-        What job.json shall hold.
-    folder
-        Where the job's files lie.
+        What pip installs, with versions: ("opencv-python-headless==4.6.0.66",).
+    job, folder
+        As `run_job`.
 
     Returns
     -------
@@ -47,20 +44,11 @@ def run_python_worker(
         If the packages cannot be installed.
     """
     there = _installed(packages)
-    (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     paths = [str(there), *(str(Path(path).absolute()) for path in given)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    command = [sys.executable, "-m", f"{__package__}.{worker}", str(folder)]
-    try:
-        # bioimageio.core leaves files in the working folder: not in the user's.
-        ended = _called(command, environment, folder)
-    except subprocess.TimeoutExpired:
-        return {"stage": "run", "error": f"no answer within {_SECONDS} s"}
-    result = folder / "result.json"
-    if not result.is_file():
-        return {"stage": "crash", "error": f"exit status {ended.returncode}: {_last_line(ended)}"}
-    return json.loads(result.read_text(encoding="utf-8"))
+    # bioimageio.core leaves files in the working folder: not in the user's.
+    return run_job(worker, job, folder, environment, cwd=folder)
 
 
 def _installed(packages: tuple[str, ...]) -> Path:
@@ -92,26 +80,8 @@ def _install(packages: tuple[str, ...], folder: Path) -> None:
         command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
                    "--only-binary=:all:", "--target", str(folder), *packages]  # fmt: skip
         try:
-            ended = _called(command, {**os.environ, "PYTHONPATH": ""})
+            ended = call(command, {**os.environ, "PYTHONPATH": ""})
         except subprocess.TimeoutExpired as error:
-            raise RuntimeError(f"{packages[0]} did not install within {_SECONDS} s") from error
+            raise RuntimeError(f"{packages[0]} did not install within {SECONDS} s") from error
     if ended.returncode:
-        raise RuntimeError(f"{packages[0]} could not be installed ({_last_line(ended)})")
-
-
-def _called(
-    command: list[str], environment: dict[str, str], folder: Path | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=_SECONDS,
-    )
-
-
-def _last_line(ended: subprocess.CompletedProcess[str]) -> str:
-    return (ended.stderr.strip() or "no message").splitlines()[-1]
+        raise RuntimeError(f"{packages[0]} could not be installed ({last_line(ended)})")

@@ -7,14 +7,13 @@ to prove or extend the table.
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .java import find_java
+from .jobs import run_job
 
 if TYPE_CHECKING:
     from tensorflow.core.framework.node_def_pb2 import NodeDef
@@ -26,7 +25,6 @@ OLDEST = RUNTIMES[-1]
 """What bundles are written for: users of Apple silicon are told to choose it."""
 
 _TABLE = Path(__file__).with_name("runtime_ops.json")
-_SECONDS = 900  # a first run downloads 300 MB
 
 
 def not_known(node: "NodeDef", runtime: str = OLDEST) -> str | None:
@@ -79,10 +77,8 @@ def run_worker(job: dict[str, Any], folder: Path) -> dict[str, Any]:
 
     Parameters
     ----------
-    job
-        What job.json shall hold.
-    folder
-        Where the job's files lie.
+    job, folder
+        As `run_job`.
 
     Returns
     -------
@@ -95,25 +91,8 @@ def run_worker(job: dict[str, Any], folder: Path) -> dict[str, Any]:
         If there is no Java.
     """
     java = find_java()
-    (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    command = [sys.executable, "-m", "particlebridge.exporter.runtimes.jvm_worker", str(folder)]
     environment = {**os.environ, "JAVA_HOME": str(java.home), "TF_CPP_MIN_LOG_LEVEL": "2"}
-    try:
-        ended = subprocess.run(
-            command,
-            env=environment,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        return {"stage": "run", "error": f"no answer within {_SECONDS} s"}
-    result = folder / "result.json"
-    if not result.is_file():  # the native library took the process down with it
-        last = (ended.stderr.strip() or "no message").splitlines()[-1]
-        return {"stage": "crash", "error": f"exit status {ended.returncode}: {last}"}
-    return json.loads(result.read_text(encoding="utf-8"))
+    return run_job("jvm_worker", job, folder, environment)
 
 
 def _read_registries() -> dict[str, dict[str, str]]:

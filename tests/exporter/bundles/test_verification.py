@@ -110,7 +110,7 @@ def test_only_what_the_bundle_did_counts_against_it(tmp_path, monkeypatch, stage
 
 
 def test_a_worker_that_dies_is_reported(tmp_path, monkeypatch):
-    monkeypatch.setattr(runtime_ops.sys, "executable", "false")
+    monkeypatch.setattr(sys, "executable", "false")
     told = runtime_ops.run_worker({"runtime": "1.15.0"}, tmp_path)
     assert told["stage"] == "crash"
     assert "exit status 1" in told["error"]
