@@ -1,8 +1,10 @@
 """What a runtime computed beside what Keras computed, and model.onnx in ONNX Runtime."""
 
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -97,6 +99,69 @@ def compared(
         milliseconds=milliseconds,
         detail=detail,
     )
+
+
+def in_worker(
+    runtime: str,
+    run: Callable[[Path], dict[str, Any]],
+    read: Callable[[Path, int], np.ndarray],
+    images: list[np.ndarray],
+    expected: list[np.ndarray],
+    stardist: bool = True,
+    causes: Mapping[str, str] = {},
+) -> tuple[str, RuntimeResult]:
+    """Run images in a process of its own and compare.
+
+    Parameters
+    ----------
+    runtime, expected, stardist
+        As `compared`.
+    run
+        Does the job in a folder that holds the images as 0.npy, 1.npy...; gives its result.json.
+    read
+        Reads an output out of the folder, in a bundle's layout.
+    images
+        (1, [Z,] H, W, C) float32.
+    causes
+        As `not_passed`.
+
+    Returns
+    -------
+    java : str
+        Version of Java, "" if there is none.
+    result : RuntimeResult
+        "unavailable" where the runtime cannot be had.
+    """
+    with tempfile.TemporaryDirectory(prefix="particlebridge-") as scratch:
+        folder = Path(scratch)
+        for index, image in enumerate(images):
+            np.save(folder / f"{index}.npy", image)
+        try:
+            told = run(folder)
+        except RuntimeError as error:  # no Java, no pip, no network
+            return "", RuntimeResult(runtime, "unavailable", False, {}, detail=str(error))
+        java = told.get("java", "")
+        if told["error"]:
+            return java, not_passed(runtime, told, causes)
+        got = [read(folder, index) for index in range(len(images))]
+    return java, compared(runtime, expected, got, stardist, told["milliseconds"][-1])
+
+
+def not_passed(
+    runtime: str, told: Mapping[str, Any], causes: Mapping[str, str] = {}
+) -> RuntimeResult:
+    """Make the result of a worker that ended with an error.
+
+    At the stages "java" and "native" nothing has been learned about the network; `causes` says
+    what they mean, to be put before the error.
+    """
+    stage, detail = told["stage"], told["error"]
+    if stage in causes:
+        detail = f"{causes[stage]}: {detail}"
+    status: Literal["unavailable", "failed"] = (
+        "unavailable" if stage in ("java", "native") else "failed"
+    )
+    return RuntimeResult(runtime, status, stage == "run", {}, detail=detail)
 
 
 def on_onnx(

@@ -2,15 +2,15 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from ..runtimes.python_packages import run_python_worker
 from ..runtimes.runtime_ops import run_worker
-from .comparison import RuntimeResult, compared, in_bundle_layout
+from .comparison import RuntimeResult, compared, in_bundle_layout, in_worker, not_passed
 
 ONNX_JAVA = "1.22.0"
 """The ONNX Runtime of Maven Central that a network is tried on; it runs on Java 8 and newer."""
@@ -25,10 +25,7 @@ BIOIMAGEIO = ("bioimageio.core==0.11.0", "bioimageio.spec==0.5.12.0", "pydantic<
 
 
 def on_onnx_java(
-    content: bytes,
-    images: Sequence[np.ndarray],
-    expected: Sequence[np.ndarray],
-    grid: tuple[int, int],
+    content: bytes, images: list[np.ndarray], expected: list[np.ndarray], grid: tuple[int, int]
 ) -> tuple[str, RuntimeResult]:
     """Run a network in ONNX Runtime for Java and compare.
 
@@ -60,8 +57,8 @@ def on_onnx_java(
 def on_opencv(
     version: str,
     content: bytes,
-    images: Sequence[np.ndarray],
-    expected: Sequence[np.ndarray],
+    images: list[np.ndarray],
+    expected: list[np.ndarray],
     grid: tuple[int, int],
 ) -> RuntimeResult:
     """Run a network in OpenCV's dnn module as QuPath does, and compare.
@@ -132,45 +129,24 @@ def on_bioimageio(package: bytes, weights: str) -> RuntimeResult:
             told = run_python_worker("bioimageio_worker", BIOIMAGEIO, job, Path(scratch))
         except RuntimeError as error:
             return RuntimeResult(title, "unavailable", False, {}, detail=str(error))
-    if told["error"]:
-        missing = told["stage"] == "native"
-        return RuntimeResult(
-            title,
-            "unavailable" if missing else "failed",
-            told["stage"] == "run",
-            {},
-            detail=told["error"],
-        )
-    return RuntimeResult(title, "passed", True, {})
+    return not_passed(title, told) if told["error"] else RuntimeResult(title, "passed", True, {})
 
 
 def _tried(
     title: str,
-    run: Callable[[dict[str, Any], Path], dict[str, Any]],
+    work: Callable[[dict[str, Any], Path], dict[str, Any]],
     content: bytes,
-    images: Sequence[np.ndarray],
-    expected: Sequence[np.ndarray],
+    images: list[np.ndarray],
+    expected: list[np.ndarray],
     grid: tuple[int, int],
 ) -> tuple[str, RuntimeResult]:
-    with tempfile.TemporaryDirectory(prefix="particlebridge-") as scratch:
-        folder = Path(scratch)
+    def run(folder: Path) -> dict[str, Any]:
         network = folder / "model.onnx"
         network.write_bytes(content)
-        for index, image in enumerate(images):
-            np.save(folder / f"{index}.npy", image)
-        try:
-            told = run({"onnx": str(network), "images": len(images)}, folder)
-        except RuntimeError as error:  # no Java, no pip, no network
-            return "", RuntimeResult(title, "unavailable", False, {}, detail=str(error))
-        java = told.get("java", "")
-        if told["error"]:
-            missing = told["stage"] in ("java", "native")
-            status: Literal["unavailable", "failed"] = "unavailable" if missing else "failed"
-            return java, RuntimeResult(
-                title, status, told["stage"] == "run", {}, detail=told["error"]
-            )
-        got = []
-        for index in range(len(images)):
-            prob, dist = (np.load(folder / f"out_{index}_{name}.npy") for name in ("prob", "dist"))
-            got.append(in_bundle_layout(prob, dist, grid))
-    return java, compared(title, list(expected), got, True, told["milliseconds"][-1])
+        return work({"onnx": str(network), "images": len(images)}, folder)
+
+    def read(folder: Path, index: int) -> np.ndarray:
+        prob, dist = (np.load(folder / f"out_{index}_{name}.npy") for name in ("prob", "dist"))
+        return in_bundle_layout(prob, dist, grid)
+
+    return in_worker(title, run, read, images, expected)

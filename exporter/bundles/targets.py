@@ -15,7 +15,7 @@ from .onnx_layouts import channels_first
 from .portable import PortableNetwork
 from .qupath import qupath_script
 from .readers import OPENCV, on_bioimageio, on_onnx_java, on_opencv, on_pixels_onnx
-from .trial_outputs import trial_images
+from .trial_outputs import check_finite, trial_images
 from .verification import Verification
 
 Target = Literal["fiji", "onnx", "qupath", "bioimageio"]
@@ -88,12 +88,7 @@ def verified(written: Written, network: PortableNetwork, path: Path) -> Verifica
     """Run what was written in its reader and compare it with where it came from."""
     images = trial_images(2, network.channels)
     expected = [network.expected(image) for image in images]
-    for array in expected:
-        if not np.isfinite(array).all():
-            raise ValueError(
-                f"{network.reference} gives NaN or infinity on an ordinary image: "
-                "its weights are broken; train or download it again"
-            )
+    check_finite(expected, network.reference)
     java, results = written.tried(images, expected)
     content = next(iter(written.files.values()))
     return Verification(

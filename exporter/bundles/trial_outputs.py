@@ -48,6 +48,16 @@ def trial_images(axes: int, channels: int) -> list[np.ndarray]:
     return [pad_symmetric(normalize(crop), PLUGIN_MULTIPLE)[None] for crop in crops]
 
 
+def check_finite(expected: list[np.ndarray], reference: str) -> None:
+    """Refuse a model, called `reference`, whose outputs are not finite, by a ValueError."""
+    for array in expected:
+        if not np.isfinite(array).all():
+            raise ValueError(
+                f"{reference} gives NaN or infinity on an ordinary image: "
+                "its weights are broken; train or download it again"
+            )
+
+
 def in_tensorflow2(
     folder: Path, bundle: Path, signature: Signature, images: list[np.ndarray]
 ) -> list[np.ndarray]:

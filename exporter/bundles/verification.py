@@ -15,16 +15,15 @@ from ..networks.onnx_session import ONNX_NAME
 from ..runtimes.runtime_ops import RUNTIMES, run_worker
 from ..safe_zip import extract
 from ..tensorflow_import import import_tensorflow
-from .comparison import TOLERANCE, RuntimeResult, compared, on_onnx
+from .comparison import TOLERANCE, RuntimeResult, in_worker, on_onnx
 from .inspection import inspect
-from .trial_outputs import in_keras, in_tensorflow2, trial_images
+from .trial_outputs import check_finite, in_keras, in_tensorflow2, trial_images
 
 if TYPE_CHECKING:
     from csbdeep.models import CARE
     from stardist.models import StarDist2D
 
-# Stages of the worker at which nothing has been learned about the bundle.
-_NOT_THE_BUNDLE = {
+_CAUSES = {
     "java": "no TensorFlow from Maven",
     "native": "this machine has no TensorFlow 1.x library",
 }
@@ -148,12 +147,7 @@ def verify(
             expected = in_tensorflow2(folder, bundle, signature, images)
         else:
             reference, expected = in_keras(model, bundle, signature, images)
-        for array in expected:
-            if not np.isfinite(array).all():
-                raise ValueError(
-                    f"{reference} gives NaN or infinity on an ordinary image: "
-                    "its weights are broken; train or download it again"
-                )
+        check_finite(expected, reference)
         job = {
             "bundle": str(folder),
             "input": signature.input_tensor,
@@ -182,19 +176,10 @@ def _on_runtime(
     expected: list[np.ndarray],
     stardist: bool,
 ) -> tuple[str, RuntimeResult]:
-    with tempfile.TemporaryDirectory(prefix="particlebridge-") as scratch:
-        folder = Path(scratch)
-        for index, image in enumerate(images):
-            np.save(folder / f"{index}.npy", image)
-        try:
-            told = run_worker({"runtime": runtime, **job}, folder)
-        except RuntimeError as error:  # no Java
-            return "", RuntimeResult(runtime, "unavailable", False, {}, detail=str(error))
-        java = told.get("java", "")
-        if told["error"]:
-            missing = _NOT_THE_BUNDLE.get(told["stage"])
-            detail = f"{missing}: {told['error']}" if missing else told["error"]
-            status: Literal["unavailable", "failed"] = "unavailable" if missing else "failed"
-            return java, RuntimeResult(runtime, status, told["stage"] == "run", {}, detail=detail)
-        got = [np.load(folder / f"out_{index}.npy") for index in range(len(images))]
-    return java, compared(runtime, expected, got, stardist, told["milliseconds"][-1])
+    def run(folder: Path) -> dict[str, Any]:
+        return run_worker({"runtime": runtime, **job}, folder)
+
+    def read(folder: Path, index: int) -> np.ndarray:
+        return np.load(folder / f"out_{index}.npy")
+
+    return in_worker(runtime, run, read, images, expected, stardist, _CAUSES)
