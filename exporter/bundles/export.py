@@ -143,22 +143,22 @@ def _exported(
     verify: bool,
     runtimes: Sequence[str],
 ) -> Export:
-    if isinstance(model, str | os.PathLike) and (to == "fiji" or onnx_source(model) is None):
+    by_onnx = None if to == "fiji" else onnx_source(model)
+    if by_onnx is None and isinstance(model, str | os.PathLike):
         model_folder(model)
     require_training(f"exporting {getattr(model, 'name', model)}")
     notices = []
     if to == "bioimageio":
         notices.append("rdf.yaml names no author and no licence: fill them in before publishing")
-    if to != "fiji" and (path := onnx_source(model)) is not None:
-        network = from_onnx(path)
-        return _finished(*_for_reader(network, to, out, verify), notices)
+    if by_onnx is not None:
+        return _finished(_for_reader(from_onnx(by_onnx), to, out, verify), notices)
     loaded = load_keras_model(model)
     layout = layout_of(loaded)
     if getattr(loaded.config, "n_classes", None) is not None:
         notices.append(f"the class head of {loaded.name} was left out: {_NO_CLASSES[to]}")
     if to == "fiji":
-        return _finished(*_bundle(loaded, layout, out, runtimes, verify), notices)
-    return _finished(*_for_reader(from_keras(loaded, layout), to, out, verify), notices)
+        return _finished(_bundle(loaded, layout, out, runtimes, verify), notices)
+    return _finished(_for_reader(from_keras(loaded, layout), to, out, verify), notices)
 
 
 _NO_CLASSES = {
@@ -175,7 +175,7 @@ def _bundle(
     out: str | os.PathLike[str] | None,
     runtimes: Sequence[str],
     prove: bool,
-) -> tuple[Path, Path, Verification | None, float, tuple[Path, ...]]:
+) -> Export:
     path = Path(targets.default_name(model.name, "fiji") if out is None else out)
     proof = path.with_suffix(".verify.json")
     start = time.perf_counter()
@@ -189,12 +189,12 @@ def _bundle(
             _check(verification, path, model.name)
         # An older proof must not stand beside a newer bundle.
         proof.unlink(missing_ok=True)
-    return path, proof, verification, seconds, ()
+    return Export(path, proof, verification, (), seconds)
 
 
 def _for_reader(
     network: PortableNetwork, to: Target, out: str | os.PathLike[str] | None, prove: bool
-) -> tuple[Path, Path, Verification | None, float, tuple[Path, ...]]:
+) -> Export:
     path = Path(targets.default_name(network.name, to) if out is None else out)
     proof = path.with_name(f"{path.name}.verify.json")
     start = time.perf_counter()
@@ -209,18 +209,12 @@ def _for_reader(
     for one, content in zip(paths, written.files.values(), strict=True):
         with atomic_path(one) as beside:
             beside.write_bytes(content)
-    return path, proof, verification, seconds, paths[1:]
+    return Export(path, proof, verification, (), seconds, paths[1:])
 
 
-def _finished(
-    path: Path,
-    proof: Path,
-    verification: Verification | None,
-    seconds: float,
-    others: tuple[Path, ...],
-    notices: list[str],
-) -> Export:
+def _finished(written: Export, notices: list[str]) -> Export:
     """Write the proof, and say what the user should know."""
+    verification = written.verification
     if verification is None:
         record: dict[str, Any] = {
             "status": "unverified",
@@ -230,11 +224,11 @@ def _finished(
         record = verification.record()
         if verification.status == "unverified":
             details = {r.detail for r in verification.results if r.status == "unavailable"}
-            notices.append(f"{path} could not be verified: {'; '.join(sorted(details))}")
-    write_json(proof, record)
+            notices.append(f"{written.path} could not be verified: {'; '.join(sorted(details))}")
+    write_json(written.proof, record)
     for notice in notices:
         warnings.warn(notice, stacklevel=4)
-    return Export(path, proof, verification, tuple(notices), seconds, others)
+    return replace(written, notices=tuple(notices))
 
 
 def _check(verification: Verification, path: Path, model: str) -> None:
