@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..networks.loading import load_model
-from ..networks.network import Network
 from ..networks.onnx_networks import onnx_content
-from ..networks.onnx_session import OnnxSession
 from ..networks.record import RECORD_NAME, ModelRecord
 from .comparison import in_bundle_layout
+from .onnx_graph import onnx_bytes
+from .plugin_graph import Layout, expected_output
 
 if TYPE_CHECKING:
+    from csbdeep.models import CARE
     from stardist.models import StarDist2D
 
 
@@ -59,7 +60,7 @@ class PortableNetwork:
         return self.record.grid
 
 
-def from_keras(model: "StarDist2D | Any", layout: Any) -> PortableNetwork:
+def from_keras(model: "StarDist2D | CARE", layout: Layout) -> PortableNetwork:
     """Convert a StarDist model; the reference is Keras.
 
     Parameters
@@ -76,16 +77,13 @@ def from_keras(model: "StarDist2D | Any", layout: Any) -> PortableNetwork:
     """
     import keras
 
-    from .onnx_graph import onnx_bytes
-    from .plugin_graph import expected_output
-
     if layout.kind != "stardist2d":
         raise ValueError(
             f"{model.name} is a CARE model, which only Fiji's CSBDeep plugin runs here; leave "
             "--to out"
         )
     network = load_model(model)
-    record = tuned_record(model, network.record)
+    record = _tuned_record(model, network.record)
     return PortableNetwork(
         name=model.name,
         onnx=onnx_bytes(model, layout, record, network.reach),
@@ -108,14 +106,13 @@ def from_onnx(path: Path) -> PortableNetwork:
     """
     import onnxruntime
 
-    network: Network = load_model(path, "onnx")
+    network = load_model(path, "onnx", "cpu")
     content = onnx_content(path)
     assert content is not None  # it was just loaded
-    session = OnnxSession(content, path)
-    grid = network.grid
 
     def expected(image: np.ndarray) -> np.ndarray:
-        return in_bundle_layout(*session(image), grid)
+        prob, dist = network.predict(image[0])
+        return in_bundle_layout(prob[None, ..., None], dist[None], network.grid)
 
     return PortableNetwork(
         name=network.name,
@@ -136,7 +133,7 @@ def onnx_source(model: Any) -> Path | None:
     return Path(model)
 
 
-def tuned_record(model: "StarDist2D | Any", record: ModelRecord) -> ModelRecord:
+def _tuned_record(model: "StarDist2D", record: ModelRecord) -> ModelRecord:
     """Say who tuned the thresholds; without a record in the model's folder StarDist itself."""
     folder = None if model.basedir is None else Path(model.logdir)
     if folder is None or not (folder / RECORD_NAME).is_file():

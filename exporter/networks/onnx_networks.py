@@ -1,6 +1,7 @@
 """Networks that ONNX Runtime computes: model.onnx in a bundle, in a folder, or alone."""
 
 import hashlib
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,11 +42,10 @@ def from_onnx_bundle(path: Path, device: DeviceChoice = "cpu") -> Network | None
     """
     if kind_of_file(path) is not None:
         return None
-    content = onnx_content(path)
+    with opened(path) as archive:
+        content, told = (_member(archive, name) for name in (ONNX_NAME, RECORD_NAME))
     if content is None:
         return None
-    with opened(path) as archive:
-        told = archive.read(RECORD_NAME) if RECORD_NAME in archive.namelist() else None
     session = OnnxSession(content, path, device)
     record = record_of(session.metadata, path, _AGAIN)
     if told is not None:
@@ -70,7 +70,11 @@ def onnx_content(path: Path) -> bytes | None:
     if path.suffix.lower() == ".onnx":
         return path.read_bytes()
     with opened(path) as archive:
-        return archive.read(ONNX_NAME) if ONNX_NAME in archive.namelist() else None
+        return _member(archive, ONNX_NAME)
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes | None:
+    return archive.read(name) if name in archive.namelist() else None
 
 
 def from_onnx_folder(
