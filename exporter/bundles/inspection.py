@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..networks.model_kinds import kind_of_file, kind_of_names
-from ..networks.model_zips import holds_folder, unpacked
+from ..networks.model_zips import unpacked
 from ..networks.onnx_session import ONNX_NAME
 from ..networks.record import RECORD_NAME, ModelRecord, read_record
 from ..networks.saved_model import GRAPH_NAME, SIGNATURE, TAG, read_saved_model
@@ -57,10 +57,10 @@ def inspect(bundle: str | os.PathLike[str]) -> Inspection:
     path = Path(bundle)
     if path.is_dir():
         return inspect_folder(path)
-    if holds_folder(path):
-        with unpacked(path) as folder:
-            found = inspect_folder(folder, path)
-        return replace(found, path=path, kind=f"{found.kind}, zipped")
+    with unpacked(path) as source:
+        if source != path:
+            found = inspect_folder(source, path)
+            return replace(found, path=path, kind=f"{found.kind}, zipped")
     if path.is_file() and (file_kind := kind_of_file(path)):
         return Inspection(path, file_kind.name, problems=(file_kind.fiji,), fatal=file_kind.fiji)
     problems: list[str] = []

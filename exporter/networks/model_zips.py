@@ -59,7 +59,7 @@ def unpacked(model: Any) -> Iterator[Any]:
     Raises
     ------
     ValueError
-        If the zip is damaged or hostile, or the package lacks its Keras weights.
+        If the zip is damaged or unsafe, or the package lacks its Keras weights.
     """
     packed = _packed(model)
     if packed is None:
@@ -72,11 +72,6 @@ def unpacked(model: Any) -> Iterator[Any]:
             yield whole / packed.folder
         else:
             yield _from_package(whole / packed.folder, packed, Path(scratch) / path.stem, path)
-
-
-def holds_folder(model: Any) -> bool:
-    """Tell whether `unpacked` would give a folder out of a zip."""
-    return _packed(model) is not None
 
 
 def _packed(model: Any) -> _Packed | None:
