@@ -131,25 +131,29 @@ def _by_tensorflow(
 ) -> Network:
     from .tensorflow_networks import from_graph, from_stardist
 
-    if isinstance(model, str | os.PathLike) and Path(model).suffix.lower() == ".onnx":
-        raise ValueError(
-            f"{model} is an ONNX network, which TensorFlow does not run; leave --backend out"
-        )
+    bundle = None
     if isinstance(model, str | os.PathLike):
-        if dimensions(model) == 3:
+        path = Path(model)
+        if path.suffix.lower() == ".onnx":
+            raise ValueError(
+                f"{model} is an ONNX network, which TensorFlow does not run; leave --backend out"
+            )
+        if dimensions(path) == 3:
             raise ValueError(
                 f"{model} is a 3-D StarDist model, and slices need a 2-D one; give --dims 3 to "
                 "segment a volume with it"
             )
-        if not Path(model).is_file():
+        if path.is_file():
+            bundle = path
+        else:
             model_folder(model)
-        how = "by TensorFlow" if asked else f", which holds no {ONNX_NAME},"
-        require_training(f"running {model} {how}".replace(" ,", ","))
+        how = " by TensorFlow" if asked else f", which holds no {ONNX_NAME},"
+        require_training(f"running {model}{how}")
     tf = import_tensorflow()
     compute_in_one_thread(tf)
     where = choose_device(tf, device)
-    if isinstance(model, str | os.PathLike) and Path(model).is_file():
-        return replace(from_graph(Path(model)), device=where)
+    if bundle is not None:
+        return replace(from_graph(bundle), device=where)
     keras_model = load_keras_model(model)
     if not hasattr(keras_model.config, "n_rays"):
         raise ValueError(f"{keras_model.name} is not a StarDist model but a CARE model")
