@@ -20,7 +20,7 @@ from particlebridge.exporter.bundles.comparison import RuntimeResult
 from particlebridge.exporter.bundles.export import export
 from particlebridge.exporter.bundles.inspection import inspect
 from particlebridge.exporter.bundles.verification import verify
-from particlebridge.exporter.networks.keras_models import SHIPPED
+from particlebridge.exporter.networks.model_folders import SHIPPED
 from particlebridge.exporter.runtimes.runtime_ops import RUNTIMES
 
 TESTS = Path(__file__).parents[1] / "tests"

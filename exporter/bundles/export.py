@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from particlebridge.analysis import atomic_path
 from particlebridge.analysis.io.atomic import write_json
 
-from ..networks.keras_models import load_keras_model, model_folder
+from ..networks.keras_models import load_keras_model
+from ..networks.model_folders import model_folder
 from ..networks.model_zips import unpacked
 from ..networks.onnx_session import ONNX_NAME
 from ..networks.record import RECORD_NAME, ModelRecord

@@ -6,7 +6,7 @@ from typing import Any
 
 from particlebridge.analysis.io.errors import reraise_with_path
 
-from ..networks.keras_models import read_config
+from ..networks.model_folders import read_config
 from ..networks.model_kinds import kind_of_names, names_in, unknown_settings
 from ..networks.record import (
     RECORD_NAME,

@@ -1,26 +1,22 @@
 """From a folder, a shipped name or a registered name to a StarDist or CARE model in Keras."""
 
-import json
 import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from particlebridge.analysis.io.errors import check_stand_in, reason
+from particlebridge.analysis.io.errors import check_stand_in
 
 from ..quiet import quiet
-from ..tensorflow_import import INSTALL, import_tensorflow, missing_packages
-from .model_kinds import kind_of_file, kind_of_names, names_in, unknown_settings
+from ..tensorflow_import import import_tensorflow
+from .model_folders import model_folder, read_config, shipped_models
+from .model_kinds import unknown_settings
 from .model_zips import unpacked
 from .record import weights_file
-from .saved_model import GRAPH_NAME
 
 if TYPE_CHECKING:
     from csbdeep.models import CARE
     from stardist.models import StarDist2D, StarDist3D
-
-SHIPPED = Path(__file__).parents[1] / "models"
-"""Models that come with this package; their folder names are model names."""
 
 _UNKNOWN_SETTINGS = re.compile(r"Not allowed to add new parameters \((.*?)\)")
 # Keras numbers the layers that csbdeep leaves unnamed, differently in every session.
@@ -57,42 +53,6 @@ def load_keras_model(model: "str | os.PathLike[str] | StarDist2D | CARE") -> "St
     with unpacked(model) as source:
         folder = model_folder(source)
         return _load_registered(str(source)) if folder is None else load_model_folder(folder)
-
-
-def model_folder(model: str | os.PathLike[str]) -> Path | None:
-    """Find the folder that a name means, without TensorFlow.
-
-    Parameters
-    ----------
-    model
-        As `load_keras_model`.
-
-    Returns
-    -------
-    Path or None
-        Of a folder with config.json and weights; None if StarDist may have registered the name.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As `load_keras_model`.
-    """
-    path = Path(model)
-    if path.is_file():
-        kind = kind_of_file(path)
-        what = f"{kind.name}; {kind.python}" if kind else "give the folder that holds config.json"
-        raise ValueError(f"{path} is a file, no model folder: {what}")
-    folder = path if path.is_dir() else SHIPPED / str(model)
-    if path.is_dir() or (folder / "config.json").is_file():
-        read_config(folder)
-        weights_file(folder)
-        return folder
-    if missing_packages():
-        raise FileNotFoundError(
-            f"{model} is neither a model folder nor a shipped model ({', '.join(_shipped())}); "
-            f"if StarDist registers it, run `{INSTALL}` first"
-        )
-    return None
 
 
 def load_model_folder(folder: str | os.PathLike[str]) -> "StarDist2D | CARE":
@@ -190,65 +150,6 @@ def load_stardist3d(folder: str | os.PathLike[str]) -> "StarDist3D":
     return _load(folder, "StarDist3D")
 
 
-def dimensions(model: str | os.PathLike[str]) -> int | None:
-    """Tell how many axes a StarDist folder's images have; None if it is not one's."""
-    path = Path(model) / "config.json"
-    if not path.is_file():
-        return None
-    axes = read_config(path.parent).get("n_dim")
-    return axes if isinstance(axes, int) else None
-
-
-def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read and check a model folder's config.json.
-
-    Parameters
-    ----------
-    folder
-        The model folder.
-
-    Returns
-    -------
-    dict
-        As csbdeep wrote it.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no config.json.
-    ValueError
-        If it is not the configuration of a StarDist or CARE model.
-    """
-    path = Path(folder) / "config.json"
-    if not path.is_file():
-        names = names_in(path.parent)
-        kind = kind_of_names(names)
-        if GRAPH_NAME in names:
-            raise ValueError(
-                f"{path.parent} is an unzipped bundle; zip what is in it, give the zip"
-            )
-        if "BioImage" in kind.name:
-            raise ValueError(f"{path.parent} is a {kind.name}; {kind.python}")
-        raise FileNotFoundError(f"{path}: no such file; a model folder holds config.json and .h5")
-    check_stand_in(path)
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f"{path} is not JSON ({reason(error)}); copy the model folder again"
-        ) from error
-    if not isinstance(config, dict) or not {"n_rays", "probabilistic"} & config.keys():
-        raise ValueError(
-            f"{path} describes neither a StarDist nor a CARE model; "
-            "Fiji's StarDist and CSBDeep plugins run nothing else"
-        )
-    return config
-
-
-def _shipped() -> list[str]:
-    return sorted(path.parent.name for path in SHIPPED.glob("*/config.json"))
-
-
 def _load(folder: Path, kind: str) -> Any:
     folder = folder.resolve()
     weights = weights_file(folder)
@@ -287,7 +188,7 @@ def _load_registered(name: str) -> "StarDist2D":
     try:
         get_model_details(StarDist2D, name)
     except ValueError:
-        known = ", ".join(sorted({*_shipped(), *get_registered_models(StarDist2D)[0]}))
+        known = ", ".join(sorted({*shipped_models(), *get_registered_models(StarDist2D)[0]}))
         raise FileNotFoundError(
             f"{name} is neither a model folder nor a known model ({known})"
         ) from None

@@ -13,7 +13,8 @@ from ..tensorflow_import import (
     import_tensorflow,
     require_training,
 )
-from .keras_models import SHIPPED, dimensions, load_keras_model, model_folder
+from .keras_models import load_keras_model
+from .model_folders import SHIPPED, dimensions, model_folder
 from .model_zips import unpacked
 from .network import Backend, Device, DeviceChoice, Network
 from .onnx_networks import from_onnx_bundle, from_onnx_file, from_onnx_folder

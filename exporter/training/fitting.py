@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..networks.keras_models import dimensions, load_keras_model, load_stardist3d
+from ..networks.keras_models import load_keras_model, load_stardist3d
+from ..networks.model_folders import dimensions
 from ..quiet import Loud, quiet
 from .checkpoint import Checkpoint
 from .examples import Example, Split, validation_patches

@@ -41,7 +41,7 @@ from particlebridge.bridge.volumes.labels import read_labels
 from particlebridge.bridge.volumes.reading import read_volume
 from particlebridge.bridge.volumes.tables import read_table
 from particlebridge.exporter import inspect, read_annotations, safe_zip, write_rois
-from particlebridge.exporter.networks.keras_models import read_config
+from particlebridge.exporter.networks.model_folders import read_config
 from particlebridge.exporter.networks.record import ModelRecord, read_record
 from particlebridge.exporter.safe_zip import write_zip
 from PIL import Image

@@ -12,7 +12,7 @@ from particlebridge.bridge.volumes.labels import read_labels
 from particlebridge.bridge.volumes.reading import read_volume
 from particlebridge.bridge.volumes.tables import read_table
 from particlebridge.exporter import inspect, read_annotations
-from particlebridge.exporter.networks.keras_models import read_config
+from particlebridge.exporter.networks.model_folders import read_config
 
 LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 ANNEX = "/annex/objects/SHA256E-s12345--4d7a.tif\n"

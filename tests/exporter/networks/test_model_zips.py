@@ -9,8 +9,8 @@ import pytest
 import yaml
 from particlebridge.exporter.bundles.export import export
 from particlebridge.exporter.bundles.inspection import inspect
-from particlebridge.exporter.networks.keras_models import SHIPPED
 from particlebridge.exporter.networks.loading import load_model
+from particlebridge.exporter.networks.model_folders import SHIPPED
 from particlebridge.exporter.networks.model_zips import unpacked
 from particlebridge.exporter.safe_zip import write_zip
 

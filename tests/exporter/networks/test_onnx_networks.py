@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from particlebridge.exporter import export, load_model
-from particlebridge.exporter.networks.keras_models import SHIPPED
+from particlebridge.exporter.networks.model_folders import SHIPPED
 from particlebridge.exporter.networks.record import ModelRecord
 from particlebridge.exporter.safe_zip import write_zip
 

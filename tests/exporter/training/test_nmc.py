@@ -10,7 +10,7 @@ from particlebridge.analysis import electrode, score, typical_diameter
 from particlebridge.bridge.engines.protocol import Settings
 from particlebridge.bridge.engines.python import PythonEngine
 from particlebridge.exporter import load_model, train_nmc
-from particlebridge.exporter.networks.keras_models import SHIPPED
+from particlebridge.exporter.networks.model_folders import SHIPPED
 from particlebridge.exporter.networks.record import Thresholds, folder_digest, read_record
 from particlebridge.exporter.training.nmc.recipe import RECIPE, TRAINING_DIAMETER
 from skimage.segmentation import clear_border
