@@ -13,7 +13,7 @@ from particlebridge.exporter.annotations.image_names import base_name, find_imag
         (r"C:\scans\run 1\a.png", "C:/scans/run 1/a.png"),
         ("./scans//a.png", "scans/a.png"),
         ("https://host/x/a%201.png?raw=1", "x/a%201.png"),
-        ("file:///home/me/a.png", "home/me/a.png"),
+        ("file:///scans/run1/a.png", "scans/run1/a.png"),
         ("http://[bad/a.png", "[bad/a.png"),
     ],
 )
