@@ -26,6 +26,13 @@ _ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "hard_sigmoid": ("HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}),
 }
 
+NEAREST = {
+    "mode": "nearest",
+    "coordinate_transformation_mode": "asymmetric",
+    "nearest_mode": "floor",
+}
+"""Attributes of a Resize that repeats every value."""
+
 
 def onnx_graph(network: Any, outputs: dict[str, Any], input_name: str) -> "GraphProto":
     """Write a functional Keras network as an ONNX graph; the same network gives the same bytes.
@@ -212,14 +219,7 @@ def _upsampling(graph: _Graph, layer: Any, inputs: list[str]) -> str:
     if getattr(layer, "interpolation", "nearest") != "nearest":
         raise ValueError(f"layer {layer.name} interpolates by {layer.interpolation}; only nearest")
     sizes = {"region": np.zeros(0), "scales": np.array([1, 1, *layer.size])}
-    return graph.add(
-        "Resize",
-        inputs,
-        sizes,
-        mode="nearest",
-        coordinate_transformation_mode="asymmetric",
-        nearest_mode="floor",
-    )
+    return graph.add("Resize", inputs, sizes, **NEAREST)
 
 
 def _concatenation(graph: _Graph, layer: Any, inputs: list[str]) -> str:

@@ -1,10 +1,11 @@
 """model.onnx in the layouts of other readers: channels first, or one output on the pixels."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..networks.onnx_session import ONNX_OUTPUTS
 from ..networks.saved_model import INPUT, OUTPUT
+from .keras_to_onnx import NEAREST
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
@@ -49,7 +50,7 @@ def on_pixels(content: bytes) -> bytes:
     Parameters
     ----------
     content
-        Of model.onnx.
+        As `channels_first`.
 
     Returns
     -------
@@ -89,7 +90,15 @@ def on_pixels(content: bytes) -> bytes:
                 output_padding=[step - 1 for step in grid],
             )
         )
-        nodes.append(_resize(ONNX_OUTPUTS[1], "grid", parts[1]))
+        nodes.append(
+            helper.make_node(
+                "Resize",
+                [ONNX_OUTPUTS[1], "", "grid"],
+                [parts[1]],
+                name=f"{parts[1]}/resize",
+                **NEAREST,
+            )
+        )
     nodes.append(helper.make_node("Concat", parts, [f"{OUTPUT}/channels_first"], axis=1))
     perm = [0, 2, 3, 1]
     nodes.append(helper.make_node("Transpose", [f"{OUTPUT}/channels_first"], [OUTPUT], perm=perm))
@@ -127,20 +136,6 @@ def _without_layout(graph: "GraphProto") -> None:
     _replace_nodes(graph, nodes)
 
 
-def _resize(source: str, scales: str, target: str) -> "NodeProto":
-    from onnx import helper
-
-    return helper.make_node(
-        "Resize",
-        [source, "", scales],
-        [target],
-        name=f"{target}/resize",
-        mode="nearest",
-        coordinate_transformation_mode="asymmetric",
-        nearest_mode="floor",
-    )
-
-
 def _rename(nodes: "Iterable[NodeProto]", names: dict[str, str], outputs: bool = False) -> None:
     for node in nodes:
         for part in (node.input, node.output) if outputs else (node.input,):
@@ -156,14 +151,12 @@ def _replace_nodes(graph: "GraphProto", nodes: "list[NodeProto]") -> None:
             kept.append(node)
             needed |= set(node.input)
     copies = [type(node).FromString(node.SerializeToString()) for node in reversed(kept)]
-    weights = [type(w).FromString(w.SerializeToString()) for w in _used(graph, needed)]
+    weights = [
+        type(w).FromString(w.SerializeToString()) for w in graph.initializer if w.name in needed
+    ]
     del graph.node[:], graph.initializer[:]
     graph.node.extend(copies)
     graph.initializer.extend(weights)
-
-
-def _used(graph: "GraphProto", names: set[str]) -> Iterator:
-    yield from (one for one in graph.initializer if one.name in names)
 
 
 def _sizes(value: "ValueInfoProto") -> list[str | int]:
