@@ -1,4 +1,4 @@
-"""Zips: ours hold no clock; those of others are checked whole before anything is unpacked."""
+"""Zips: ours carry a fixed date; those of others are checked before anything is unpacked."""
 
 import io
 import os

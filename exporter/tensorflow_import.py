@@ -93,7 +93,7 @@ def compute_in_one_thread(tf: Any) -> None:
 
 
 def choose_device(tf: Any, device: str) -> Literal["cpu", "cuda"]:
-    """Tell where TensorFlow computes, and keep it off the GPU if it shall be.
+    """Tell where TensorFlow computes; for "cpu", hide the GPU from it.
 
     Parameters
     ----------

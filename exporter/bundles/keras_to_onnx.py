@@ -1,7 +1,7 @@
 """A Keras network of StarDist's and CSBDeep's layers as an ONNX graph, layer by layer.
 
-Not by tf2onnx: it walks sets in an order that changes from process to process, so that the same
-model gave other bytes, and now and then an output with an axis too many.
+tf2onnx is not used: it walks sets, whose order changes from process to process. The same model
+gave different bytes, and sometimes an output with one axis too many.
 """
 
 from collections.abc import Callable

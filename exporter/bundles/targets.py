@@ -19,7 +19,7 @@ from .trial_outputs import check_finite, trial_images
 from .verification import Verification
 
 Target = Literal["fiji", "onnx", "qupath", "bioimageio"]
-"""Who shall read what `export` writes."""
+"""The reader that `export` writes for."""
 
 
 @dataclass(frozen=True)

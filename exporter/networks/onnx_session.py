@@ -81,7 +81,7 @@ class OnnxSession:
             ) from error
         self.device: Device = "cuda" if _CUDA in self._session.get_providers() else "cpu"
         if has_cuda and device != "cpu" and self.device == "cpu":
-            # ONNX Runtime goes on without a word where CUDA's libraries or its GPU are missing.
+            # Without CUDA's libraries or a GPU, ONNX Runtime falls back to the CPU silently.
             failed = "ONNX Runtime has CUDA, and it does not start here (no GPU, driver or cuDNN)"
             if device == "cuda":
                 raise RuntimeError(f"device cuda: {failed}; {_NO_CUDA}")
