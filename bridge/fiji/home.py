@@ -170,9 +170,9 @@ def find_fiji(fiji: str | os.PathLike[str] | None = None) -> Fiji | Endpoint:
 
 def _known(endpoint: Endpoint) -> Endpoint:
     plain = f"{IMAGEJ.group}:{IMAGEJ.artifact}"
-    if endpoint.plain and endpoint.coordinates not in (plain, f"{plain}:{IMAGEJ.version}"):
+    if endpoint.plain and endpoint.coordinates not in (plain, IMAGEJ.coordinates):
         raise FileNotFoundError(
-            f"{endpoint.coordinates}: plain ImageJ runs here as {plain}:{IMAGEJ.version} only; "
+            f"{endpoint.coordinates}: plain ImageJ runs here as {IMAGEJ.coordinates} only; "
             f"give {plain}"
         )
     return endpoint

@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from particlebridge.bridge.fiji.jars import ONNX_RUNTIME
+from particlebridge.bridge.fiji.jars import IMAGEJ, ONNX_RUNTIME
 
 NEWEST = "4.0.28"
 OLDER = ("2.4.8", "3.0.4", "4.0.18")
 """The Groovys that Fiji has shipped since there is a StarDist plugin (pom-scijava's history)."""
 _ARTIFACTS = (
-    "net.imagej:ij:1.54f",
+    IMAGEJ.coordinates,
     "net.imglib2:imglib2:6.2.0",
     "org.scijava:scijava-common:2.99.0",
     "org.scijava:parsington:3.0.0",
-    f"{ONNX_RUNTIME.group}:{ONNX_RUNTIME.artifact}:{ONNX_RUNTIME.version}",
+    ONNX_RUNTIME.coordinates,
 )
 _ANSWER = "@answer "
 
