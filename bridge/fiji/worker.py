@@ -31,14 +31,11 @@ def main() -> None:
         try:
             if request["do"] == "start":
                 fiji = _start(request)
-                answer = {"value": fiji.facts() if request["jars"] else _facts(fiji)}
+                answer = {"value": fiji.facts()}
             elif request["do"] == "macro":
-                run = fiji.run_macro if isinstance(fiji, PlainImageJ) else fiji.py.run_macro
-                answer = {"value": str(run(request["text"]) or "")}
-            elif isinstance(fiji, PlainImageJ):
-                fiji.run_groovy(request["text"], request["arguments"])
+                answer = {"value": fiji.run_macro(request["text"])}
             else:
-                fiji.py.run_script("Groovy", request["text"], request["arguments"])
+                fiji.run_groovy(request["text"], request["arguments"])
         except BaseException as error:  # Java's Throwables are no Exceptions in Python's sense
             answer = {"error": _sentence(error)}
         print(END_OF_LOG, file=sys.stderr, flush=True)
@@ -52,7 +49,7 @@ def _listen(lines: TextIO, requests: "queue.Queue[dict[str, Any]]") -> None:
     os._exit(0)
 
 
-def _start(request: dict[str, Any]) -> Any:
+def _start(request: dict[str, Any]) -> "PlainImageJ | _WholeFiji":
     if request["jars"]:
         return PlainImageJ(request["jars"], request["options"])
     import imagej
@@ -67,28 +64,42 @@ def _start(request: dict[str, Any]) -> Any:
     fiji = imagej.init(request["fiji"], mode="headless")
     if fiji is None:
         raise RuntimeError(f"pyimagej could not start {request['fiji']}")
-    return fiji
+    return _WholeFiji(fiji)
 
 
-def _facts(fiji: Any) -> dict[str, str]:
-    """Tell what run.json and the doctor want to know of a Fiji that runs."""
-    import scyjava
+class _WholeFiji:
+    """What pyimagej started, with the methods of `PlainImageJ`."""
 
-    system = scyjava.jimport("java.lang.System")
-    facts = {"imagej": str(fiji.getVersion()), "java": str(system.getProperty("java.version"))}
-    for name, command in (
-        ("stardist", "de.csbdresden.stardist.StarDist2D"),
-        ("csbdeep", "de.csbdresden.csbdeep.commands.GenericNetwork"),
-    ):
-        info = fiji.command().getCommand(command)
-        facts[name] = "" if info is None else str(info.getVersion() or "unknown")
-    facts["onnxruntime"] = onnx_runtime_version(scyjava.jimport)
-    facts["menu"] = "yes" if _in_menu(fiji, "Segment View") else ""
-    return facts
+    def __init__(self, fiji: Any) -> None:
+        self._fiji = fiji
 
+    def run_groovy(self, text: str, arguments: dict[str, str]) -> None:
+        self._fiji.py.run_script("Groovy", text, arguments)
 
-def _in_menu(fiji: Any, label: str) -> bool:
-    return any(str(info.getTitle()) == label for info in fiji.module().getModules())
+    def run_macro(self, text: str) -> str:
+        return str(self._fiji.py.run_macro(text) or "")
+
+    def facts(self) -> dict[str, str]:
+        import scyjava
+
+        system = scyjava.jimport("java.lang.System")
+        facts = {
+            "imagej": str(self._fiji.getVersion()),
+            "java": str(system.getProperty("java.version")),
+        }
+        for name, command in (
+            ("stardist", "de.csbdresden.stardist.StarDist2D"),
+            ("csbdeep", "de.csbdresden.csbdeep.commands.GenericNetwork"),
+        ):
+            info = self._fiji.command().getCommand(command)
+            facts[name] = "" if info is None else str(info.getVersion() or "unknown")
+        facts["onnxruntime"] = onnx_runtime_version(scyjava.jimport)
+        facts["menu"] = "yes" if self._in_menu("Segment View") else ""
+        return facts
+
+    def _in_menu(self, label: str) -> bool:
+        modules = self._fiji.module().getModules()
+        return any(str(info.getTitle()) == label for info in modules)
 
 
 def _sentence(error: BaseException) -> str:
