@@ -101,7 +101,6 @@ def install_macros(fiji: str | os.PathLike[str] | None = None) -> Installation:
     done = Installation(home, version())
     files = installed_files()
     try:
-        before = _read_manifest(home).get("runtime", {})
         _clear(home, done, keep=files)
         for name, text in files.items():
             target = home / name
@@ -109,7 +108,7 @@ def install_macros(fiji: str | os.PathLike[str] | None = None) -> Installation:
                 with atomic_path(target) as beside:
                     beside.write_text(text, encoding="utf-8", newline="\n")
                 done.written.append(target)
-        ours = _put_runtime(home, done, before)
+        ours = _put_runtime(home, done)
         with atomic_path(home / MANIFEST) as beside:
             beside.write_text(manifest(runtime=ours), encoding="utf-8")
     except PermissionError as error:
@@ -150,7 +149,7 @@ def uninstall_macros(fiji: str | os.PathLike[str] | None = None) -> Installation
     home = _folder_of(fiji)
     done = Installation(home, version())
     _clear(home, done, keep={})
-    for path in _our_runtimes(home, _read_manifest(home).get("runtime", {})):
+    for path in _our_runtimes(home):
         path.unlink()
         done.removed.append(path)
     (home / MANIFEST).unlink(missing_ok=True)
@@ -237,10 +236,10 @@ def _clear(home: Path, done: Installation, keep: dict[str, str]) -> None:
             done.removed.append(path)
 
 
-def _put_runtime(home: Path, done: Installation, before: dict[str, str]) -> bool:
+def _put_runtime(home: Path, done: Installation) -> bool:
     """Put ONNX Runtime's jar there unless there is one; tell whether it is ours to take away."""
     target = home / RUNTIME
-    held = _our_runtimes(home, before)
+    held = _our_runtimes(home)
     if target in held:
         return True
     others = [path for path in Fiji(home).jars if path.name.startswith("onnxruntime")]
@@ -265,8 +264,9 @@ def _put_runtime(home: Path, done: Installation, before: dict[str, str]) -> bool
     return True
 
 
-def _our_runtimes(home: Path, listed: Any) -> list[Path]:
-    """Find ONNX Runtimes that were put there by us and are as they were."""
+def _our_runtimes(home: Path) -> list[Path]:
+    """Find the ONNX Runtimes that the manifest lists and that are as they were."""
+    listed = _read_manifest(home).get("runtime")
     names = listed.items() if isinstance(listed, dict) else ()
     return [
         home / name
