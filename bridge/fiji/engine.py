@@ -216,16 +216,21 @@ class FijiEngine:
     @property
     def backend(self) -> Literal["onnx", "stardist plugin"]:
         """What computes the network; starts Fiji if it does not run."""
+        return self._backend(self._sessions[0][0])
+
+    def _backend(self, session: FijiSession) -> Literal["onnx", "stardist plugin"]:
         if self.settings.backend != "auto":
             return "onnx" if self.settings.backend == "onnx" else "stardist plugin"
-        session, _ = self._sessions[0]
         there = session.plain or (self._has_onnx and session.start()["onnxruntime"])
         return "onnx" if there else "stardist plugin"
 
     @property
     def route(self) -> Literal["macro", "text"]:
         """How Fiji is asked: by the installed Segment_View.ijm, or with the Groovy text."""
-        session, _ = self._sessions[0]
+        return self._route(self._sessions[0][0])
+
+    @staticmethod
+    def _route(session: FijiSession) -> Literal["macro", "text"]:
         fiji = session.fiji
         installed = isinstance(fiji, Fiji) and installed_version(fiji.home) == (version(), [])
         return "macro" if installed and session.facts.get("menu") else "text"
@@ -234,6 +239,8 @@ class FijiEngine:
         self, session: FijiSession, folder: Path, out: Path, positions: Sequence[int]
     ) -> None:
         """Let one Fiji segment some slices of a folder; returns when it says that it is done."""
+        # By its own facts: another session may still be starting in its thread.
+        backend = self._backend(session)
         # Every setting is given: Fiji would fill in what its user chose last.
         arguments = {
             "image": str(folder / "slices"),
@@ -246,14 +253,14 @@ class FijiEngine:
             "pixel": "",
             "slices": ",".join(map(str, positions)),
             "scale": ",".join(repr(float(s)) for s in self.used.scale),
-            "engine": _ENGINES[self.backend],
+            "engine": _ENGINES[backend],
         }
         with_onnx = f"ONNX Runtime {session.facts['onnxruntime']}"
-        by = with_onnx if self.backend == "onnx" else "the StarDist plugin"
+        by = with_onnx if backend == "onnx" else "the StarDist plugin"
         self._tell(f"{self.name}: segmented by {by} in Fiji's Java")
         fiji = session.fiji
         where = fiji.coordinates if isinstance(fiji, Endpoint) else str(fiji.home)
-        if self.route == "macro":
+        if self._route(session) == "macro":
             assert isinstance(fiji, Fiji)
             path = fiji.home / MACRO_FOLDER / "Segment_View.ijm"
             self._tell(f"{where}: segments by its Particlebridge commands ({version()})")

@@ -139,6 +139,31 @@ def test_several_fijis_share_a_call_and_one_may_die(stub_worker, tmp_path, monke
     assert not any(session.alive for session in sessions)
 
 
+def test_a_fiji_does_not_wait_for_another_one_that_still_starts(stub_worker, tmp_path, monkeypatch):
+    home = fiji_folder(tmp_path / "Fiji.app")
+    asked = threading.Event()
+    settings = Settings(prob_thresh=0.8)
+    with FijiEngine(PLUGIN / "bundle.zip", settings, fiji=home, workers=2) as engine:
+        # As with model.onnx: what computes the network is then asked of Fiji.
+        engine._has_onnx = True
+        first, second = (session for session, _ in engine._sessions)
+        start, run_groovy = first.start, second.run_groovy
+
+        def start_late():
+            assert asked.wait(60)
+            return start()
+
+        def tell_and_run(text, arguments):
+            asked.set()
+            run_groovy(text, arguments)
+
+        monkeypatch.setattr(first, "start", start_late)
+        monkeypatch.setattr(second, "run_groovy", tell_and_run)
+        results = dict(engine.predict([seeded(z) for z in range(2)], range(2)))
+    for z in range(2):
+        assert_particle(results[z], z)
+
+
 def test_no_fiji_at_all_is_refused(tmp_path):
     with pytest.raises(ValueError, match="at least one Fiji instance is needed"):
         FijiEngine(PLUGIN / "bundle.zip", fiji=fiji_folder(tmp_path), workers=0)
