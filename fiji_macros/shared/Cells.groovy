@@ -16,7 +16,7 @@ class Cells {
 	private final int top
 	private final double side
 
-	/** @param boxes left, top, right, bottom of each; @param least side of a cell at least */
+	/** @param boxes left, top, right, bottom of each, one at least; @param least side of a cell at least */
 	Cells(int[][] boxes, double least) {
 		int width = 0, height = 0
 		int minX = Integer.MAX_VALUE, minY = Integer.MAX_VALUE, maxX = Integer.MIN_VALUE, maxY = Integer.MIN_VALUE
@@ -36,12 +36,12 @@ class Cells {
 		Arrays.sort(extents)
 		left = minX
 		top = minY
-		double size = boxes.length == 0 ? least : Math.max(least, (double) extents[boxes.length >> 1])
-		double area = boxes.length == 0 ? 0d : (maxX - (double) minX + size) * (maxY - (double) minY + size)
+		double size = Math.max(least, (double) extents[boxes.length >> 1])
+		double area = (maxX - (double) minX + size) * (maxY - (double) minY + size)
 		// Never more cells than a few for each box, however far apart they lie.
 		side = Math.max(size, Math.sqrt(area / (4d * boxes.length + 1d)))
-		columns = boxes.length == 0 ? 1 : (int) ((maxX - (double) minX) / side) + 1
-		rows = boxes.length == 0 ? 1 : (int) ((maxY - (double) minY) / side) + 1
+		columns = (int) ((maxX - (double) minX) / side) + 1
+		rows = (int) ((maxY - (double) minY) / side) + 1
 		starts = new int[rows * columns + 1]
 		int[] cells = new int[boxes.length]
 		for (int i = 0; i < boxes.length; i++) {

@@ -25,12 +25,18 @@ class GridMaps {
 		columns = Math.floorDiv(netW + grid[1] - 1, grid[1])
 		prob = new float[rows * columns]
 		dist = new float[rows * columns]
-		lengths = new double[rays]
+		lengths = lengthsOf(rays, factorY, factorX)
+	}
+
+	/** How long a network pixel, factorY high and factorX wide in the image, is there along each ray. */
+	static double[] lengthsOf(int rays, double factorY, double factorX) {
+		double[] lengths = new double[rays]
 		for (int k = 0; k < rays; k++) {
 			double angle = Candidates.angle(k, rays)
 			lengths[k] = factorY == 1.0d && factorX == 1.0d ? 1.0d :
 				Math.hypot(Math.sin(angle) * factorY, Math.cos(angle) * factorX)
 		}
+		return lengths
 	}
 
 	void set(int row, int column, float probability, float[] distances, int offset) {

@@ -1,8 +1,6 @@
 import groovy.transform.CompileStatic
 import ij.gui.PolygonRoi
 import ij.gui.Roi
-import java.nio.ByteBuffer
-import java.nio.ByteOrder
 import java.nio.FloatBuffer
 
 /**
@@ -148,7 +146,7 @@ class OnnxEngine extends Segmenter {
 		int channels = network.channels
 		int h = y[1] - y[0]
 		int w = x[1] - x[0]
-		FloatBuffer buffer = ByteBuffer.allocateDirect(h * w * channels * 4).order(ByteOrder.nativeOrder()).asFloatBuffer()
+		FloatBuffer buffer = OnnxNetwork.buffer(h * w * channels)
 		float[] line = new float[w * channels]
 		for (int row = y[0]; row < y[1]; row++) {
 			int from = mirrored(row, maps.netH) * maps.netW

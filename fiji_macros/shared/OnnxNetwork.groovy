@@ -1,4 +1,6 @@
 import groovy.json.JsonSlurper
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
 import java.nio.FloatBuffer
 
 /**
@@ -73,9 +75,6 @@ class OnnxNetwork implements Closeable {
 		}
 	}
 
-	/** Whether ONNX Runtime's classes are there; whether its library loads shows the first use. */
-	static boolean isInstalled() { found('OrtEnvironment') != null }
-
 	/**
 	 * Runs the network.
 	 *
@@ -100,6 +99,11 @@ class OnnxNetwork implements Closeable {
 		} finally {
 			tensor.close()
 		}
+	}
+
+	/** A direct buffer for the pixels of an image, all 0. */
+	static FloatBuffer buffer(int size) {
+		return ByteBuffer.allocateDirect(size * 4).order(ByteOrder.nativeOrder()).asFloatBuffer()
 	}
 
 	void close() { session.close() }
@@ -128,11 +132,9 @@ class OnnxNetwork implements Closeable {
 		return facts
 	}
 
-	/** Shows that the network is what its metadata tell. */
+	/** Runs the network once on a blank image, and checks that its results have the sizes that its metadata tell. */
 	private void tryOut(Bundle bundle) {
-		def noise = java.nio.ByteBuffer.allocateDirect(64 * 64 * channels * 4)
-			.order(java.nio.ByteOrder.nativeOrder()).asFloatBuffer()
-		def (prob, dist) = run(noise, 64, 64) as List
+		def (prob, dist) = run(buffer(64 * 64 * channels), 64, 64) as List
 		int points = Math.floorDiv(64, grid[0]) * Math.floorDiv(64, grid[1])
 		if (prob.length != points || dist.length != points * rays) {
 			throw new Problem("$bundle.file: its model.onnx gives other sizes than it tells; export the model again.")
@@ -151,8 +153,7 @@ class OnnxNetwork implements Closeable {
 	}
 
 	private static String said(Throwable failure) {
-		Throwable cause = failure
-		while (cause.cause != null && !cause.cause.is(cause)) cause = cause.cause
+		Throwable cause = Report.rootOf(failure)
 		return (cause.message ?: cause.toString()).readLines().first().take(200)
 	}
 }

@@ -83,6 +83,13 @@ class Report {
 		return failure.message ? "$failure.message (${failure.class.simpleName})" : failure.toString()
 	}
 
+	/** What a failure goes back to in the end. */
+	static Throwable rootOf(Throwable failure) {
+		Throwable cause = failure
+		while (cause.cause != null && !cause.cause.is(cause)) cause = cause.cause
+		return cause
+	}
+
 	/** Whether this Java was started to run Fiji, and not by Python or another program that uses it. */
 	static boolean startedFromCommandLine() {
 		Thread.allStackTraces.values().any { frames ->

@@ -96,8 +96,7 @@ class StarDist extends Segmenter {
 			if (module == null) throw new Problem("$what: the command $command was cancelled.")
 			return module
 		} catch (java.util.concurrent.ExecutionException failed) {
-			Throwable cause = failed
-			while (cause.cause != null && !cause.cause.is(cause)) cause = cause.cause
+			Throwable cause = Report.rootOf(failed)
 			if (cause instanceof OutOfMemoryError) throw cause
 			throw new Problem("$what: ${noResult()} Java said: $cause", cause)
 		}
@@ -137,12 +136,11 @@ class StarDist extends Segmenter {
 	static <T extends RealType<T>> float[] meanOverRays(RandomAccessibleInterval<T> dist, int h, int w,
 			double factorY, double factorX) {
 		int rays = (int) dist.dimension(2)
+		double[] lengths = GridMaps.lengthsOf(rays, factorY, factorX)
 		double[] sum = new double[h * w]
 		for (int k = 0; k < rays; k++) {
 			float[] one = plane(dist, dist.min(2) + k)
-			double angle = k * (2 * Math.PI / rays)
-			double length = factorY == 1.0d && factorX == 1.0d ? 1.0d :
-				Math.hypot(Math.sin(angle) * factorY, Math.cos(angle) * factorX)
+			double length = lengths[k]
 			for (int i = 0; i < sum.length; i++) sum[i] += one[i] * length
 		}
 		float[] mean = new float[sum.length]

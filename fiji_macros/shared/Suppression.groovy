@@ -45,7 +45,7 @@ class Suppression {
 
 	/** Indices of the winners, rising; candidates in order of falling probability. */
 	static int[] winners(Candidates candidates, double threshold) {
-		return new Suppression(candidates, threshold).run()
+		return candidates.count == 0 ? new int[0] : new Suppression(candidates, threshold).run()
 	}
 
 	private void measure(int i, Candidates candidates) {
