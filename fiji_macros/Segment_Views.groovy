@@ -24,10 +24,15 @@ report.guard {
 	def names = (views?.trim() ?: 'xy,xz,yz').split(/[,;\s]+/).findAll { it }
 	def unknown = names.find { !(it in ['xy', 'xz', 'yz']) }
 	if (unknown) throw new Problem("There is no view $unknown; the views are xy, xz and yz.")
+	def segmenters = [:] // one for each model: views that share it load it once
 	def volume = null
 	for (name in names) {
 		def ownModel = name == 'xy' ? model : sideModel
-		def segmenter = Segmenter.of(report, engine, commands, datasets, ownModel, prob, nms, percentiles, diameter)
+		def segmenter = segmenters[ownModel]
+		if (segmenter == null) {
+			segmenter = Segmenter.of(report, engine, commands, datasets, ownModel, prob, nms, percentiles, diameter)
+			segmenters[ownModel] = segmenter
+		}
 		if (volume == null) {
 			volume = Slices.open(image, Settings.pixelSize(segmenter.bundle, pixel))
 			if (volume.count < 2) throw new Problem("$volume.name: is one image, not a volume; use Segment Image.")
