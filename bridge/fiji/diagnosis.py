@@ -89,7 +89,7 @@ def check_folder(fiji: Fiji) -> Iterator[Check]:
 
 
 def check_onnx(fiji: Fiji) -> Check:
-    """Look for ONNX Runtime, by which bundles of ours need no StarDist, CSBDeep, TensorFlow."""
+    """Look for ONNX Runtime: with it our bundles need no StarDist, CSBDeep or TensorFlow."""
     versions = fiji.jar_versions(ONNX_RUNTIME.artifact)
     if not versions:
         fix = (
@@ -118,7 +118,7 @@ def check_plugin_s_way(fiji: Fiji, java: Java | None) -> Iterator[Check]:
 
 
 def _needless(check: Check) -> Check:
-    """Make a problem of the plugin's way a warning, where ONNX Runtime is the other one."""
+    """Turn a problem of the StarDist plugin into a warning: ONNX Runtime does without it."""
     if check.status != "problem":
         return check
     return Check(check.name, "warning", check.found, f"for the StarDist plugin only: {check.fix}")

@@ -239,7 +239,7 @@ class FijiEngine:
         self, session: FijiSession, folder: Path, out: Path, positions: Sequence[int]
     ) -> None:
         """Let one Fiji segment some slices of a folder; returns when it says that it is done."""
-        # By its own facts: another session may still be starting in its thread.
+        # Only this session is known to have started: others start in threads of their own.
         backend = self._backend(session)
         # Every setting is given: Fiji would fill in what its user chose last.
         arguments = {

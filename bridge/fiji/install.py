@@ -20,7 +20,7 @@ MACRO_FOLDER = PurePosixPath("macros/Particlebridge")
 """Beside the commands a macro of the same name would be a second menu entry of that name."""
 MANIFEST = SCRIPTS / "particlebridge.json"
 RUNTIME = PurePosixPath("jars") / ONNX_RUNTIME.name
-"""By it the commands run models without StarDist, CSBDeep and TensorFlow."""
+"""With it the commands run models without StarDist, CSBDeep and TensorFlow."""
 _RUNTIMES = re.compile(r"jars/onnxruntime-[\d.]+\.jar")
 
 

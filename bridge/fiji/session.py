@@ -23,8 +23,8 @@ from .worker import END_OF_LOG
 
 _START_SECONDS = 300.0
 _LOG_SECONDS = 5.0
-# Not appose: it orders no log before its answer, keeps every line of a worker, and arrays in
-# shared memory go with a worker that dies, where ours are files of finished slices.
+# Not appose: its log may come after the answer, it keeps every line a worker prints, and its
+# arrays in shared memory are lost when a worker dies; finished slices here are files.
 _WORKER = (sys.executable, "-m", "particlebridge.bridge.fiji.worker")
 
 

@@ -1,6 +1,6 @@
 import groovy.transform.CompileStatic
 
-/** Polygons that the network proposes, as they come piece by piece; then in order of falling probability. */
+/** Polygons that the network proposes: added piece by piece, then sorted by falling probability. */
 @CompileStatic
 class Candidates {
 

@@ -6,14 +6,14 @@ import java.nio.FloatBuffer
 /**
  * A bundle's model.onnx with the plugin's rules around it (docs/numerics.md): needs neither the StarDist
  * plugin nor CSBDeep nor TensorFlow. Large images go through the network in pieces that overlap by more
- * than it can see and start where its poolings do, so that nothing notices the cuts.
+ * than it can see and start where its poolings do, so that the cuts change no result.
  */
 @CompileStatic
 class OnnxEngine extends Segmenter {
 
 	/** Up to this many pixels run in one piece: about 3 GB for a network of 32 filters. */
 	static final int MAX_PIXELS = 2048 * 2048
-	/** The plugin pads images to multiples of it, and asks the model nothing. */
+	/** The plugin pads images to multiples of this, whatever the model. */
 	private static final int MULTIPLE = 64
 	private static final int BORDER = 2
 

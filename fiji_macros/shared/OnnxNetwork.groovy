@@ -5,12 +5,12 @@ import java.nio.FloatBuffer
 
 /**
  * A bundle's model.onnx in ONNX Runtime. Its classes are looked up by name, so that the commands run
- * where it is not installed. Each call computes in one thread: several would cut the sums by their
- * number, and the last bits would follow what else the machine does.
+ * where it is not installed. Each call computes in one thread: several would split the sums, and the
+ * last bits of a result could differ from run to run.
  */
 class OnnxNetwork implements Closeable {
 
-	/** ONNX Runtime or model.onnx is not there; not a fault of either. */
+	/** ONNX Runtime or model.onnx is missing, or ONNX Runtime does not start; another engine may do. */
 	static class Absent extends Problem {
 		Absent(String sentence, Throwable cause = null) { super(sentence, cause) }
 	}

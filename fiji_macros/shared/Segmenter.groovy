@@ -37,7 +37,7 @@ abstract class Segmenter implements Closeable {
 		try {
 			return new OnnxEngine(new OnnxNetwork(bundle), bundle, settings)
 		} catch (Problem without) {
-			// A model.onnx that is damaged is told; one that is not there, or cannot run here, has a stand-in.
+			// A damaged model.onnx is an error; where there is none, or it cannot run here, the plugin is taken.
 			if (!automatic || !(without instanceof OnnxNetwork.Absent)) throw without
 			if (!StarDist.installed(commands)) {
 				throw new Problem("$without.message The StarDist plugin, which would do instead, is not installed either.", without)
