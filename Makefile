@@ -27,7 +27,7 @@ bench: $(UV)
 dist: $(UV)
 	$(UV) run python -m particlebridge.bridge.fiji.dist dist/particlebridge-fiji.zip
 
-# A build folder of an earlier layout would leak its files into the wheel.
+# A build folder with the folders of an earlier version would leak its files into the wheel.
 wheel: $(UV)
 	rm -rf build/lib build/bdist.* dist/particlebridge-*.whl dist/particlebridge-*.tar.gz
 	$(UV) build --out-dir dist

@@ -17,7 +17,7 @@ _CLUSTERS = 5
 def paper_fusion(
     dist: Mapping[View, np.ndarray | None], downscale: float = 0.25, min_voxels: int = 2001
 ) -> np.ndarray:
-    """Fuse views by the recipe of Li et al., Science 376 (2022).
+    """Fuse views by the method of Li et al., Science 376 (2022).
 
     Parameters
     ----------

@@ -135,9 +135,11 @@ def rounds(
 
 
 def measuring(
-    recipe: Annotated[
+    definitions: Annotated[
         Literal["physical", "paper", "both"],
-        typer.Option("--recipe", help="How to compute features; paper: exactly as published."),
+        typer.Option(
+            "--definitions", help="How features are defined; paper: exactly as published."
+        ),
     ] = "physical",
     ball: Annotated[
         float | None,

@@ -76,7 +76,7 @@ def doctor(fiji: str | os.PathLike[str] | None = None, *, run: bool = True) -> l
 
 def check_folder(fiji: Fiji) -> Iterator[Check]:
     """Look at everything in a Fiji's folder."""
-    yield Check("Fiji", "ok", f"{fiji.version or 'version unknown'}, {fiji.layout}, {fiji.home}")
+    yield Check("Fiji", "ok", f"{fiji.version or 'version unknown'}, {fiji.edition}, {fiji.home}")
     java = java_or_none(fiji)
     yield check_java(fiji, java)
     yield from check_heap(fiji)

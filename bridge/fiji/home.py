@@ -39,8 +39,8 @@ class Fiji:
         return str(self.home)
 
     @property
-    def layout(self) -> Literal["2025", "classic"]:
-        """Which folder layout: that of 2025 (Jaunch, ``config/jaunch``) or the old Fiji.app."""
+    def edition(self) -> Literal["2025", "classic"]:
+        """Whether it is the Fiji of 2025 (Jaunch, ``config/jaunch``) or the older Fiji.app."""
         jaunch = (self.home / "config" / "jaunch").is_dir()
         renamed = any(self.home.glob("fiji-*")) or (self.home / "Fiji.app").is_dir()
         return "2025" if jaunch or renamed else "classic"

@@ -17,7 +17,7 @@ from particlebridge.analysis.material.void_evidence import NONE, WORDS, coded, t
 
 from .._shared.progress import inform, progress
 from ..engines import memory_estimate
-from ..runs.blocks import Block, Layout, neighbours, shared
+from ..runs.blocks import Block, BlockGrid, neighbours, shared
 from ..runs.piece_store import PieceStore, do_all
 from ..runs.scheduling import Runner, report_progress
 from ..runs.void_words import say_void
@@ -54,7 +54,7 @@ class BlockFusion:
         What is known of the voxel size (z, y, x): the results record it.
     fusing
         The method and its settings, as `FuseOptions.given` gives them.
-    layout
+    block_grid
         The blocks.
     diameter
         Of a typical particle, um.
@@ -69,7 +69,7 @@ class BlockFusion:
     mask: AnyArray | None
     size: KnownSize
     fusing: Mapping[str, Any]
-    layout: Layout
+    block_grid: BlockGrid
     diameter: float
     pieces: PieceStore
 
@@ -115,7 +115,7 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
     RuntimeError
         If blocks failed; the others are kept.
     """
-    blocks = work.layout.blocks()
+    blocks = work.block_grid.blocks()
     if work.fusing["method"] == "paper" and len(blocks) > 1:
         # The darkest cluster of a block without particles is not background, but half of it.
         raise ValueError(
@@ -127,8 +127,8 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
     resumed = len(blocks) - len(todo)
     cut = ""
     if len(blocks) > 1:
-        side = " x ".join(str(n) for n in work.layout.side)
-        size = (memory_estimate.BASE + memory_estimate.FUSE * work.layout.most_voxels()) / 1e9
+        side = " x ".join(str(n) for n in work.block_grid.side)
+        size = (memory_estimate.BASE + memory_estimate.FUSE * work.block_grid.most_voxels()) / 1e9
         cut = f" in {len(blocks)} blocks of {side} voxels, {size:.1f} GB for each"
     inform(f"fusing the views{cut}")
     of = (len(blocks), "blocks", target.parent)
@@ -137,9 +137,9 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
     joined, table = _join(work, blocks)
     void = _void(table)
     solid, labels = (_stack(work, name) for name in STACKS)
-    create_stack(labels, work.layout.shape, np.int32, work.size)
+    create_stack(labels, work.block_grid.shape, np.int32, work.size)
     if work.grey is not None:
-        create_stack(solid, work.layout.shape, np.uint8, work.size)
+        create_stack(solid, work.block_grid.shape, np.uint8, work.size)
     pieces = {f"numbering block {b.number}": (b, joined.names[b.number]) for b in blocks}
     do_all(runner, partial(_write_block, work, void), pieces, of)
     own = label_digest(open_volume(labels).data)
@@ -185,7 +185,9 @@ def _fuse_block(work: BlockFusion, block: Block) -> None:
                                 for name, stack in stacks.items()})
         for view, stacks in work.views.items()
     }  # fmt: skip
-    single = block.core == block.reach and work.layout.shape == tuple(s.stop for s in block.core)
+    single = block.core == block.reach and work.block_grid.shape == tuple(
+        s.stop for s in block.core
+    )
     try:
         fusion = analysis.fuse(
             views,

@@ -178,11 +178,11 @@ def _fuse_views(
     stacks = {v: {n: one.voxels(remote) for n, one in some.items()} for v, some in opened.items()}
     diameter = typical_section(stacks, spacing)
     z, y, x = (int(n) for n in next(iter(shapes.values())))
-    layout = plan.layout((z, y, x), spacing, diameter, folder)
+    block_grid = plan.block_grid((z, y, x), spacing, diameter, folder)
     used = [one.source for some in opened.values() for one in some.values()]
     used += [] if grey is None else [split_dataset(grey.source)[0]]
     digests = [[str(file), files_digest(file)] for file in used]
-    key = [fusing, vars(layout), seen.key, str(size), digests]
+    key = [fusing, vars(block_grid), seen.key, str(size), digests]
     with _claimed(target):
         work = BlockFusion(
             source=folder,
@@ -192,7 +192,7 @@ def _fuse_views(
             mask=seen.mask,
             size=size,
             fusing=fusing,
-            layout=layout,
+            block_grid=block_grid,
             diameter=diameter,
             pieces=PieceStore(target.parent, f"fusion-{target.name}", key),
         )

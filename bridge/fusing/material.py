@@ -39,9 +39,9 @@ def find_solid_in_blocks(work: BlockFusion, labels: Path, runner: Runner, own: s
         If blocks failed; the others are kept.
     """
     stack = work.pieces.made_once(
-        "solid.zarr", lambda path: create_stack(path, work.layout.shape, np.uint8, work.size)
+        "solid.zarr", lambda path: create_stack(path, work.block_grid.shape, np.uint8, work.size)
     )
-    blocks = work.layout.blocks()
+    blocks = work.block_grid.blocks()
     todo = {f"material of block {b.number}": b for b in blocks if _piece(b) not in work.pieces}
     do_all(runner, partial(_find_block, work), todo, (len(blocks), "blocks", labels.parent))
     found = (work.pieces.load(_piece(block), _PARTS) for block in blocks)

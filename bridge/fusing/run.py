@@ -6,7 +6,7 @@ from typing import Any
 
 from particlebridge.analysis._shared.views import View
 
-from ..runs.blocks import Layout
+from ..runs.blocks import BlockGrid
 from ..runs.piece_store import PieceStore
 from ..runs.run_folder import RunFolder
 from ..runs.run_labels import check_fusion
@@ -57,15 +57,15 @@ def fuse_run(
         view: {name: folder.open(name) for name in stacks_for(key["fusing"]["method"])}
         for view, folder in views.items()
     }
-    diameter, layout = _layout(source, stacks)
-    if len(layout.blocks()) > 1:
-        key = {**key, "side": layout.side, "halo": layout.halo}
+    diameter, block_grid = _block_grid(source, stacks)
+    if len(block_grid.blocks()) > 1:
+        key = {**key, "side": block_grid.side, "halo": block_grid.halo}
     if run.is_done(stage, key, [companion(target, "fusion"), target]):
         return
     check_fusion(run, stage, target)
     with run.stage(stage, key) as notes:
         pieces = PieceStore(target.parent, f"fusion-{target.name}", key)
-        work = _work(source, stacks, key["fusing"], layout, diameter, pieces)
+        work = _work(source, stacks, key["fusing"], block_grid, diameter, pieces)
         notes.update(fuse_in_blocks(work, target, source.plan.block_runner))
         if compared is not None:
             notes["second_round"] = compared(target)
@@ -82,24 +82,28 @@ def find_solid_of(source: Source, labels: AnyArray, file: Path, own: str) -> Non
         The labels, their file and their digest.
     """
     stacks: dict[View, dict[str, AnyArray]] = {"xy": {"labels": labels}}
-    diameter, layout = _layout(source, stacks)
-    pieces = PieceStore(file.parent, f"solid-{file.name}", [own, vars(layout)])
-    work = _work(source, stacks, {}, layout, diameter, pieces)
+    diameter, block_grid = _block_grid(source, stacks)
+    pieces = PieceStore(file.parent, f"solid-{file.name}", [own, vars(block_grid)])
+    work = _work(source, stacks, {}, block_grid, diameter, pieces)
     find_solid_in_blocks(work, file, source.plan.block_runner, own)
 
 
-def _layout(source: Source, stacks: Mapping[View, Mapping[str, AnyArray]]) -> tuple[float, Layout]:
+def _block_grid(
+    source: Source, stacks: Mapping[View, Mapping[str, AnyArray]]
+) -> tuple[float, BlockGrid]:
     """Choose blocks, by the typical diameter of particles, um."""
     volume = source.volume
     diameter = typical_section(stacks, volume.spacing)
-    return diameter, source.plan.layout(volume.data.shape, volume.spacing, diameter, volume.source)
+    return diameter, source.plan.block_grid(
+        volume.data.shape, volume.spacing, diameter, volume.source
+    )
 
 
 def _work(
     source: Source,
     stacks: Mapping[View, Mapping[str, AnyArray]],
     fusing: Mapping[str, Any],
-    layout: Layout,
+    block_grid: BlockGrid,
     diameter: float,
     pieces: PieceStore,
 ) -> BlockFusion:
@@ -112,7 +116,7 @@ def _work(
         mask=seen.mask,
         size=volume.known_size,
         fusing=fusing,
-        layout=layout,
+        block_grid=block_grid,
         diameter=diameter,
         pieces=pieces,
     )

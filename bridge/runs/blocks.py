@@ -40,7 +40,7 @@ class Block(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Layout:
+class BlockGrid:
     """A grid of blocks that cover a volume.
 
     Attributes
@@ -83,9 +83,9 @@ class Layout:
         return max(_voxels(block.reach) for block in self.blocks())
 
 
-def lay_out(
+def fewest_blocks(
     shape: tuple[int, int, int], halo: tuple[int, int, int], most_voxels: float
-) -> Layout | None:
+) -> BlockGrid | None:
     """Choose the fewest blocks that stay below a size.
 
     Parameters
@@ -99,14 +99,14 @@ def lay_out(
 
     Returns
     -------
-    Layout or None
+    BlockGrid or None
         None if even blocks of one chunk are larger.
     """
     side = [-(-n // CHUNK) * CHUNK for n in shape]
     while True:
-        layout = Layout(shape, (side[0], side[1], side[2]), halo)
-        if layout.most_voxels() <= most_voxels:
-            return layout
+        block_grid = BlockGrid(shape, (side[0], side[1], side[2]), halo)
+        if block_grid.most_voxels() <= most_voxels:
+            return block_grid
         # Cutting the longest core adds the least halo.
         axis = side.index(max(side))
         if side[axis] == CHUNK:

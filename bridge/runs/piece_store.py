@@ -116,7 +116,7 @@ class KeptMap:
         self, function: Callable[[Any], tuple[np.ndarray, ...]], pieces: Iterable[Any]
     ) -> Iterator[tuple[np.ndarray, ...]]:
         """Give the function's result for each piece, in order."""
-        # Both recipes go through the volume, each with pieces of its own.
+        # Each definition goes through the volume with pieces of its own.
         self._passes += 1
         names = []
         todo = {}

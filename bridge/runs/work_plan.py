@@ -17,7 +17,7 @@ from ..volumes.ome_zarr import CHUNK
 from ..volumes.reading import Volume
 from ..volumes.stored_arrays import SliceStack
 from ..volumes.voxel_size import KnownSize, Spacing
-from .blocks import Layout, lay_out
+from .blocks import BlockGrid, fewest_blocks
 from .chunked_view_folder import ChunkedViewFolder
 from .dask_runner import open_runner
 from .measure_options import MeasureOptions
@@ -139,9 +139,9 @@ class Plan:
                 )
         return replace(self, max_pixels=pixels, expected=expected)
 
-    def layout(
+    def block_grid(
         self, shape: tuple[int, int, int], spacing: Spacing, diameter: float, source: Path
-    ) -> Layout:
+    ) -> BlockGrid:
         """Choose blocks for fusion that see a typical diameter (um) beyond their own voxels.
 
         Raises
@@ -153,12 +153,12 @@ class Plan:
         most = math.inf
         if self.ceiling is not None:
             most = (self.ceiling - memory_of.BASE) / memory_of.FUSE
-        layout = lay_out(shape, (z, y, x), most)
-        if layout is None:
+        block_grid = fewest_blocks(shape, (z, y, x), most)
+        if block_grid is None:
             least = (CHUNK + 2 * z) * (CHUNK + 2 * y) * (CHUNK + 2 * x)
             needed = memory_of.BASE + memory_of.FUSE * least
             raise self._too_little(source, needed, "its smallest block")
-        return layout
+        return block_grid
 
     def slab_depth(self, volume: Volume) -> int | None:
         """Choose how many slices are measured at a time, in whole chunks; None: there is no limit.

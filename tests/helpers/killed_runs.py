@@ -169,13 +169,15 @@ def _carry(
 def _cut_small() -> None:
     """Let a small volume be cut up as a large one is."""
     from particlebridge.bridge.runs import rechunking, work_plan
-    from particlebridge.bridge.runs.blocks import Layout
+    from particlebridge.bridge.runs.blocks import BlockGrid
 
-    def layout(plan: Any, shape: Any, spacing: Sequence[float], diameter: float, _: Path) -> Layout:
+    def block_grid(
+        plan: Any, shape: Any, spacing: Sequence[float], diameter: float, _: Path
+    ) -> BlockGrid:
         z, y, x = (int(diameter / s) + 1 for s in spacing)
-        return Layout(shape, (_SIDE, _SIDE, _SIDE), (z, y, x))
+        return BlockGrid(shape, (_SIDE, _SIDE, _SIDE), (z, y, x))
 
-    work_plan.Plan.layout = layout  # type: ignore[method-assign]
+    work_plan.Plan.block_grid = block_grid  # type: ignore[method-assign]
     work_plan.Plan.slab_depth = lambda plan, volume: _SIDE // 2  # type: ignore[method-assign]
     rechunking.CHUNK, rechunking._SHARE = _SIDE // 4, 1 << 60
 

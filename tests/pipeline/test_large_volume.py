@@ -162,10 +162,10 @@ def test_a_ceiling_shapes_the_pieces(volume: Path) -> None:
     with pytest.raises(ValueError, match=r"big\.npy: fusing it in one piece needs .*--format"):
         Plan("tiff", ceiling=4 * 10**9).fitted(opened)
     plan = Plan("zarr", ceiling=4 * 10**9).fitted(opened)
-    assert len(plan.layout((512,) * 3, (1, 1, 1), 30.0, volume).blocks()) > 1
-    assert plan.layout((512,) * 3, (1, 1, 1), 30.0, volume).halo == (30, 30, 30)
+    assert len(plan.block_grid((512,) * 3, (1, 1, 1), 30.0, volume).blocks()) > 1
+    assert plan.block_grid((512,) * 3, (1, 1, 1), 30.0, volume).halo == (30, 30, 30)
     roomy = Plan("zarr", ceiling=32 * 10**9).fitted(opened)
-    assert len(roomy.layout((512,) * 3, (1, 1, 1), 30.0, volume).blocks()) == 1
+    assert len(roomy.block_grid((512,) * 3, (1, 1, 1), 30.0, volume).blocks()) == 1
     assert plan.slab_depth(opened) % 64 == 0
     # Particles of a quarter of the model's size: sixteen times the pixels, in smaller pieces.
     large = plan.fitted(opened, enlarged=16.0)

@@ -31,7 +31,7 @@ def test_a_named_fiji_wins_over_the_environment(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["Fiji", "Fiji.app"])
-def test_usual_places_hold_both_layouts(bare_machine, name):
+def test_usual_places_hold_both_editions(bare_machine, name):
     home = make_fiji(bare_machine / name)
     assert find_fiji() == Fiji(home)
 
@@ -72,15 +72,15 @@ def test_what_is_no_fiji_is_named(tmp_path, monkeypatch):
         find_fiji()
 
 
-def test_versions_and_layouts_are_read_from_the_folder(tmp_path):
+def test_versions_and_editions_are_read_from_the_folder(tmp_path):
     classic = Fiji(make_fiji(tmp_path / "old" / "Fiji.app", "fiji-2.9.0.jar", "ij-1.53t.jar"))
-    assert (classic.layout, classic.version) == ("classic", "2.9.0")
+    assert (classic.edition, classic.version) == ("classic", "2.9.0")
     assert classic.jar_versions("ij") == ["1.53t"]
     new = make_fiji(
         tmp_path / "Fiji", "imagej-tensorflow-1.1.10.jar", "imagej-tensorflow-1.1.9.jar"
     )
     (new / "config" / "jaunch").mkdir(parents=True)
-    assert Fiji(new).layout == "2025"
+    assert Fiji(new).edition == "2025"
     assert Fiji(new).jar_versions("imagej-tensorflow") == ["1.1.9", "1.1.10"]
     assert Fiji(new).jar_versions("imagej") == []
 

@@ -15,7 +15,7 @@ from particlebridge.bridge import fuse_folder
 from particlebridge.bridge.engines import memory_estimate
 from particlebridge.bridge.fusing.blocks import BlockFusion, fuse_in_blocks, typical_section
 from particlebridge.bridge.fusing.material import find_solid_in_blocks
-from particlebridge.bridge.runs.blocks import Layout, lay_out, neighbours, shared
+from particlebridge.bridge.runs.blocks import BlockGrid, fewest_blocks, neighbours, shared
 from particlebridge.bridge.runs.piece_store import PieceStore
 from particlebridge.bridge.runs.scheduling import FailedTask, InProcess
 from particlebridge.bridge.runs.void_words import found_mask
@@ -29,15 +29,15 @@ from sklearn.metrics import adjusted_rand_score
 
 
 def test_cores_cover_each_voxel_once_and_reach_into_their_neighbours() -> None:
-    layout = Layout((100, 130, 70), (64, 64, 64), (10, 20, 5))
-    blocks = layout.blocks()
-    owners = np.zeros(layout.shape, int)
+    block_grid = BlockGrid((100, 130, 70), (64, 64, 64), (10, 20, 5))
+    blocks = block_grid.blocks()
+    owners = np.zeros(block_grid.shape, int)
     for block in blocks:
         owners[block.core] += 1
         assert all(c.start % 64 == 0 for c in block.core)
     assert (owners == 1).all()
     assert [b.number for b in blocks] == list(range(12))
-    grid = np.arange(np.prod(layout.shape)).reshape(layout.shape)
+    grid = np.arange(np.prod(block_grid.shape)).reshape(block_grid.shape)
     pairs = neighbours(blocks)
     assert len(pairs) == 1 * 3 * 2 + 2 * 2 * 2 + 2 * 3 * 1
     for a, b in pairs:
@@ -48,11 +48,11 @@ def test_cores_cover_each_voxel_once_and_reach_into_their_neighbours() -> None:
 
 
 def test_as_few_blocks_as_fit() -> None:
-    assert len(lay_out((100, 100, 100), (20, 20, 20), 1e6).blocks()) == 1
-    layout = lay_out((512, 512, 512), (40, 40, 40), 2.5e7)
-    assert layout.most_voxels() <= 2.5e7
-    assert 8 <= len(layout.blocks()) <= 16
-    assert lay_out((512, 512, 512), (40, 40, 40), 1e5) is None
+    assert len(fewest_blocks((100, 100, 100), (20, 20, 20), 1e6).blocks()) == 1
+    block_grid = fewest_blocks((512, 512, 512), (40, 40, 40), 2.5e7)
+    assert block_grid.most_voxels() <= 2.5e7
+    assert 8 <= len(block_grid.blocks()) <= 16
+    assert fewest_blocks((512, 512, 512), (40, 40, 40), 1e5) is None
 
 
 def test_labels_are_one_body_above_half_an_iou() -> None:
@@ -101,7 +101,7 @@ def _work(made, views, side, halo, folder: Path) -> BlockFusion:
         mask=None,
         size=made.spacing,
         fusing={"method": "consensus"},
-        layout=Layout(shape, side, (halo,) * 3),
+        block_grid=BlockGrid(shape, side, (halo,) * 3),
         diameter=_diameter(made, views),
         pieces=PieceStore(folder.parent, folder.name, "key"),
     )
