@@ -81,9 +81,13 @@ def stardist_defaults(out: Path, pool: list[Example], held_out: list[Example]) -
 
     pool, held_out = (normalized(e, _RECIPE.percentiles) for e in (pool, held_out))
     config = Config2D(
-        n_rays=32, grid=(2, 2), n_channel_in=1, unet_n_filter_base=_RECIPE.filters,
-        train_patch_size=(256, 256), train_tensorboard=False,
-    )  # fmt: skip
+        n_rays=32,
+        grid=(2, 2),
+        n_channel_in=1,
+        unet_n_filter_base=_RECIPE.filters,
+        train_patch_size=(256, 256),
+        train_tensorboard=False,
+    )
     model = StarDist2D(config, name=out.name, basedir=str(out.parent))
     model.train(
         [e.image for e in pool],

@@ -62,8 +62,10 @@ def explain_files(
     stems = [p.stem for p in paths]
     names = stems if len(set(stems)) == len(stems) else [p.resolve().parent.name for p in paths]
     if len(set(names)) < len(names):
-        raise ValueError(f"two tables would both be state '{max(names, key=names.count)}'; "
-                         "rename one of the files")  # fmt: skip
+        raise ValueError(
+            f"two tables would both be state '{max(names, key=names.count)}'; "
+            "rename one of the files"
+        )
     if Path(out).is_dir():
         RunFolder(out).check_free({"report": report_outputs(Path(out), several=False)})
     states: dict[str, pd.DataFrame] = {}

@@ -11,12 +11,16 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("analysis", "exporter", "bridge", "fiji_macros")
 FLOORS = {
     "analysis": [
-        "_shared", "io", "starconvex linking material", "features phantom",
-        "fusion explanation", "report",
+        "_shared",
+        "io",
+        "starconvex linking material",
+        "features phantom",
+        "fusion explanation",
+        "report",
     ],
     "exporter": ["runtimes", "annotations networks", "bundles", "training"],
     "bridge": ["_shared", "volumes", "engines", "fiji runs", "segmenting", "fusing", "", "cli"],
-}  # fmt: skip
+}
 """The folders of each package from the bottom up; those of one floor do not know each other."""
 
 Module = tuple[str, ...]

@@ -29,15 +29,21 @@ def _python(code: str) -> str:
 
 def test_neither_tensorflow_nor_a_jvm_is_imported() -> None:
     heavy = "{'tensorflow', 'keras', 'jpype', 'scyjava', 'imagej', 'numpy', 'pandas'}"
-    assert _python(
-        "import sys, particlebridge as pb; dir(pb); pb.__version__; pb.bridge; pb.exporter; "
-        f"pb.analysis; print(sorted({heavy} & set(sys.modules)))"
-    ) == "[]"  # fmt: skip
+    assert (
+        _python(
+            "import sys, particlebridge as pb; dir(pb); pb.__version__; pb.bridge; pb.exporter; "
+            f"pb.analysis; print(sorted({heavy} & set(sys.modules)))"
+        )
+        == "[]"
+    )
     names = [f"pb.{name}" for name in FUNCTIONS]
-    assert _python(
-        f"import sys, particlebridge as pb; {'; '.join(names)}; "
-        f"print(sorted(({heavy} - {{'numpy', 'pandas'}}) & set(sys.modules)))"
-    ) == "[]"  # fmt: skip
+    assert (
+        _python(
+            f"import sys, particlebridge as pb; {'; '.join(names)}; "
+            f"print(sorted(({heavy} - {{'numpy', 'pandas'}}) & set(sys.modules)))"
+        )
+        == "[]"
+    )
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

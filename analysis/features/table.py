@@ -112,8 +112,11 @@ def measure(
         raise ValueError(f"definitions={definitions!r}; it must be 'physical', 'paper' or 'both'")
     check_reach(spacing, ball, density_reach, definitions)
     same: dict[str, Any] = {
-        "field_of_view": field_of_view, "block": block, "workers": workers, "run": run,
-    }  # fmt: skip
+        "field_of_view": field_of_view,
+        "block": block,
+        "workers": workers,
+        "run": run,
+    }
     if definitions == "both":
         same |= {"volume": volume, "labels": labels, "spacing": spacing, "solid": solid}
         table = measure(**same, ball=ball, density_reach=density_reach)

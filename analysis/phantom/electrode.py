@@ -240,9 +240,13 @@ def _shell(centres, radii, rays, labels, ring):  # type: ignore[no-untyped-def]
                 place = centres[i] + step * r
                 z, y, x = np.rint(place[0]), np.rint(place[1]), np.rint(place[2])
                 if (
-                    z < 0 or y < 0 or x < 0
-                    or z >= labels.shape[0] or y >= labels.shape[1] or x >= labels.shape[2]
-                ):  # fmt: skip
+                    z < 0
+                    or y < 0
+                    or x < 0
+                    or z >= labels.shape[0]
+                    or y >= labels.shape[1]
+                    or x >= labels.shape[2]
+                ):
                     break
                 there = labels[int(z), int(y), int(x)]
                 if there != i + 1:

@@ -188,8 +188,11 @@ def _frame(axes: Any, nodes: pd.DataFrame, centre: np.ndarray, unit: str) -> Non
     low, high = points.min(axis=0) - centre, points.max(axis=0) - centre
     (x0, y0, z0), (x1, y1, z1) = low.tolist(), high.tolist()
     # Edges of the box's silhouette, so that no ball lies before them.
-    edges = {"X": ((x0, y0, z1), (x1, y0, z1)), "Y": ((x0, y0, z1), (x0, y1, z1)),
-             "Z": ((x0, y1, z1), (x0, y1, z0))}  # fmt: skip
+    edges = {
+        "X": ((x0, y0, z1), (x1, y0, z1)),
+        "Y": ((x0, y0, z1), (x0, y1, z1)),
+        "Z": ((x0, y1, z1), (x0, y1, z0)),
+    }
     shifts = {"X": (8, -10), "Y": (-8, -10), "Z": (-8, 0)}
     aligned = {"X": "left", "Y": "right", "Z": "right"}
     for (name, ends), length in zip(edges.items(), high - low, strict=True):

@@ -148,8 +148,12 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
     place_mask(solid, target, own, work.size)
     place_labels(labels, target, own, work.size)
     work.pieces.remove()
-    told_of = {"particles": len(table), "labels": own, "blocks": len(blocks),
-               "resumed_blocks": resumed}  # fmt: skip
+    told_of = {
+        "particles": len(table),
+        "labels": own,
+        "blocks": len(blocks),
+        "resumed_blocks": resumed,
+    }
     if void is None:
         return told_of
     say_void(told(void[1:]))
@@ -181,10 +185,9 @@ def _fuse_block(work: BlockFusion, block: Block) -> None:
     import zarr
 
     views = {
-        str(view): ViewStack(**{name: box_of(stack, view, block)
-                                for name, stack in stacks.items()})
+        str(view): ViewStack(**{name: box_of(stack, view, block) for name, stack in stacks.items()})
         for view, stacks in work.views.items()
-    }  # fmt: skip
+    }
     single = block.core == block.reach and work.block_grid.shape == tuple(
         s.stop for s in block.core
     )

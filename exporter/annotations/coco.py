@@ -93,12 +93,16 @@ def _instance(
         raise ValueError(f"{where}: its segmentation is damaged ({reason(error)})") from error
     return [
         Region(
-            number, "rle" if isinstance(drawn, dict) else "polygon", attributes=attributes,
-            role="crowd" if crowd else "particle", remark=_CROWD if crowd else "",
-            group=str(number) if len(parts) > 1 else "", **part,
+            number,
+            "rle" if isinstance(drawn, dict) else "polygon",
+            attributes=attributes,
+            role="crowd" if crowd else "particle",
+            remark=_CROWD if crowd else "",
+            group=str(number) if len(parts) > 1 else "",
+            **part,
         )
         for part in parts
-    ]  # fmt: skip
+    ]
 
 
 def _ring(values: Any) -> np.ndarray:

@@ -88,9 +88,12 @@ def _region(feature: Any, number: int, where: str) -> Region:
             number, kind.lower(), rings=rings, attributes=attributes, role="crowd", remark=_IGNORED
         )
     return Region(
-        number, kind.lower(), rings=rings, attributes=attributes,
+        number,
+        kind.lower(),
+        rings=rings,
+        attributes=attributes,
         role="frame" if name == "region*" else "particle",
-    )  # fmt: skip
+    )
 
 
 def _geometry(feature: Any) -> dict[str, Any] | None:

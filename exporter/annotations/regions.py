@@ -194,9 +194,13 @@ def line_region(
         problem = f"is {word}, which has no area"
         return Region(number, shape, attributes=attributes, position=position, problem=problem)
     return Region(
-        number, shape, rings=(open_ring(points),), attributes=attributes, position=position,
+        number,
+        shape,
+        rings=(open_ring(points),),
+        attributes=attributes,
+        position=position,
         remark=f"is {word}, taken as closed",
-    )  # fmt: skip
+    )
 
 
 def shown_shape(shape: str) -> str:

@@ -71,8 +71,11 @@ def write_via(labels_by_image: Mapping[str, np.ndarray], path: str | os.PathLike
                 )
         size = Path(image).stat().st_size if Path(image).is_file() else -1
         images[f"{name}{size}"] = {
-            "filename": name, "size": size, "regions": regions, "file_attributes": {},
-        }  # fmt: skip
+            "filename": name,
+            "size": size,
+            "regions": regions,
+            "file_attributes": {},
+        }
         count += len(regions)
     attribute = {"type": "text", "description": "number of the particle", "default_value": ""}
     project = {

@@ -15,8 +15,10 @@ from .comparison import RuntimeResult, compared, in_bundle_layout, in_worker, no
 ONNX_JAVA = "1.22.0"
 """The ONNX Runtime of Maven Central that a network is tried on; it runs on Java 8 and newer."""
 
-OPENCV = {"4.6.0": ("opencv-python-headless==4.6.0.66", "numpy<2"),
-          "5.0.0": ("opencv-python-headless==5.0.0.93",)}  # fmt: skip
+OPENCV = {
+    "4.6.0": ("opencv-python-headless==4.6.0.66", "numpy<2"),
+    "5.0.0": ("opencv-python-headless==5.0.0.93",),
+}
 """The OpenCV of QuPath 0.5, and the newest; what pip installs for each."""
 
 

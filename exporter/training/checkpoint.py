@@ -125,9 +125,13 @@ class Checkpoint(keras.callbacks.Callback):
             for c in self.others
         ]
         state = {
-            "history": self.history, "finished": self.finished, "best_loss": self.best_loss,
-            "counters": counters, "n_weights": len(weights), "n_optimizer": len(optimizer),
-        }  # fmt: skip
+            "history": self.history,
+            "finished": self.finished,
+            "best_loss": self.best_loss,
+            "counters": counters,
+            "n_weights": len(weights),
+            "n_optimizer": len(optimizer),
+        }
         arrays = {
             **{f"w{k}": value for k, value in enumerate(weights)},
             **{f"b{k}": value for k, value in enumerate(self.best_weights)},

@@ -120,11 +120,15 @@ def summarise(
     }
     rows = [
         {
-            "image": e.name, "truth": s.n_truth, "found": s.n_labels,
-            "F1@0.5": s.f1[0.5], "F1@0.75": s.f1[0.75], "PQ": s.panoptic_quality,
+            "image": e.name,
+            "truth": s.n_truth,
+            "found": s.n_labels,
+            "F1@0.5": s.f1[0.5],
+            "F1@0.75": s.f1[0.75],
+            "PQ": s.panoptic_quality,
         }
         for e, s in zip(examples, scores, strict=True)
-    ]  # fmt: skip
+    ]
     return Evaluation(thresholds, f1, pd.DataFrame(rows), found)
 
 

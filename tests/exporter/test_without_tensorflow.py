@@ -75,14 +75,18 @@ def test_nmc_segments_without_them(tmp_path):
     [
         (["export", "nmc"], "exporting nmc needs TensorFlow, Keras, StarDist"),
         (["export", DATA / "keras2_model"], f"exporting {DATA / 'keras2_model'} needs"),
-        (["segment", IMAGE, "--out", "o", "--model", DATA / "keras2_model"],
-         f"running {DATA / 'keras2_model'}, which holds no model.onnx, needs TensorFlow"),
-        (["segment", IMAGE, "--out", "o", "--backend", "tensorflow"],
-         "running nmc by TensorFlow needs TensorFlow"),
+        (
+            ["segment", IMAGE, "--out", "o", "--model", DATA / "keras2_model"],
+            f"running {DATA / 'keras2_model'}, which holds no model.onnx, needs TensorFlow",
+        ),
+        (
+            ["segment", IMAGE, "--out", "o", "--backend", "tensorflow"],
+            "running nmc by TensorFlow needs TensorFlow",
+        ),
         (["train", "--images", IMAGE, "--labels", IMAGE, "--out", "m"], "training needs"),
         (["verify", DATA / "plugin" / "bundle.zip"], "this needs TensorFlow"),
     ],
-)  # fmt: skip
+)
 def test_what_needs_them_says_in_one_sentence_how_to_get_them(
     tmp_path, monkeypatch, arguments, begins
 ):

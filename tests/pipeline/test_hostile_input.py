@@ -286,11 +286,13 @@ QUPATH = {
             "properties": {"objectType": what, "classification": {"names": ["Ignore*"]}},
         }
         for kind, what, a, b in (
-            ("Polygon", "annotation", 0, 30), ("Polygon", "detection", 3, 9),
-            ("LineString", "detection", 3, 9), ("GeometryCollection", "annotation", 3, 9),
+            ("Polygon", "annotation", 0, 30),
+            ("Polygon", "detection", 3, 9),
+            ("LineString", "detection", 3, 9),
+            ("GeometryCollection", "annotation", 3, 9),
         )
     ],
-}  # fmt: skip
+}
 LABELME = {
     "shapes": [
         {"label": "a", "points": [[1, 1], [9, 1], [9, 9]], "shape_type": "polygon", "group_id": 1},
@@ -514,8 +516,10 @@ def _tally() -> Iterator[None]:
     yield
     with Path(LOG).open("a") as log:
         for name, seen in SEEN.items():
-            log.write(f"| {name} | {seen['read'] + seen['refused']:,} | {seen['refused']:,} | "
-                      f"{seen['seconds']:.0f} |\n")  # fmt: skip
+            log.write(
+                f"| {name} | {seen['read'] + seen['refused']:,} | {seen['refused']:,} | "
+                f"{seen['seconds']:.0f} |\n"
+            )
 
 
 class _Endless(BaseException):
@@ -780,10 +784,13 @@ def test_pages_of_any_kind(data: st.DataObject) -> None:
         with tifffile.TiffWriter(path, bigtiff=data.draw(st.booleans())) as tif:
             for shape, dtype, packing, purpose, described in pages:
                 tif.write(
-                    np.ones(shape, dtype), compression=packing, subfiletype=purpose,
-                    metadata={} if described else None, contiguous=False,
+                    np.ones(shape, dtype),
+                    compression=packing,
+                    subfiletype=purpose,
+                    metadata={} if described else None,
+                    contiguous=False,
                     photometric="rgb" if shape[-1] == 3 else "minisblack",
-                )  # fmt: skip
+                )
         plain = [each for each in pages if each[3] in (0, 2)]
         alike = len({each[:2] for each in pages}) == 1 and len(pages[0][0]) == 2
         _endure("tiff, pages of any kind", _volume, path)

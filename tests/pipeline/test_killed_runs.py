@@ -81,8 +81,11 @@ def test_killed_once(
     _log(
         f"{form} {number + 1}",
         f"{moment.cpu:.2f} of {lasted[stage]:.2f} s of {stage}, {killed.cpu:.2f} s of the run",
-        hit, stages, pieces, same,
-    )  # fmt: skip
+        hit,
+        stages,
+        pieces,
+        same,
+    )
     assert same
 
 

@@ -191,8 +191,9 @@ def _as_written_before(folder: Path) -> None:
             info = (tif.imagej_metadata or {}).get("Info", "")
         note = {"Info": info} if info else {}
         metadata = {"axes": "ZYX", "spacing": 1.0, "unit": "micron", **note}
-        tifffile.imwrite(file, data, imagej=True, resolution=(1, 1), metadata=metadata,
-                         software="Particlebridge")  # fmt: skip
+        tifffile.imwrite(
+            file, data, imagej=True, resolution=(1, 1), metadata=metadata, software="Particlebridge"
+        )
 
 
 def test_a_run_of_an_earlier_version_goes_on_and_its_claim_is_taken_back(

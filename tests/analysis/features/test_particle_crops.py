@@ -183,9 +183,12 @@ def test_void_of_bodies_takes_memory_by_their_number(tmp_path: Path) -> None:
         out = tmp_path / name / "features.csv"
         out.parent.mkdir()
         measure_files(
-            tmp_path / "grey.npy", tmp_path / f"{name}.npy", out, labels_are="body",
+            tmp_path / "grey.npy",
+            tmp_path / f"{name}.npy",
+            out,
+            labels_are="body",
             voxel_size=(0.25, 0.25, 0.25),
-        )  # fmt: skip
+        )
         table = pd.read_csv(out)
         tables.append(table.sort_values("Volume")["Damage"].to_numpy())
     assert np.array_equal(*tables, equal_nan=True)

@@ -44,12 +44,15 @@ def test_a_particle_of_which_nothing_around_is_seen_has_no_known_contact() -> No
 @pytest.mark.parametrize(
     ("voxel", "sentence"),
     [
-        (0.00007, r"7e-05 um would make the ball of 0.7 um 10,000 voxels wide; is the size in "
-                  r"micrometres\? 7e-05 mm would be 0.07 um"),
+        (
+            0.00007,
+            r"7e-05 um would make the ball of 0.7 um 10,000 voxels wide; is the size in "
+            r"micrometres\? 7e-05 mm would be 0.07 um",
+        ),
         (7e-8, "7e-08 m would be 0.07 um"),
         (0.001, "700 voxels wide; is the size in micrometres. 0.001 mm would be 1 um"),
     ],
-)  # fmt: skip
+)
 def test_a_slip_of_the_unit_is_named(voxel: float, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         check_ball((voxel,) * 3)

@@ -88,12 +88,16 @@ def whole_report(tmp_path_factory, contacts, explanations, coarse_pictures):
         spacing=(0.3, 0.2, 0.2),
         contacts={"10": contacts, HOSTILE: contacts},
         fusion=pd.DataFrame(
-            {"label": range(1, 91), "Volume": 1.0, "confidence": rng.random(90),
-             "agreement_xy": rng.random(90)}
+            {
+                "label": range(1, 91),
+                "Volume": 1.0,
+                "confidence": rng.random(90),
+                "agreement_xy": rng.random(90),
+            }
         ),
         settings={"model": HOSTILE, "seeds": {"explain": 0}},
         title=HOSTILE,
-    )  # fmt: skip
+    )
 
 
 def test_one_self_contained_file_below_15_mb(whole_report):

@@ -98,8 +98,11 @@ def test_the_newest_bundled_java_is_taken(tmp_path):
 
 def test_versions_sort_as_people_count():
     assert sorted(["1.1.10", "1.1.9", "1.54p", "1.54f"], key=version_key) == [
-        "1.1.9", "1.1.10", "1.54f", "1.54p",
-    ]  # fmt: skip
+        "1.1.9",
+        "1.1.10",
+        "1.54f",
+        "1.54p",
+    ]
 
 
 def test_plain_imagej_is_an_endpoint_of_one_version():

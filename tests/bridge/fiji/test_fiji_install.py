@@ -31,8 +31,12 @@ def test_commands_stand_in_the_plugins_menu_and_macros_beside(fiji):
     assert "ONNX Runtime 1." in str(done)
     names = {p.stem for p in (fiji / "scripts/Plugins/Particlebridge").glob("*.groovy")}
     assert names == {
-        "Segment_Image", "Segment_View", "Segment_Views", "Segment_Folder", "Correct_Labels",
-    }  # fmt: skip
+        "Segment_Image",
+        "Segment_View",
+        "Segment_Views",
+        "Segment_Folder",
+        "Correct_Labels",
+    }
     # A macro in the scripts folder would be a second menu entry "Segment View".
     assert {p.suffix for p in (fiji / "scripts").rglob("*.*")} == {".groovy", ".json"}
     assert installed_version(fiji) == (version(), [])

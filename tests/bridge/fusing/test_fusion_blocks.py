@@ -112,9 +112,7 @@ def test_one_block_is_what_fuse_gives(made, views, whole, tmp_path: Path) -> Non
     told = fuse_in_blocks(work, tmp_path / "labels.zarr", InProcess())
     assert told.pop("void") == void_evidence.told(whole.void[1:])
     own = label_digest(whole.labels)
-    assert told == {
-        "particles": len(whole.table), "labels": own, "blocks": 1, "resumed_blocks": 0
-    }  # fmt: skip
+    assert told == {"particles": len(whole.table), "labels": own, "blocks": 1, "resumed_blocks": 0}
     assert np.array_equal(read_labels(tmp_path / "labels.zarr"), whole.labels)
     assert np.array_equal(read_volume(tmp_path / "solid.zarr").data > 0, whole.solid)
     assert read_volume(tmp_path / "labels.zarr").spacing == pytest.approx(made.spacing)
@@ -132,8 +130,10 @@ def test_blocks_give_the_bodies_of_the_whole_volume(made, views, whole, tmp_path
     labels = read_labels(tmp_path / "labels.zarr")
     same = score(whole.labels, labels)
     ari = adjusted_rand_score(whole.labels.ravel(), labels.ravel())
-    print(f"halo {halo}, ARI {ari:.5f}, mean IoU {same.mean_iou:.5f}, bodies {len(whole.table)} "
-          f"and {told['particles']}, alike {len(same.matches)}")  # fmt: skip
+    print(
+        f"halo {halo}, ARI {ari:.5f}, mean IoU {same.mean_iou:.5f}, bodies {len(whole.table)} "
+        f"and {told['particles']}, alike {len(same.matches)}"
+    )
     assert ari > 0.99
     assert same.f1[0.75] > 0.98
     assert np.array_equal(np.unique(labels), np.arange(told["particles"] + 1))

@@ -19,10 +19,14 @@ BOMB = 5 << 28
 """Bytes: far more than the tests' memory limit lets pass unnoticed."""
 
 _V2: dict[str, Any] = {
-    "gzip": numcodecs.GZip(), "zlib": numcodecs.Zlib(), "bz2": numcodecs.BZ2(),
-    "lzma": numcodecs.LZMA(), "zstd": numcodecs.Zstd(), "blosc": numcodecs.Blosc(),
+    "gzip": numcodecs.GZip(),
+    "zlib": numcodecs.Zlib(),
+    "bz2": numcodecs.BZ2(),
+    "lzma": numcodecs.LZMA(),
+    "zstd": numcodecs.Zstd(),
+    "blosc": numcodecs.Blosc(),
     "lz4": numcodecs.LZ4(),
-}  # fmt: skip
+}
 _V3: dict[str, Any] = {
     "gzip": zarr.codecs.GzipCodec(),
     "zstd": zarr.codecs.ZstdCodec(),
@@ -77,9 +81,13 @@ def test_a_chunk_that_unpacks_to_gigabytes(
     """Deflate packs a thousand to one, so the chunk is larger than the voxels it stands for."""
     path = tmp_path / "bomb.zarr"
     array = zarr.create_array(
-        path, shape=GREY.shape, dtype=GREY.dtype, chunks=(4, 8, 8), zarr_format=version,
+        path,
+        shape=GREY.shape,
+        dtype=GREY.dtype,
+        chunks=(4, 8, 8),
+        zarr_format=version,
         compressors=(_V2 if version == 2 else _V3)[codec],
-    )  # fmt: skip
+    )
     array[:] = GREY
     chunk = path / ("1.0.0" if version == 2 else "c/1/0/0")
     # A frame of zstd whose header declares 4 GB and whose block is missing, or 1.3 GB of zeros.

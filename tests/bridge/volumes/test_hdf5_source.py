@@ -87,8 +87,10 @@ def test_names_of_dimensions_are_axes(tmp_path: Path) -> None:
     assert np.array_equal(read_volume(tmp_path / "a.h5").data, NOISE)
 
 
-@pytest.mark.parametrize("tags", ["{", "[]", "{}", json.dumps({"axes": 3}), _tags("zy"),
-                                  _tags("zzx"), _tags("zyq"), b"\xff", 7])  # fmt: skip
+@pytest.mark.parametrize(
+    "tags",
+    ["{", "[]", "{}", json.dumps({"axes": 3}), _tags("zy"), _tags("zzx"), _tags("zyq"), b"\xff", 7],
+)
 def test_tags_that_fit_no_axes_are_said(tmp_path: Path, tags: Any) -> None:
     volume = read_volume(_tagged(tmp_path / "a.h5", NOISE, tags))
     assert np.array_equal(volume.data, NOISE)
@@ -145,8 +147,10 @@ def test_grey_values_are_taken_where_labels_lie_beside(tmp_path: Path) -> None:
     assert len((tmp_path / "features.csv").read_text().splitlines()) == 2
 
 
-@pytest.mark.parametrize("name", ["volumes/labels/cells", "cellLabels", "nuclei_gt", "Mask2",
-                                  "ground_truth", "labelImage"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    ["volumes/labels/cells", "cellLabels", "nuclei_gt", "Mask2", "ground_truth", "labelImage"],
+)
 def test_names_of_labels(tmp_path: Path, name: str) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file[name], file["unmasked_segments"] = LABELS, NOISE

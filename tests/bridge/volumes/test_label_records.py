@@ -94,8 +94,11 @@ def test_two_fusions_in_one_folder_keep_their_own_masks(views: Path) -> None:
     pd.testing.assert_frame_equal(alone, again)
     assert "found again" not in said
     assert sorted(p.name for p in views.glob("*_*")) == [
-        "consensus_fusion.csv", "consensus_solid.tif", "flow_fusion.csv", "flow_solid.tif"
-    ]  # fmt: skip
+        "consensus_fusion.csv",
+        "consensus_solid.tif",
+        "flow_fusion.csv",
+        "flow_solid.tif",
+    ]
 
 
 @pytest.mark.parametrize("form", ["tif", "zarr"])

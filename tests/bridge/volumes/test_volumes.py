@@ -288,9 +288,12 @@ def _scan_without_step(folder: Path, kind: str) -> Path:
         path.mkdir()
         for z, plane in enumerate(STACK):
             tifffile.imwrite(
-                path / f"{z:02}.tif", plane, imagej=True, resolution=resolution,
+                path / f"{z:02}.tif",
+                plane,
+                imagej=True,
+                resolution=resolution,
                 metadata={"unit": "um"},
-            )  # fmt: skip
+            )
     return path
 
 

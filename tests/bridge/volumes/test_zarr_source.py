@@ -43,8 +43,12 @@ def test_named_axes_are_turned(tmp_path: Path) -> None:
     volume = read_volume(path)
     assert np.array_equal(volume.data, NOISE)
     assert "XYZ are turned to ZYX" in volume.notes[0]
-    path = _array(tmp_path / "b.zarr", 2, NOISE[None], attributes={
-        "_ARRAY_DIMENSIONS": ["time", "z", "y", "x"]})  # fmt: skip
+    path = _array(
+        tmp_path / "b.zarr",
+        2,
+        NOISE[None],
+        attributes={"_ARRAY_DIMENSIONS": ["time", "z", "y", "x"]},
+    )
     assert np.array_equal(read_volume(path).data, NOISE)
     path = _array(tmp_path / "c.zarr", 3, NOISE, dimension_names=("time", "y", "x"))
     with pytest.raises(ValueError, match="has 8 time points; if they are slices"):
@@ -108,8 +112,11 @@ def test_consolidated_metadata_that_are_out_of_date_are_not_used(tmp_path: Path)
 @pytest.mark.parametrize("codec", ["none", "blosc", "zstd", "gzip"])
 def test_a_truncated_chunk_is_told(tmp_path: Path, version: int, kept: int, codec: str) -> None:
     two = {"blosc": numcodecs.Blosc(), "zstd": numcodecs.Zstd(), "gzip": numcodecs.GZip()}
-    three = {"blosc": zarr.codecs.BloscCodec(), "zstd": zarr.codecs.ZstdCodec(),
-             "gzip": zarr.codecs.GzipCodec()}  # fmt: skip
+    three = {
+        "blosc": zarr.codecs.BloscCodec(),
+        "zstd": zarr.codecs.ZstdCodec(),
+        "gzip": zarr.codecs.GzipCodec(),
+    }
     packer = (two if version == 2 else three).get(codec)
     path = _array(tmp_path / "a.zarr", version, compressors=packer)
     chunk = path / ("1.2.1" if version == 2 else "c/1/2/1")

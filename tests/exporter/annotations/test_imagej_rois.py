@@ -210,8 +210,11 @@ def test_imagej_sees_the_same_pixels(tmp_path: Path) -> None:
     write_rois(labels, tmp_path / "rois.zip")
     done = subprocess.run(
         [sys.executable, "-c", _ASK_IMAGEJ, str(jars[-1]), str(tmp_path / "rois.zip")],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     if "JVMNotFound" in done.stderr:
         pytest.skip("no Java")
     assert done.returncode == 0, done.stderr

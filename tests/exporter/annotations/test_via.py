@@ -148,11 +148,15 @@ def test_hostile_json(tmp_path: Path, content: bytes) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["", "a,b\n1,2\n", "filename,region_shape_attributes,region_attributes\nx.png\n",
-     "filename,region_shape_attributes,region_attributes\nx.png,{,{}\n",
-     'filename,region_shape_attributes,region_attributes\nx.png,"{""a"": 1',
-     "filename,region_shape_attributes,region_attributes\nx.png,[1],{}\n"],
-)  # fmt: skip
+    [
+        "",
+        "a,b\n1,2\n",
+        "filename,region_shape_attributes,region_attributes\nx.png\n",
+        "filename,region_shape_attributes,region_attributes\nx.png,{,{}\n",
+        'filename,region_shape_attributes,region_attributes\nx.png,"{""a"": 1',
+        "filename,region_shape_attributes,region_attributes\nx.png,[1],{}\n",
+    ],
+)
 def test_hostile_csv(tmp_path: Path, content: str) -> None:
     (tmp_path / "via.csv").write_text(content)
     with pytest.raises(ValueError, match=r"via\.csv"):

@@ -170,10 +170,14 @@ def test_training_goes_on_from_a_model_at_its_scale(
     said: list[str] = []
     recipe = Recipe(epochs=1, steps=1, batch=1, patch=32, learning_rate=1e-7, augmentation=None)
     result = train(
-        doubled, [np.kron(y, np.ones((2, 2), y.dtype)) for y in labels], tmp_path / "on",
-        start=whole.path, recipe=recipe, notice=said.append,
+        doubled,
+        [np.kron(y, np.ones((2, 2), y.dtype)) for y in labels],
+        tmp_path / "on",
+        start=whole.path,
+        recipe=recipe,
+        notice=said.append,
         progress=lambda _: said.append("trains"),
-    )  # fmt: skip
+    )
     # What there is to say about the images is said before the training.
     before = said[: said.index("trains")]
     (scale,) = (float(note.split()[4][:-1]) for note in before if "rescaled by" in note)
