@@ -2,6 +2,7 @@
 
 import ast
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -108,3 +109,13 @@ def test_each_folder_of_the_packages_is_in_the_wheel() -> None:
         for file in (ROOT / part).rglob("__init__.py")
     }
     assert set(listed) == folders | {"particlebridge"}
+
+
+def test_the_description_for_an_index_links_to_nothing_in_the_repository(monkeypatch) -> None:
+    given: dict[str, str] = {}
+    monkeypatch.setattr("setuptools.setup", given.update)
+    runpy.run_path(str(ROOT / "setup.py"))
+    text = given["long_description"]
+    assert text.startswith("# Particlebridge")
+    assert "](https://doi.org/" in text
+    assert re.findall(r"\]\((?!https?:).*?\)", text) == []
