@@ -4,7 +4,7 @@
 #@ File (label="Regions, RoiSet.zip (empty: the ROI Manager's)", style="open", required=false, value="", persist=false, description="What to save; without a window it must be given") rois
 #@ File (label="Save into folder", style="directory", required=false, value="", persist=false, description="Gets labels.tif, rois.zip, and images/ and labels/ to train on") out
 #@ UIService ui
-// shared: Problem Report Inputs FieldOfView Slices Outlines WholeFile RoiZip LabelRois Corrections
+// shared: Problem Report MacroOptions Inputs FieldOfView Slices Outlines WholeFile RoiZip LabelRois Corrections
 
 final LOAD = 'Load labels as regions'
 final SAVE = 'Save regions as labels'

@@ -9,7 +9,7 @@
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
-// shared: Problem Report Inputs Bundle Settings Resampling FieldOfView Outlines Slices Segmenter StarDist OnnxNetwork Normalisation Candidates Cells Suppression GridMaps OnnxEngine Particles ViewRun PartStack WholeFile RoiZip ImageResult FolderRun
+// shared: Problem Report MacroOptions Inputs Bundle Settings Resampling FieldOfView Outlines Slices Segmenter StarDist OnnxNetwork Normalisation Candidates Cells Suppression GridMaps OnnxEngine Particles ViewRun PartStack WholeFile RoiZip ImageResult FolderRun
 
 def report = new Report('Segment Folder', ui)
 report.guard {
@@ -17,7 +17,7 @@ report.guard {
 	def folder = inputs.file('folder', 'folder of images')
 	def model = inputs.file('model', 'model (.zip)')
 	def out = inputs.file('out', 'folder to save into')
-	def segmenter = Segmenter.of(report, engine, commands, datasets, model, prob, nms, percentiles, diameter)
+	def segmenter = Segmenter.of(report, inputs, commands, datasets, model)
 	new FolderRun(folder, out, segmenter, report).run()
 }
 return null

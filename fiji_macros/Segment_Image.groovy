@@ -9,7 +9,7 @@
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
-// shared: Problem Report Inputs Bundle Settings Resampling FieldOfView Outlines Slices Segmenter StarDist OnnxNetwork Normalisation Candidates Cells Suppression GridMaps OnnxEngine Particles WholeFile RoiZip ImageResult
+// shared: Problem Report MacroOptions Inputs Bundle Settings Resampling FieldOfView Outlines Slices Segmenter StarDist OnnxNetwork Normalisation Candidates Cells Suppression GridMaps OnnxEngine Particles WholeFile RoiZip ImageResult
 
 def report = new Report('Segment Image', ui)
 report.guard {
@@ -19,7 +19,7 @@ report.guard {
 	if (image == null && shown == null) throw new Problem('No image is open: open one, or name a file (image=...).')
 	def model = inputs.file('model', 'model (.zip)')
 	def out = report.headless ? inputs.file('out', 'folder to save into') : inputs.fileOrNull('out')
-	def segmenter = Segmenter.of(report, engine, commands, datasets, model, prob, nms, percentiles, diameter)
+	def segmenter = Segmenter.of(report, inputs, commands, datasets, model)
 	def slices = shown == null ? Slices.open(image, 0) : Slices.of(shown, shown.title, 0)
 	if (slices.count != 1) {
 		throw new Problem("$slices.name: has $slices.count slices; use Segment View for a stack, Segment Views for a volume.")

@@ -12,7 +12,7 @@
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
-// shared: Problem Report Inputs Bundle Settings Resampling FieldOfView Outlines Slices Segmenter StarDist OnnxNetwork Normalisation Candidates Cells Suppression GridMaps OnnxEngine Particles ViewRun PartStack WholeFile
+// shared: Problem Report MacroOptions Inputs Bundle Settings Resampling FieldOfView Outlines Slices Segmenter StarDist OnnxNetwork Normalisation Candidates Cells Suppression GridMaps OnnxEngine Particles ViewRun PartStack WholeFile
 
 def report = new Report('Segment View', ui)
 report.guard {
@@ -20,11 +20,13 @@ report.guard {
 	def image = inputs.file('image', 'stack, or folder of slices,')
 	def model = inputs.file('model', 'model (.zip)')
 	def out = inputs.file('out', 'folder to save into')
-	def segmenter = Segmenter.of(report, engine, commands, datasets, model, prob, nms, percentiles, diameter)
+	def segmenter = Segmenter.of(report, inputs, commands, datasets, model)
 	// A program that calls this command names the slices it wants, such as 0-3,7, and reads .parts itself;
 	// it may give the scale of rows and columns, such as 0.5,0.5.
-	def factors = scale?.trim() ? scale.split(',').collect { Settings.number('The scale', it, null, 1, 1e-3, 1e3) } : null
-	def run = new ViewRun(Slices.open(image, Settings.pixelSize(segmenter.bundle, pixel)), out, segmenter, report, factors as double[])
-	run.run(slices?.trim() ? ViewRun.numbers(slices) : null)
+	def scale = inputs.text('scale')
+	def factors = scale ? scale.split(',').collect { Settings.number('The scale', it, null, 1, 1e-3, 1e3) } : null
+	def run = new ViewRun(Slices.open(image, Settings.pixelSize(segmenter.bundle, inputs.text('pixel'))), out, segmenter, report, factors as double[])
+	def only = inputs.text('slices')
+	run.run(only ? ViewRun.numbers(only) : null)
 }
 return null

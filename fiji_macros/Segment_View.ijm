@@ -7,7 +7,7 @@
 // shared: Arguments
 arguments = getArgument();
 // Named slices are for programs: these are left in .parts, and there are no stacks yet.
-slices = valueOf(arguments, "slices");
+slices = valueOf(settingsOf(arguments), "slices");
 expected = newArray("labels.tif", "prob.tif", "dist.tif");
 if (slices != "") expected = newArray(0);
 runChecked("Segment View", arguments,

@@ -1,6 +1,6 @@
 #@ File (label="Volume, or folder of slices", style="open", required=false, persist=false, description="A TIFF stack of xy slices, or a folder: type or drop its path") image
 #@ File (label="Model (.zip)", style="open", required=false, description="models/Particlebridge/nmc.zip, or what particlebridge export MODEL makes") model
-#@ File (label="Model for xz and yz (empty: the same)", style="open", required=false, value="", persist=false, description="Another bundle for the side views, if their slices look different") sideModel
+#@ File (label="Model for xz and yz (empty: the same)", style="open", required=false, value="", persist=false, description="Another bundle for the side views, if their slices look different") sidemodel
 #@ File (label="Save into folder", style="directory", required=false, persist=false, description="Gets views/xy, views/xz and views/yz; go on with: particlebridge fuse FOLDER") out
 #@ String (label="Views", required=false, persist=false, value="xy,xz,yz", description="Out of xy, xz and yz") views
 #@ String (label="Probability threshold", required=false, persist=false, value="", description="0 to 1; higher values find fewer particles, with higher confidence") prob
@@ -12,16 +12,16 @@
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
-// shared: Problem Report Inputs Bundle Settings Resampling FieldOfView Outlines Slices Segmenter StarDist OnnxNetwork Normalisation Candidates Cells Suppression GridMaps OnnxEngine Particles ViewRun PartStack WholeFile
+// shared: Problem Report MacroOptions Inputs Bundle Settings Resampling FieldOfView Outlines Slices Segmenter StarDist OnnxNetwork Normalisation Candidates Cells Suppression GridMaps OnnxEngine Particles ViewRun PartStack WholeFile
 
 def report = new Report('Segment Views', ui)
 report.guard {
 	def inputs = new Inputs(binding)
 	def image = inputs.file('image', 'volume, or folder of slices,')
 	def model = inputs.file('model', 'model (.zip)')
-	def sideModel = inputs.fileOrNull('sideModel') ?: model
+	def sideModel = inputs.fileOrNull('sidemodel') ?: model
 	def out = inputs.file('out', 'folder to save into')
-	def names = (views?.trim() ?: 'xy,xz,yz').split(/[,;\s]+/).findAll { it }
+	def names = (inputs.text('views') ?: 'xy,xz,yz').split(/[,;\s]+/).findAll { it }
 	def unknown = names.find { !(it in ['xy', 'xz', 'yz']) }
 	if (unknown) throw new Problem("There is no view $unknown; the views are xy, xz and yz.")
 	def segmenters = [:] // one for each model: views that share it load it once
@@ -30,11 +30,11 @@ report.guard {
 		def ownModel = name == 'xy' ? model : sideModel
 		def segmenter = segmenters[ownModel]
 		if (segmenter == null) {
-			segmenter = Segmenter.of(report, engine, commands, datasets, ownModel, prob, nms, percentiles, diameter)
+			segmenter = Segmenter.of(report, inputs, commands, datasets, ownModel)
 			segmenters[ownModel] = segmenter
 		}
 		if (volume == null) {
-			volume = Slices.open(image, Settings.pixelSize(segmenter.bundle, pixel))
+			volume = Slices.open(image, Settings.pixelSize(segmenter.bundle, inputs.text('pixel')))
 			if (volume.count < 2) throw new Problem("$volume.name: is one image, not a volume; use Segment Image.")
 		}
 		new ViewRun(volume.view(name), new File(new File(out, 'views'), name), segmenter, report).run()

@@ -6,7 +6,7 @@
 // Left out, thresholds and percentiles are the model's own. Run again, it goes on where it stopped.
 // shared: Arguments
 arguments = getArgument();
-views = valueOf(arguments, "views");
+views = valueOf(settingsOf(arguments), "views");
 if (views == "") views = "xy,xz,yz";
 views = split(views, ",");
 expected = newArray(0);
@@ -15,5 +15,5 @@ for (i = 0; i < views.length; i++) {
 	expected = Array.concat(expected, folder + "labels.tif", folder + "prob.tif", folder + "dist.tif");
 }
 runChecked("Segment Views", arguments,
-	newArray("image", "model", "sideModel", "out", "views", "prob", "nms", "percentiles", "diameter", "pixel", "engine"),
+	newArray("image", "model", "sidemodel", "out", "views", "prob", "nms", "percentiles", "diameter", "pixel", "engine"),
 	expected);

@@ -36,9 +36,18 @@ class PlainImageJ:
             As `particlebridge.fiji_macros.compose.compose` gives it.
         arguments
             Values of its parameters; those left out are empty.
+
+        Raises
+        ------
+        ValueError
+            If the command has no such parameter.
         """
         binding = self._java("groovy.lang.Binding")()
-        for kind, name in _PARAMETER.findall(text):
+        parameters = _PARAMETER.findall(text)
+        unknown = set(arguments) - {name for _, name in parameters}
+        if unknown:
+            raise ValueError(f"the command has no parameter {', '.join(sorted(unknown))}")
+        for kind, name in parameters:
             value: Any = arguments.get(name) or None
             if kind == "File" and value is not None:
                 value = self._java("java.io.File")(value)

@@ -19,11 +19,11 @@ abstract class Segmenter implements Closeable {
 	 * The engine that was chosen, with what the user typed; what was left empty comes from the model.
 	 * It says which one it is: automatic takes ONNX where the bundle and Fiji hold what it needs.
 	 */
-	static Segmenter of(Report report, String engine, commands, datasets, File model, String prob, String nms,
-			String percentiles, String diameter) {
+	static Segmenter of(Report report, Inputs inputs, commands, datasets, File model) {
 		def bundle = Bundle.open(model)
-		def settings = Settings.of(bundle, prob, nms, percentiles, diameter)
-		def made = chosen(report, engine?.trim() ?: AUTOMATIC, commands, datasets, bundle, settings)
+		def settings = Settings.of(bundle, inputs.text('prob'), inputs.text('nms'), inputs.text('percentiles'),
+			inputs.text('diameter'))
+		def made = chosen(report, inputs.text('engine') ?: AUTOMATIC, commands, datasets, bundle, settings)
 		report.say("$bundle.file.name: segmented by $made")
 		return report.closing(made)
 	}

@@ -6,7 +6,7 @@ from pathlib import Path
 from particlebridge.fiji_macros.compose import compose
 
 ENGINES = (
-    "Problem", "Report", "Bundle", "Settings", "Resampling", "FieldOfView", "Outlines", "Slices",
+    "Problem", "Report", "MacroOptions", "Inputs", "Bundle", "Settings", "Resampling", "FieldOfView", "Outlines", "Slices",
     "Segmenter", "StarDist", "OnnxNetwork", "Normalisation", "Candidates", "Cells", "Suppression",
     "GridMaps", "OnnxEngine", "Particles", "WholeFile",
 )  # fmt: skip
@@ -26,8 +26,6 @@ def with_classes(text, *names):
 # Put around a command's text: its inputs become those of a test, its output and errors the answer.
 BEFORE = """
 SERVICES
-(image, model, out, sideModel, folder, labels, rois) =
-    [image, model, out, sideModel, folder, labels, rois].collect { it ? new File(it) : null }
 said = new ByteArrayOutputStream()
 streams = [System.out, System.err]
 System.setOut(new PrintStream(said)); System.setErr(new PrintStream(said))
@@ -40,7 +38,7 @@ finally { System.setOut(streams[0]); System.setErr(streams[1]) }
 [calls: commands?.calls, problem: problem, said: said.toString()]
 """
 FIELDS = ("image", "model", "out", "prob", "nms", "percentiles", "diameter", "pixel",
-          "slices", "scale", "sideModel", "views", "folder", "what", "labels", "rois",
+          "slices", "scale", "sidemodel", "views", "folder", "what", "labels", "rois",
           "engine")  # fmt: skip
 
 
