@@ -34,7 +34,9 @@ class Language extends AdaptedScriptLanguage {
 class Legacy implements ij.plugin.PlugIn {
     static ScriptInfo info
     static ModuleService modules
-    void run(String argument) { modules.run(modules.createModule(info), [new FromMacro(Macro.options)], []).get() }
+    void run(String argument) {
+        modules.run(modules.createModule(info), [new FromMacro(Macro.options)], []).get()
+    }
 }
 
 /** What net.imagej.legacy.plugin.MacroPreprocessor and the patched Macro.getOptions do. */
@@ -85,18 +87,18 @@ def macro = { String source, String argument ->
     try { interpreter.run(source, argument) } catch (RuntimeException aborted) {}
     if (interpreter.errorMessage) println 'fault in the macro: ' + interpreter.errorMessage
 }
-def quoted = { String s -> '"' + s.replace('\\\\', '\\\\\\\\').replace('"', '\\\\"') + '"' }
+def escaped = { String s -> s.replace('\\\\', '\\\\\\\\').replace('"', '\\\\"') }
 def options = given.collect { key, value -> "$key=[$value]" }.join(' ')
 def said = new ByteArrayOutputStream()
 def (out, err) = [System.out, System.err]
-System.setOut(new PrintStream(said, true, 'UTF-8')); System.setErr(new PrintStream(said, true, 'UTF-8'))
+[System.&setOut, System.&setErr].each { it(new PrintStream(said, true, 'UTF-8')) }
 try {
     switch (route) {
         case 'shipped macro': macro(shipped, options); break
-        case "macro's run()": macro("run(\\"$command\\", ${quoted(options)});", ''); break
+        case "macro's run()": macro("run(\\"$command\\", \\"${escaped(options)}\\");", ''); break
         case 'recorded line':
             Recorder.@commandOptions = null
-            given.each { key, value -> Recorder.recordOption(key, value.replace('\\\\', '\\\\\\\\').replace('"', '\\\\"')) }
+            given.each { key, value -> Recorder.recordOption(key, escaped(value)) }
             macro("run(\\"$command\\", \\"${Recorder.commandOptions}\\");", ''); break
         case 'program': Legacy.modules.run(info, true, given).get(); break
         case '--run':
@@ -114,7 +116,8 @@ said.toString('UTF-8')
 RECORD = """
 try {
     def inputs = new Inputs(binding)
-    println '@given ' + groovy.json.JsonOutput.toJson(NAMES.collectEntries { [it, inputs.text(it)] })
+    def given = NAMES.collectEntries { [it, inputs.text(it)] }
+    println '@given ' + groovy.json.JsonOutput.toJson(given)
 } catch (Problem refused) { println '@refused ' + refused.message }
 return null
 """

@@ -6,7 +6,8 @@ from pathlib import Path
 from particlebridge.fiji_macros.compose import compose
 
 ENGINES = (
-    "Problem", "Report", "MacroOptions", "Inputs", "Bundle", "Settings", "Resampling", "FieldOfView", "Outlines", "Slices",
+    "Problem", "Report", "MacroOptions", "Inputs", "Bundle", "Settings", "Resampling",
+    "FieldOfView", "Outlines", "Slices",
     "Segmenter", "StarDist", "OnnxNetwork", "Normalisation", "Candidates", "Cells", "Suppression",
     "GridMaps", "OnnxEngine", "Particles", "WholeFile",
 )  # fmt: skip
