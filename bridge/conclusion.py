@@ -9,7 +9,7 @@ import pandas as pd
 from particlebridge import analysis
 from particlebridge.analysis.explanation.readable_rows import without_repeats
 
-from ._shared.progress import inform, notice
+from ._shared.progress import inform, notice, progress_when_known
 from .fusing.folder import SUFFIXES
 from .runs.run_folder import RunFolder, lasting
 from .runs.sheet import Item
@@ -120,7 +120,7 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
     with run.stage("report", key) as notes:
         inform("explaining damage")
         try:
-            explanation = analysis.explain(particles, features=features)
+            explanation = explained(particles, features)
         except analysis.NoForest as error:
             reason = str(error)
             notice(f"no forest: {reason[:1].lower()}{reason[1:]}")
@@ -130,6 +130,7 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
             write_table(explanation.importance, importance)
             for note in explanation.notes:
                 notice(note)
+        inform("drawing the report")
         analysis.write_report(
             run.path,
             features=particles,
@@ -152,6 +153,12 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
         if said:
             notes["particles"] = list(said)
     return report
+
+
+def explained(tables: dict[str, pd.DataFrame], features: Regressors) -> analysis.Explanation:
+    """Fit the forests of `analysis.explain`, and tell how far they are."""
+    with progress_when_known("forests") as told:
+        return analysis.explain(tables, features=features, progress=told)
 
 
 def _by_state(

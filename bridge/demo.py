@@ -77,6 +77,11 @@ def demo(out: str | os.PathLike[str], *, train: bool = False, quick: bool = Fals
     write_json(out / "against_truth.json", verdict)
     for line in _sentences(verdict):
         inform(line)
+    if quick and _RANKED in verdict:
+        inform(
+            "with so few particles this ranking is only illustrative; without --quick there are "
+            "enough to find what drives their damage"
+        )
     return report
 
 

@@ -10,7 +10,7 @@ from particlebridge.analysis import Score
 from particlebridge.analysis.explanation.readable_rows import split_states
 
 from ._shared.progress import notice
-from .conclusion import Regressors, report_outputs
+from .conclusion import Regressors, explained, report_outputs
 from .runs.run_folder import RunFolder, lasting
 from .volumes.labels import read_labels
 from .volumes.tables import read_table, write_table
@@ -78,7 +78,7 @@ def explain_files(
             parts = {f"{name} {s}" if len(parts) > 1 else name: part for s, part in parts.items()}
         states |= parts
     try:
-        explanation = analysis.explain(states, features=features)
+        explanation = explained(states, features)
     except ValueError as error:
         text = str(error).rstrip(".")
         named = ", ".join(str(path) for path in paths)

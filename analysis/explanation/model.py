@@ -5,8 +5,10 @@ fit, shuffled target, rank stability, permutation by group, errors over the draw
 what a reader needs to believe or doubt it.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Literal
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal
 
 import pandas as pd
 from joblib import Parallel, delayed
@@ -102,15 +104,16 @@ def explain(
         **{f"cluster {c}": m for c, m in clusters.items()},
     }
     tasks = [(d, kind, k) for d in data for kind in KINDS for k in range(runs)]
-    # Threads: the fits release the GIL and share the tables.
-    outcomes = Parallel(n_jobs=jobs, prefer="threads", return_as="generator")(
-        delayed(fit_run)(d, kind, k, seed, sets) for d, kind, k in tasks
-    )
     results: dict[str, dict[str, list[Run]]] = {}
-    for done, ((d, kind, _), run) in enumerate(zip(tasks, outcomes, strict=True), start=1):
-        results.setdefault(d.state, {}).setdefault(kind, []).append(run)
-        if progress is not None:
-            progress(done, len(tasks))
+    with _threads_unwarned():
+        # Threads: the fits release the GIL and share the tables.
+        outcomes = Parallel(n_jobs=jobs, prefer="threads", return_as="generator")(
+            delayed(fit_run)(d, kind, k, seed, sets) for d, kind, k in tasks
+        )
+        for done, ((d, kind, _), run) in enumerate(zip(tasks, outcomes, strict=True), start=1):
+            results.setdefault(d.state, {}).setdefault(kind, []).append(run)
+            if progress is not None:
+                progress(done, len(tasks))
 
     def gather(parts: list[pd.DataFrame]) -> pd.DataFrame:
         return pd.concat(parts, ignore_index=True)
@@ -145,3 +148,21 @@ def explain(
         predictions=gather([build.prediction_table(d, seeds[d.state]) for d in data]),
         notes=tuple(notes),
     )
+
+
+@contextmanager
+def _threads_unwarned() -> Iterator[None]:
+    """Keep scikit-learn silent about threads that take each other's warning filters away.
+
+    From 1.8 on each of its tasks resets the filters, which all threads share, and warns when it
+    finds none: at random, dozens of times in a run. The results do not depend on it.
+    """
+    with warnings.catch_warnings():
+        shown = warnings.showwarning
+
+        def show(message: Warning | str, *rest: Any, **more: Any) -> None:
+            if "`sklearn.utils.parallel.delayed`" not in str(message):
+                shown(message, *rest, **more)
+
+        warnings.showwarning = show
+        yield

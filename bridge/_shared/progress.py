@@ -7,7 +7,7 @@ Library code logs to the logger ``particlebridge``, so that a caller can silence
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from rich.console import Console
 from rich.progress import (
@@ -97,3 +97,23 @@ def progress(what: str, total: int, done: int = 0) -> Iterator[Callable[[int], N
             inform(f"{what}: {state['done']:g} of {total}")
 
     yield advance
+
+
+@contextmanager
+def progress_when_known(what: str) -> Iterator[Callable[[int, int], None]]:
+    """As `progress`, for work that tells how much it is with the first piece.
+
+    Yields
+    ------
+    callable
+        Call it with the number of pieces finished so far and the number of all.
+    """
+    with ExitStack() as stack:
+        state: dict[str, Callable[[int], None]] = {}
+
+        def told(done: int, total: int) -> None:
+            if not state:
+                state["advance"] = stack.enter_context(progress(what, total, done - 1))
+            state["advance"](1)
+
+        yield told

@@ -90,7 +90,9 @@ def _common(
 
 app.add_typer(cli_volumes.app)
 app.add_typer(cli_models.app)
-app.add_typer(cli_fiji.app, name="fiji", help="Check a Fiji installation, install the commands.")
+app.add_typer(
+    cli_fiji.app, name="fiji", help="Check a Fiji installation and install the commands in it."
+)
 
 
 def main() -> None:

@@ -6,6 +6,10 @@ import typer
 
 from .options import Fiji
 
+Folder = Annotated[
+    str | None, typer.Option("--fiji", help="Fiji's folder (default: the one that is found).")
+]
+
 app = typer.Typer(no_args_is_help=True)
 
 
@@ -28,7 +32,7 @@ def doctor(
 
 
 @app.command()
-def install_macros(fiji: Fiji = None) -> None:
+def install_macros(fiji: Folder = None) -> None:
     """Install the commands in Fiji's menu Plugins > Particlebridge."""
     from .. import install_macros as function
     from .._shared.progress import inform
@@ -37,7 +41,7 @@ def install_macros(fiji: Fiji = None) -> None:
 
 
 @app.command()
-def uninstall_macros(fiji: Fiji = None) -> None:
+def uninstall_macros(fiji: Folder = None) -> None:
     """Remove the commands from Fiji."""
     from .. import uninstall_macros as function
     from .._shared.progress import inform

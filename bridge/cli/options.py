@@ -15,7 +15,7 @@ FieldOfView = Annotated[
     typer.Option(
         "--field-of-view",
         metavar="auto|none|FILE",
-        help="FILE is a mask: 0 is outside (default: auto).",
+        help="What was measured; FILE is a mask, 0 is outside.",
     ),
 ]
 Fiji = Annotated[

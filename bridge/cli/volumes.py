@@ -39,7 +39,7 @@ def demo(
 @app.command()
 @takes(fusing, rounds, measuring, explaining, reading, segmenting, working)
 def run(
-    volumes: Annotated[list[Path], typer.Argument(help="Volumes, or one SHEET.csv.")],
+    volumes: Annotated[list[Path], typer.Argument(help="Volumes, or one table of volumes (.csv).")],
     out: Out,
     **options: Any,
 ) -> None:

@@ -172,9 +172,8 @@ def segment_volume(
             pixel_size=squareness(spacing[1], spacing[2], finest),
             diameter=diameters[network.digest],
         )
-        own = plan
         if plan.expected and options.engine == "python":
-            own = plan.fitted(volume, math.prod(settings.effective(network.record).scale))
+            plan = plan.fitted(volume, math.prod(settings.effective(network.record).scale))
         key = {"volume": volume.digest, **effective_settings(network, settings, options.engine)}
         if plan.format == "zarr":
             key["format"] = "zarr"
@@ -187,7 +186,7 @@ def segment_volume(
         missing = len(folder.missing())
         try:
             with run.stage(f"segment {view}", key) as notes:
-                spec = engine_spec(options, view, network, settings, own.max_pixels)
+                spec = engine_spec(options, view, network, settings, plan.max_pixels)
                 if folder.is_whole:
                     # An earlier run may have been killed before it could clear up and say so.
                     folder.join()

@@ -1,6 +1,7 @@
 """The damage model on tables whose rule is known."""
 
 import sys
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -174,3 +175,10 @@ def test_forest_is_the_papers():
     assert forest.n_estimators == 40 and forest.criterion == "absolute_error"
     assert forest.max_leaf_nodes == 30 and forest.max_features == "sqrt"
     assert forest.min_impurity_decrease == 1.02e-5 and forest.oob_score
+
+
+def test_threads_that_share_their_warning_filters_say_nothing_of_it() -> None:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.resetwarnings()  # as a thread of scikit-learn leaves them to the others
+        explain(known_table(3, rows=60), runs=2, jobs=2)
+    assert [w for w in said if "sklearn.utils.parallel" in str(w.message)] == []
