@@ -1,16 +1,15 @@
-#@ String (label="What", choices={"Load labels as regions", "Save regions as labels"}, style="radioButtonVertical", required=false, description="First load, then correct in the ROI Manager, then save") what
-#@ File (label="Image or stack", style="open", required=false, persist=false, description="The grey image that was segmented") image
-#@ File (label="Labels (to load)", style="open", required=false, value="", persist=false, description="Its labels.tif; not needed to save. Its regions take the place of what is in the ROI Manager") labels
-#@ File (label="Regions, RoiSet.zip (empty: the ROI Manager's)", style="open", required=false, value="", persist=false, description="What to save; without a window it must be given") rois
-#@ File (label="Save into folder", style="directory", required=false, value="", persist=false, description="Gets labels.tif, rois.zip, and images/ and labels/ to train on") out
+#@ String (label="What", among="Load labels as regions|Save regions as labels", description="First load, then correct in the ROI Manager, then save") what
+#@ File (label="Image or stack", style="open", description="The grey image that was segmented") image
+#@ File (label="Labels (to load)", style="open", description="Its labels.tif; not needed to save. Its regions take the place of what is in the ROI Manager") labels
+#@ File (label="Regions, RoiSet.zip (empty: the ROI Manager's)", style="open", description="What to save; without a window it must be given") rois
+#@ File (label="Save into folder", style="directory", description="Gets labels.tif, rois.zip, and images/ and labels/ to train on") out
 #@ UIService ui
-// shared: Problem Report MacroOptions Inputs FieldOfView Slices Outlines WholeFile RoiZip LabelRois Corrections
+// shared: Problem Report Models MacroOptions Inputs InputDialog FieldOfView Slices Outlines WholeFile RoiZip LabelRois Corrections
 
 final LOAD = 'Load labels as regions'
 final SAVE = 'Save regions as labels'
 def report = new Report('Correct Labels', ui)
-report.guard {
-	def inputs = new Inputs(binding)
+report.guard(binding) { Inputs inputs ->
 	def what = inputs.choice('what', [LOAD, SAVE])
 	def image = inputs.file('image', 'image or stack')
 	def labels = what == LOAD ? inputs.file('labels', 'label image') : null

@@ -1,25 +1,24 @@
-#@ File (label="Volume, or folder of slices", style="open", required=false, persist=false, description="A TIFF stack of xy slices, or a folder: type or drop its path") image
-#@ File (label="Model (.zip)", style="open", required=false, description="models/Particlebridge/nmc.zip, or what particlebridge export MODEL makes") model
-#@ File (label="Model for xz and yz (empty: the same)", style="open", required=false, value="", persist=false, description="Another bundle for the side views, if their slices look different") sidemodel
-#@ File (label="Save into folder", style="directory", required=false, persist=false, description="Gets views/xy, views/xz and views/yz; go on with: particlebridge fuse FOLDER") out
-#@ String (label="Views", required=false, persist=false, value="xy,xz,yz", description="Out of xy, xz and yz") views
-#@ String (label="Probability threshold", required=false, persist=false, value="", description="0 to 1; higher values find fewer particles, with higher confidence") prob
-#@ String (label="Overlap threshold", required=false, persist=false, value="", description="0 to 1; how much of a particle another one may cover") nms
-#@ String (label="Percentiles", required=false, persist=false, value="", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
-#@ String (label="Particle diameter (pixels)", required=false, persist=false, value="", description="How wide particles are in this volume; slices are rescaled to the size the model was trained at") diameter
-#@ String (label="Voxel size (um)", required=false, persist=false, value="", description="If the volume does not say; one number for all directions") pixel
-#@ String (label="Engine", choices={"automatic", "ONNX", "StarDist plugin"}, required=false, persist=false, value="automatic", description="What computes the network: ONNX Runtime needs no StarDist, CSBDeep or TensorFlow; automatic takes it where the model holds model.onnx") engine
+#@ File (label="Volume, or folder of slices", style="open", description="A TIFF stack of xy slices, or a folder: type or drop its path") image
+#@ File (label="Model", style="model", description="models/Particlebridge/nmc.zip, or what particlebridge export MODEL makes") model
+#@ File (label="Model for xz and yz (empty: the same)", style="open", description="Another bundle for the side views, if their slices look different") sidemodel
+#@ File (label="Save into folder", style="directory", description="Gets views/xy, views/xz and views/yz; go on with: particlebridge fuse FOLDER") out
+#@ String (label="Views", preset="xy,xz,yz", description="Out of xy, xz and yz") views
+#@ String (label="Probability threshold", description="0 to 1; higher values find fewer particles, with higher confidence") prob
+#@ String (label="Overlap threshold", description="0 to 1; how much of a particle another one may cover") nms
+#@ String (label="Percentiles", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
+#@ String (label="Particle diameter (pixels)", description="How wide particles are in this volume; slices are rescaled to the size the model was trained at") diameter
+#@ String (label="Voxel size (um)", description="If the volume does not say; one number for all directions") pixel
+#@ String (label="Engine", among="automatic|ONNX|StarDist plugin", description="What computes the network: ONNX Runtime needs no StarDist, CSBDeep or TensorFlow; automatic takes it where the model holds model.onnx") engine
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
-// shared: Problem Report MacroOptions Inputs Bundle Settings Resampling FieldOfView Outlines Slices Segmenter StarDist OnnxNetwork Normalisation Candidates Cells Suppression GridMaps OnnxEngine Particles ViewRun PartStack WholeFile
+// shared: Problem Report Models MacroOptions Inputs InputDialog Bundle Settings Resampling FieldOfView Outlines Slices Segmenter StarDist OnnxNetwork Normalisation Proposal Candidates Cells Suppression GridMaps OnnxEngine Particles ViewRun PartStack WholeFile
 
 def report = new Report('Segment Views', ui)
-report.guard {
-	def inputs = new Inputs(binding)
+report.guard(binding) { Inputs inputs ->
 	def image = inputs.file('image', 'volume, or folder of slices,')
-	def model = inputs.file('model', 'model (.zip)')
-	def sideModel = inputs.fileOrNull('sidemodel') ?: model
+	def model = inputs.model()
+	def sideModel = inputs.text('sidemodel') ? Models.file(inputs.text('sidemodel')) : model
 	def out = inputs.file('out', 'folder to save into')
 	def names = (inputs.text('views') ?: 'xy,xz,yz').split(/[,;\s]+/).findAll { it }
 	def unknown = names.find { !(it in ['xy', 'xz', 'yz']) }

@@ -12,6 +12,13 @@ _FOLDER = Path(__file__).resolve().parent
 _SHARED = re.compile(r"^// shared: (.+)$", re.MULTILINE)
 _IMPORT = re.compile(r"^import .+\n", re.MULTILINE)
 _PARAMETER = re.compile(r"^#@ .+\n", re.MULTILINE)
+_INPUT = re.compile(r"#@ (File|String|Boolean) \((.+)\) (\w+)")
+# Why not File and String: see shared/Inputs.groovy. Nothing may silently come from what was chosen
+# last; what lacks a required input SciJava cancels silently; the recorder is told by us.
+_DECLARED = (
+    r'#@ java.util.concurrent.atomic.AtomicReference (kind="\1", \2, required=false, '
+    r'persist=false, visibility="INVISIBLE") \3'
+)
 
 
 def compose(command: str) -> str:
@@ -42,7 +49,7 @@ def compose(command: str) -> str:
     imports = sorted({line for text in shared for line in _IMPORT.findall(text)})
     classes = [_PARAMETER.sub("", _IMPORT.sub("", text)).strip() for text in shared]
     return (
-        "\n".join(parameters)
+        "\n".join(_INPUT.sub(_DECLARED, line) for line in parameters)
         + f"\n// Particlebridge {version()}: {command.replace('_', ' ')}\n"
         + "".join(imports)
         + "\n".join(body).rstrip()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_PARAMETER = re.compile(r"^#@ ([\w.]+) .*?(\w+)$", re.MULTILINE)
+_PARAMETER = re.compile(r"^#@ .*?(\w+)$", re.MULTILINE)
 
 
 class PlainImageJ:
@@ -44,14 +44,11 @@ class PlainImageJ:
         """
         binding = self._java("groovy.lang.Binding")()
         parameters = _PARAMETER.findall(text)
-        unknown = set(arguments) - {name for _, name in parameters}
+        unknown = set(arguments) - set(parameters)
         if unknown:
             raise ValueError(f"the command has no parameter {', '.join(sorted(unknown))}")
-        for kind, name in parameters:
-            value: Any = arguments.get(name) or None
-            if kind == "File" and value is not None:
-                value = self._java("java.io.File")(value)
-            binding.setVariable(name, value)
+        for name in parameters:
+            binding.setVariable(name, arguments.get(name) or None)
         if text not in self._scripts:  # compiling takes seconds
             plain = re.sub(r"^#@", "//", text, flags=re.MULTILINE)
             self._scripts[text] = self._java("groovy.lang.GroovyClassLoader")().parseClass(plain)

@@ -18,9 +18,6 @@ function runChecked(command, arguments, known, expected) {
 		if (!found) stop("There is no setting " + settings[i] + "; there are: " + String.join(known, ", "));
 		options = options + settings[i] + "=" + quoted(settings[i], settings[i + 1]) + " ";
 	}
-	// With a window Fiji asks for each setting that a macro leaves out, and waits.
-	for (k = 0; k < known.length; k++)
-		if (!has(settings, known[k])) options = options + known[k] + "=[] ";
 	run(command, String.trim(options));
 	out = valueOf(settings, "out");
 	if (out == "") return;

@@ -5,6 +5,8 @@ import groovy.transform.CompileStatic
 class Candidates {
 
 	final int rays
+	/** All are more probable. */
+	final double least
 	int count = 0
 	/** Pixels of the network. */
 	int[] ys = new int[1024]
@@ -13,7 +15,21 @@ class Candidates {
 	/** Distances of each along its rays, one candidate after another. */
 	float[][] distances = new float[1024][]
 
-	Candidates(int rays) { this.rays = rays }
+	Candidates(int rays, double least = 0) {
+		this.rays = rays
+		this.least = least
+	}
+
+	/** How many, once they are sorted, are more probable: the first ones. */
+	int above(double prob) {
+		int low = 0, high = count
+		while (low < high) {
+			int middle = (low + high) >>> 1
+			if (probs[middle] > prob) low = middle + 1
+			else high = middle
+		}
+		return low
+	}
 
 	void add(int y, int x, float prob, float[] from, int offset) {
 		if (count == ys.length) {

@@ -27,6 +27,8 @@ class FolderRun {
 			try {
 				one(file, new File(out, nameFor(file, files)))
 				done++
+			} catch (Cancelled stop) {
+				throw stop
 			} catch (Exception failure) {
 				failed[file.name] = Report.sentenceOf(failure)
 				report.say("$file.name failed: ${failed[file.name]}")

@@ -1,6 +1,5 @@
 import groovy.transform.CompileStatic
 import ij.ImagePlus
-import ij.gui.Overlay
 import ij.gui.Roi
 import ij.io.FileSaver
 import ij.process.ColorProcessor
@@ -36,8 +35,7 @@ class ImageResult {
 	void save(File folder) {
 		if (!folder.directory && !folder.mkdirs()) throw new Problem("$folder: this folder cannot be made.")
 		['labels': particles.labels, 'prob': particles.probImage(), 'dist': particles.distImage()].each { name, pixels ->
-			def image = new ImagePlus(name, pixels)
-			image.calibration = slices.calibration()
+			def image = image(name, pixels)
 			WholeFile.write(new File(folder, name + '.tif')) { File beside ->
 				if (!new FileSaver(image).saveAsTiff(beside.path)) throw new Problem("$folder: $name.tif could not be written.")
 			}
@@ -51,6 +49,14 @@ class ImageResult {
 		WholeFile.write(new File(folder, 'objects.csv')) { File beside -> beside.setText(table(), 'UTF-8') }
 	}
 
+	/** One of our images: it knows what it is, so that it is not segmented in its turn. */
+	ImagePlus image(String name, ImageProcessor pixels) {
+		def image = new ImagePlus(name, pixels)
+		image.calibration = slices.calibration()
+		image.setProp(Slices.RESULT, name)
+		return image
+	}
+
 	/** The outlines as the plugin found them, named by their label. */
 	List<Roi> rois() {
 		def result = []
@@ -60,12 +66,6 @@ class ImageResult {
 			result << outline
 		}
 		return result
-	}
-
-	Overlay overlay() {
-		def overlay = new Overlay()
-		rois().each { overlay.add(it) }
-		return overlay
 	}
 
 	ColorProcessor drawn() {

@@ -1,13 +1,13 @@
-#@ java.util.BitSet (required=false, persist=false) notAsked
+import ij.plugin.frame.Recorder
+import java.util.concurrent.atomic.AtomicReference
 
 /**
- * What a command was given: by its dialog, by a macro or by a program. Names are compared without regard to
+ * What a command was given: by our dialog, by a macro or by a program. Names are compared without regard to
  * case, as ImageJ does; a name that the command does not have is refused.
  *
- * SciJava cancels a command that lacks a required input, and without a window it does so in silence. So none is
- * required there, and what is missing is said here. Were a File the only input left out, SciJava would choose it
- * by itself, and cancel as silently: notAsked has a type that no dialog knows and is never given, so a File is
- * never the only one.
+ * In Fiji every input is an AtomicReference (compose.py). SciJava makes one of whatever a macro or a program
+ * gives, and has no field for it in its own dialog, which could neither propose models, nor keep what was typed
+ * after an error, nor leave out what only programs need.
  */
 class Inputs {
 
@@ -17,6 +17,8 @@ class Inputs {
 	private final Map<String, String> options
 	/** All that a program named, declared or not. */
 	private final Set<String> named
+	/** In our dialog. */
+	private final Map<String, String> typed = [:]
 
 	/** Of the command whose binding it is. */
 	Inputs(Binding binding) {
@@ -33,27 +35,50 @@ class Inputs {
 		options = ours.keySet().any { has(known, it) } ? ours : [:]
 		named = resolved(module)
 		def unknown = (named + options.keySet()).find { !has(known, it) }
-		if (unknown != null) throw new Problem("There is no setting $unknown; there are: ${settings(module.info).join(', ')}")
+		if (unknown != null) throw new Problem("There is no setting $unknown; there are: ${settings()*.name.join(', ')}")
+	}
+
+	/** Whether the command was chosen in the menu: a call names at least one setting. */
+	boolean isUnnamed() { module != null && settings().every { !text(it.name) } }
+
+	/** Asks in a dialog; false if it was cancelled. What was typed before stands in it. */
+	boolean ask(String command) {
+		def answers = new InputDialog(command, asked()).ask(typed)
+		if (answers == null) return false
+		typed.putAll(answers)
+		return true
+	}
+
+	/** After success: the model is proposed the next time, and the macro recorder gets what was typed. */
+	void keep() {
+		if (text('model')) Models.remember(text('model'))
+		if (!Recorder.record) return
+		asked().findAll { text(it.name) }.each {
+			if (it.get('kind') == 'File') Recorder.recordPath(it.name, text(it.name))
+			else Recorder.recordOption(it.name, text(it.name))
+		}
 	}
 
 	/** A file or folder that the command cannot do without; `what` is it, for people. */
 	File file(String name, String what) { fileOrNull(name) ?: missing(name, what) }
 
-	File fileOrNull(String name) {
-		def value = given(name)
-		// An empty field of a recorded macro is a file without a name.
-		return value == null || value.toString().trim().empty ? null : new File(value.toString())
-	}
+	File fileOrNull(String name) { text(name) ? new File(text(name)) : null }
+
+	/** The model: a file, or the name of one in Fiji's folder models/Particlebridge. */
+	File model() { Models.file(text('model') ?: missing('model', 'model (.zip)')) }
 
 	/** What was typed; empty if nothing was. */
-	String text(String name) { given(name)?.toString()?.trim() ?: '' }
+	String text(String name) { (typed.containsKey(name) ? typed[name] : given(name))?.toString()?.trim() ?: '' }
 
-	/** One of the choices of the dialog. */
-	String choice(String name, List<String> choices) {
-		def value = text(name) ?: missing(name, 'choice')
+	/** One of the choices; `otherwise` if none was named. */
+	String choice(String name, List<String> choices, String otherwise = null) {
+		def value = text(name) ?: otherwise ?: missing(name, 'choice')
 		if (!(value in choices)) throw new Problem("$name must be one of: ${choices.join(', ')}; not: $value")
 		return value
 	}
+
+	/** Whether a box was ticked, or a call says so. */
+	boolean yes(String name) { choice(name, ['false', 'true'], 'false') == 'true' }
 
 	private static def missing(String name, String what) {
 		throw new Problem("No $what was given: choose one in the dialog, or name it in the call ($name=...).")
@@ -65,11 +90,10 @@ class Inputs {
 		// By a program, in other case than the command's.
 		def key = named.find { it != name && it.equalsIgnoreCase(name) }
 		if (key != null) return module.getInput(key)
-		// Without a window SciJava fills in what was chosen last; nobody named that.
-		if (!module.isInputResolved(name)) return null
+		def value = values[name] instanceof AtomicReference ? values[name].get() : values[name]
 		// ImageJ takes what looks like a key within another value for one.
-		def misread = options && values[name]?.toString() == ij.Macro.getValue(ij.Macro.getOptions(), name, null)
-		return misread ? null : values[name]
+		def misread = options && value?.toString() == ij.Macro.getValue(ij.Macro.getOptions(), name, null)
+		return misread ? null : value
 	}
 
 	/** SciJava keeps the inputs that it does not know beside the others, and only warns of them on the console. */
@@ -85,8 +109,8 @@ class Inputs {
 
 	private static boolean has(Collection<String> names, String name) { names.any { it.equalsIgnoreCase(name) } }
 
-	/** The names that people can set. */
-	private static List<String> settings(info) {
-		info.inputs().findAll { it.type in [File, String] }*.name
-	}
+	private List settings() { module.info.inputs().findAll { it.type == AtomicReference } }
+
+	/** Those for people; those for programs have no label. */
+	private List asked() { settings().findAll { it.label } }
 }

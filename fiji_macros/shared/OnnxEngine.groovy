@@ -37,7 +37,17 @@ class OnnxEngine extends Segmenter {
 
 	@Override void close() { network.close() }
 
+	@Override void stop() {
+		super.stop()
+		network.stop()
+	}
+
 	@Override Particles segment(float[] pixels, int h, int w, double[] scale, String what) {
+		return particles(propose(pixels, h, w, scale, what, settings.prob), settings.prob, settings.nms)
+	}
+
+	/** Runs the network; as `segment`, but what is more probable than `least` is not yet suppressed. */
+	Proposal propose(float[] pixels, int h, int w, double[] scale, String what, double least) {
 		if (pixels.length != h * w * network.channels) {
 			throw new Problem("$what: the model takes images of $network.channels channel(s), this one has " +
 				"${Math.floorDiv(pixels.length, h * w)}.")
@@ -46,37 +56,39 @@ class OnnxEngine extends Segmenter {
 		int netW = Resampling.scaledSize(w, scale[1])
 		float[] values = resized(Normalisation.inReach(pixels, settings.low, settings.high), h, w, netH, netW)
 		values = Normalisation.inReach(values, settings.low, settings.high)
-		double factorY = h / (double) netH
-		double factorX = w / (double) netW
-		GridMaps maps = new GridMaps(netH, netW, network.grid, network.rays, factorY, factorX)
-		Candidates candidates = new Candidates(network.rays)
+		GridMaps maps = new GridMaps(netH, netW, network.grid, network.rays, h / (double) netH, w / (double) netW)
+		Candidates candidates = new Candidates(network.rays, least)
 		predict(values, new Normalisation(values, settings.low, settings.high), maps, candidates)
+		goOn()
 		candidates.sort()
-		return particles(candidates, maps, h, w, factorY, factorX)
+		return new Proposal(h, w, candidates, maps)
 	}
 
-	private Particles particles(Candidates candidates, GridMaps maps, int h, int w, double factorY, double factorX) {
+	/** Suppresses overlaps among what is more probable than `prob`; the network does not run again. */
+	static Particles particles(Proposal proposal, double prob, double nms) {
+		Candidates candidates = proposal.candidates
 		List<Roi> outlines = []
 		List<float[]> rays = []
-		for (int i : Suppression.winners(candidates, settings.nms)) {
-			outlines.add(outline(candidates.corners(i), factorY, factorX))
-			float[] row = new float[3 + network.rays]
+		for (int i : Suppression.winners(candidates, nms, candidates.above(prob))) {
+			outlines.add(outline(candidates.corners(i), proposal.factorY, proposal.factorX))
+			float[] row = new float[3 + candidates.rays]
 			row[0] = candidates.ys[i]
 			row[1] = candidates.xs[i]
 			row[2] = candidates.probs[i]
-			System.arraycopy(candidates.distances[i], 0, row, 3, network.rays)
+			System.arraycopy(candidates.distances[i], 0, row, 3, candidates.rays)
 			rays.add(row)
 		}
+		GridMaps maps = proposal.maps
 		Particles found = new Particles()
-		found.h = h
-		found.w = w
+		found.h = proposal.h
+		found.w = proposal.w
 		found.netH = maps.netH
 		found.netW = maps.netW
 		found.outlines = outlines
 		found.rays = rays
-		found.labels = Outlines.paint(outlines, h, w)
-		found.prob = maps.filled(maps.prob, h, w)
-		found.dist = maps.filled(maps.dist, h, w)
+		found.labels = Outlines.paint(outlines, found.h, found.w)
+		found.prob = maps.filled(maps.prob, found.h, found.w)
+		found.dist = maps.filled(maps.dist, found.h, found.w)
 		return found
 	}
 
@@ -96,12 +108,19 @@ class OnnxEngine extends Segmenter {
 		int height = padded(maps.netH)
 		int width = padded(maps.netW)
 		if ((long) height * width <= maxPixels) {
+			progress.call(0, 1)
 			piece(values, normalisation, [0, height, 0, height] as int[], [0, width, 0, width] as int[], maps, candidates)
 			return
 		}
 		int side = (int) Math.sqrt((double) maxPixels)
-		for (int[] y : pieces(height, side, network.reach[0])) {
-			for (int[] x : pieces(width, side, network.reach[1])) piece(values, normalisation, y, x, maps, candidates)
+		List<int[]> down = pieces(height, side, network.reach[0])
+		List<int[]> across = pieces(width, side, network.reach[1])
+		int done = 0
+		for (int[] y : down) {
+			for (int[] x : across) {
+				progress.call(done++, down.size() * across.size())
+				piece(values, normalisation, y, x, maps, candidates)
+			}
 		}
 	}
 
@@ -120,6 +139,7 @@ class OnnxEngine extends Segmenter {
 	private static int padded(int size) { Math.floorDiv(size + MULTIPLE - 1, MULTIPLE) * MULTIPLE }
 
 	private void piece(float[] values, Normalisation normalisation, int[] y, int[] x, GridMaps maps, Candidates candidates) {
+		goOn()
 		int h = y[1] - y[0]
 		int w = x[1] - x[0]
 		float[][] out = network.run(input(values, normalisation, y, x, maps), h, w)
@@ -134,7 +154,7 @@ class OnnxEngine extends Segmenter {
 				maps.set(row, column, prob[at], dist, at * network.rays)
 				int py = row * gy
 				int px = column * gx
-				if (prob[at] > settings.prob && py >= BORDER && px >= BORDER && py < maps.netH - BORDER && px < maps.netW - BORDER) {
+				if (prob[at] > candidates.least && py >= BORDER && px >= BORDER && py < maps.netH - BORDER && px < maps.netW - BORDER) {
 					candidates.add(py, px, prob[at], dist, at * network.rays)
 				}
 			}

@@ -28,6 +28,9 @@ class OnnxNetwork implements Closeable {
 	private final def environment
 	private final def session
 	private final Class tensors
+	/** Shared by all runs, so that one call ends them all. */
+	private final def runs
+	private volatile boolean stopped
 
 	OnnxNetwork(Bundle bundle) {
 		name = bundle.file.name
@@ -48,6 +51,7 @@ class OnnxNetwork implements Closeable {
 		}
 		version = environment.getVersion()
 		tensors = found('OnnxTensor')
+		runs = found('OrtSession$RunOptions').newInstance()
 		def options = found('OrtSession$SessionOptions').newInstance()
 		try {
 			options.setIntraOpNumThreads(1)
@@ -84,7 +88,7 @@ class OnnxNetwork implements Closeable {
 	float[][] run(FloatBuffer image, int h, int w) {
 		def tensor = tensors.createTensor(environment, image, [1, h, w, channels] as long[])
 		try {
-			def result = session.run([input: tensor])
+			def result = session.run([input: tensor], runs)
 			try {
 				return [result.get('prob').get().getFloatBuffer().array(),
 					result.get('dist').get().getFloatBuffer().array()] as float[][]
@@ -92,6 +96,7 @@ class OnnxNetwork implements Closeable {
 				result.close()
 			}
 		} catch (Exception failed) {
+			if (stopped) throw new Cancelled()
 			if ("$failed.message".contains('alloc')) {
 				throw new Problem("$name: ONNX Runtime ran out of memory on $w x $h pixels; close other programs.", failed)
 			}
@@ -106,7 +111,16 @@ class OnnxNetwork implements Closeable {
 		return ByteBuffer.allocateDirect(size * 4).order(ByteOrder.nativeOrder()).asFloatBuffer()
 	}
 
-	void close() { session.close() }
+	/** Ends the runs under way, each within one of its layers. */
+	void stop() {
+		stopped = true
+		runs.setTerminate(true)
+	}
+
+	void close() {
+		session.close()
+		runs.close()
+	}
 
 	private static Map factsOf(session, Bundle bundle) {
 		def facts = [:]

@@ -5,3 +5,9 @@ class Problem extends RuntimeException {
 
 	Problem(String sentence, Throwable cause) { super(sentence, cause) }
 }
+
+/** The user pressed Esc. */
+class Cancelled extends Problem {
+
+	Cancelled() { super('Cancelled.') }
+}

@@ -1,5 +1,6 @@
 import ij.IJ
 import ij.macro.Interpreter
+import ij.plugin.frame.Recorder
 import java.awt.GraphicsEnvironment
 
 /** Says what happens and what went wrong: in the window, or on the terminal of a headless run. */
@@ -11,7 +12,8 @@ class Report {
 	final def ui
 	final boolean headless
 	private File logFile
-	private final List<Closeable> held = []
+	private final List held = [].asSynchronized()
+	private volatile boolean escaped
 
 	Report(String command, ui) {
 		this.command = command
@@ -35,25 +37,67 @@ class Report {
 
 	void keepLog(File file) { logFile = file }
 
-	/** The same thing, which is closed when the command ends. */
-	def closing(Closeable thing) {
-		held << thing
-		return thing
+	/** The same segmenter, which stops on Esc and is closed when the command ends. */
+	def keep(segmenter) {
+		held << segmenter
+		if (escaped) segmenter.stop()
+		return segmenter
 	}
 
 	/**
 	 * Runs the work of a command; whatever fails becomes one sentence: in a dialog, or on stderr. A Fiji
-	 * that was started for this command alone then ends with exit code 1.
+	 * that was started for this command alone then ends with exit code 1. Chosen in the menu, the command
+	 * asks for its inputs, and after a failure again, until it succeeds or is cancelled.
 	 */
-	void guard(Closure work) {
-		try {
-			work.call()
-		} catch (Throwable failure) {
-			tell(failure)
-		} finally {
-			held*.close()
+	void guard(Binding binding, Closure work) {
+		Inputs inputs = null
+		boolean asks = false
+		while (true) {
+			Thread watch = null
+			try {
+				inputs = inputs ?: new Inputs(binding)
+				asks = asks || !headless && inputs.unnamed
+				if (asks && !inputs.ask(command)) throw new Cancelled()
+				if (!headless) watch = watching()
+				work.call(inputs)
+				if (asks) inputs.keep()
+				return
+			} catch (Cancelled stopped) {
+				IJ.showStatus("$command: cancelled")
+				stopMacro()
+				unrecorded()
+				return
+			} catch (Throwable failure) {
+				tell(failure)
+				if (!asks) throw new Problem(sentenceOf(failure), failure)
+			} finally {
+				watch?.interrupt()
+				held*.close()
+				held.clear()
+				if (!headless) IJ.showProgress(1d)
+			}
 		}
 	}
+
+	/** Looks for Esc ten times a second. */
+	private Thread watching() {
+		IJ.resetEscape()
+		escaped = false
+		return Thread.startDaemon('Esc') {
+			try {
+				while (!IJ.escapePressed()) Thread.sleep(100)
+				escaped = true
+				new ArrayList(held)*.stop()
+			} catch (InterruptedException ended) {
+				return
+			}
+		}
+	}
+
+	/** SciJava records every command that comes back, also one that was cancelled. */
+	private static void unrecorded() { if (Recorder.record) Recorder.setCommand(null) }
+
+	private static void stopMacro() { Interpreter.getInstance()?.abortMacro() }
 
 	private void tell(Throwable failure) {
 		String sentence = sentenceOf(failure)
@@ -70,8 +114,7 @@ class Report {
 			IJ.showMessage("Particlebridge: $command", wrapped(sentence, 90))
 		}
 		// A macro that called this command must not go on as if it had worked.
-		if (Interpreter.getInstance() != null) Interpreter.getInstance().abortMacro()
-		throw new Problem(sentence, failure)
+		stopMacro()
 	}
 
 	static String sentenceOf(Throwable failure) {

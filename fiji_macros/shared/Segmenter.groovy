@@ -9,6 +9,9 @@ abstract class Segmenter implements Closeable {
 
 	final Bundle bundle
 	final Settings settings
+	/** Told how many pieces of an image are done, and of how many. */
+	Closure progress = { int done, int total -> }
+	private volatile boolean stopped
 
 	protected Segmenter(Bundle bundle, Settings settings) {
 		this.bundle = bundle
@@ -16,7 +19,7 @@ abstract class Segmenter implements Closeable {
 	}
 
 	/**
-	 * The engine that was chosen, with what the user typed; what was left empty comes from the model.
+	 * The engine that was chosen, with the settings that were given; what was left empty comes from the model.
 	 * It says which one it is: automatic takes ONNX where the bundle and Fiji hold what it needs.
 	 */
 	static Segmenter of(Report report, Inputs inputs, commands, datasets, File model) {
@@ -25,7 +28,7 @@ abstract class Segmenter implements Closeable {
 			inputs.text('diameter'))
 		def made = chosen(report, inputs.text('engine') ?: AUTOMATIC, commands, datasets, bundle, settings)
 		report.say("$bundle.file.name: segmented by $made")
-		return report.closing(made)
+		return report.keep(made)
 	}
 
 	private static Segmenter chosen(Report report, String engine, commands, datasets, Bundle bundle, Settings settings) {
@@ -69,6 +72,11 @@ abstract class Segmenter implements Closeable {
 	abstract Particles segment(float[] pixels, int h, int w, double[] scale, String what)
 
 	void close() {}
+
+	/** From another thread: what is under way, and all that would follow, ends with Cancelled. */
+	void stop() { stopped = true }
+
+	protected void goOn() { if (stopped) throw new Cancelled() }
 
 	/** The pixels at the network's size, each channel on its own. */
 	@CompileStatic

@@ -11,6 +11,9 @@ class Slices {
 
 	static final List<String> SUFFIXES = ['.tif', '.tiff', '.png', '.jpg', '.jpeg', '.bmp', '.gif']
 
+	/** Property of images that are results. */
+	static final String RESULT = 'particlebridge'
+
 	/** Numbers of rows and columns, and how many slices. */
 	int h
 	int w
@@ -72,6 +75,11 @@ class Slices {
 	}
 
 	static Slices of(ImagePlus image, String name, double pixelSize) {
+		def result = image.getProp(RESULT)
+		if (result != null) {
+			throw new Problem("$name: is a result of Particlebridge ($result), not an image to segment; click on the image " +
+				'that is to be segmented, or name its file (image=...).')
+		}
 		if (image.NChannels > 1 || (image.NSlices > 1 && image.NFrames > 1)) {
 			throw new Problem("$name: has $image.NChannels channels and $image.NFrames frames; " +
 				'one channel is needed: Image > Color > Split Channels, or Image > Duplicate...')

@@ -31,10 +31,12 @@ class StarDist extends Segmenter {
 	String toString() { 'the StarDist plugin' }
 
 	Particles segment(float[] pixels, int h, int w, double[] scale, String what) {
+		goOn()
 		int netH = Resampling.scaledSize(h, scale[0])
 		int netW = Resampling.scaledSize(w, scale[1])
 		boolean same = netH == h && netW == w
 		def raw = predict(same ? pixels : Resampling.resize(pixels, h, w, netH, netW), netH, netW, what)
+		goOn()
 		double factorY = h / (double) netH
 		double factorX = w / (double) netW
 		def polygons = raw.polygons
@@ -103,8 +105,7 @@ class StarDist extends Segmenter {
 	}
 
 	private String noResult() {
-		File home = new File(System.getProperty('imagej.dir') ?: System.getProperty('ij.dir') ?: '.')
-		File crashed = new File(home, 'lib').listFiles()?.collect { new File(it, '.crashed') }?.find { it.exists() }
+		File crashed = new File(Models.fiji(), 'lib').listFiles()?.collect { new File(it, '.crashed') }?.find { it.exists() }
 		if (crashed != null) {
 			return "TensorFlow crashed in an earlier session and stays switched off: delete $crashed and start Fiji again."
 		}

@@ -30,8 +30,8 @@ class Suppression {
 	private final int[][] boxes
 	private final double[] crossings
 
-	private Suppression(Candidates candidates, double threshold) {
-		count = candidates.count
+	private Suppression(Candidates candidates, int count, double threshold) {
+		this.count = count
 		rays = candidates.rays
 		this.threshold = threshold
 		corners = new int[count][]
@@ -43,9 +43,9 @@ class Suppression {
 		for (int i = 0; i < count; i++) measure(i, candidates)
 	}
 
-	/** Indices of the winners, rising; candidates in order of falling probability. */
-	static int[] winners(Candidates candidates, double threshold) {
-		return candidates.count == 0 ? new int[0] : new Suppression(candidates, threshold).run()
+	/** Indices of the winners, rising; candidates in order of falling probability, of which the first `count` count. */
+	static int[] winners(Candidates candidates, double threshold, int count = candidates.count) {
+		return count == 0 ? new int[0] : new Suppression(candidates, count, threshold).run()
 	}
 
 	private void measure(int i, Candidates candidates) {

@@ -5,6 +5,7 @@ import java.util.concurrent.Callable
 import java.util.concurrent.ExecutionException
 import java.util.concurrent.Executors
 import java.util.concurrent.FutureTask
+import java.util.concurrent.TimeUnit
 
 /** One view: each slice segmented once and kept in .parts, the stacks written when all are there. */
 class ViewRun {
@@ -61,7 +62,7 @@ class ViewRun {
 				task.get()
 				done++
 			} catch (ExecutionException failed) {
-				if (failed.cause instanceof Error) throw failed.cause
+				if (failed.cause instanceof Error || failed.cause instanceof Cancelled) throw failed.cause
 				failures[i] = failed.cause
 				report.say("slice $i failed: ${Report.sentenceOf(failed.cause)}")
 			}
@@ -84,6 +85,8 @@ class ViewRun {
 			while (!underWay.empty && !hopeless()) settle(*underWay.poll())
 		} finally {
 			pool?.shutdownNow()
+			// The network must not be closed under a slice.
+			pool?.awaitTermination(10, TimeUnit.MINUTES)
 		}
 		return failures
 	}

@@ -68,17 +68,17 @@ def test_scijava_reads_every_parameter(java, command):
     )
     assert len(inputs) == len(known)
     for name, kind, label, required, visibility, persisted, description in inputs:
-        assert kind in ("String", "File", "CommandService", "BitSet")
-        if kind in ("String", "File") and visibility == "NORMAL":
-            assert label
-            # Nothing that a macro leaves out may silently come from what was chosen last.
-            assert persisted == (name in ("model", "what"))
+        assert kind in ("AtomicReference", "CommandService")
+        if kind == "AtomicReference":
             assert description
-        # What is not recorded is asked for in a dialog when the recorded macro runs.
-        assert kind == "CommandService" or visibility == "NORMAL"
-        # SciJava cancels silently what lacks a required input; the commands say it themselves.
-        assert kind == "CommandService" or not required
-        assert (kind == "BitSet") == (name == "notAsked")
+            # Those for programs are not asked for.
+            assert bool(label) == (name not in ("slices", "scale"))
+            # Nothing that a macro leaves out may silently come from what was chosen last.
+            assert not persisted
+            # The commands tell the recorder themselves.
+            assert visibility == "INVISIBLE"
+            # SciJava cancels silently what lacks a required input; the commands say it themselves.
+            assert not required
 
 
 # SciJava as in Fiji, but for what is not on Maven Central, and without a window: before each script
@@ -105,26 +105,23 @@ def result = cases.collect { given ->
     try { modules.run(info, true, given).get() } finally { System.setOut(out); System.setErr(err) }
     said.toString()
 }
-def remembered = info.getInput('model') ? modules.load(info.getInput('model'))?.path : null
 context.dispose()
-[said: result, remembered: remembered]
+result
 """
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_command_is_cancelled_in_silence_for_want_of_an_input(java, tmp_path, command):
     text = compose(command).replace("#@ DatasetService datasets\n", "")
-    fields = re.findall(r"^#@ (?:File|String) .+ (\w+)$", text, re.MULTILINE)
+    fields = re.findall(r"^#@ .+Reference .+ (\w+)$", text, re.MULTILINE)
     full = dict.fromkeys(fields, "") | {n: str(tmp_path / n) for n in NEEDED[command]}
     if "what" in full:
         full["what"] = "Load labels as regions"
-    # Last comes the model: the runs before it have made SciJava remember one.
-    names = sorted(NEEDED[command], key=lambda name: name == "model")
+    names = NEEDED[command]
     cases = [{k: v for k, v in full.items() if k != name} for name in names]
     cases += [{k: v for k, v in case.items() if v} for case in cases]
     answer = java.run(SCIJAVA, name=f"{command}.groovy", text=text, cases=cases)
-    assert answer["remembered"] == full.get("model")
-    for name, said in zip(names * 2, answer["said"], strict=True):
+    for name, said in zip(names * 2, answer, strict=True):
         assert f"ERROR {command.replace('_', ' ')}: No " in said
         assert left_out(command, name) in said
         assert said.count("[particlebridge] ERROR") == 1

@@ -126,7 +126,7 @@ ROUTES = ("shipped macro", "macro's run()", "recorded line", "program", "--run")
 
 def settings(command):
     """The names of a command's settings, in its order."""
-    return re.findall(r"^#@ (?:File|String) .+ (\w+)$", compose(command), re.MULTILINE)
+    return re.findall(r"^#@ .+Reference .+ (\w+)$", compose(command), re.MULTILINE)
 
 
 @pytest.fixture
@@ -136,7 +136,11 @@ def call(tmp_path):
         header = [line for line in text.splitlines() if line.startswith("#@")]
         known = [line for line in header if "DatasetService" not in line]
         body = RECORD.replace("NAMES", json.dumps(settings(command)))
-        text = "\n".join(known) + "\n" + with_classes(body, "Problem", "MacroOptions", "Inputs")
+        text = (
+            "\n".join(known)
+            + "\n"
+            + with_classes(body, "Problem", "Models", "MacroOptions", "Inputs", "InputDialog")
+        )
         said = plain_imagej().run(
             RUN, (LEGACY,), script=f"{command}.groovy", text=text, route=route, given=given,
             command=command.replace("_", " "), folder=str(tmp_path),

@@ -34,13 +34,14 @@ _ANSWER = "@answer "
 class PlainImageJ:
     """Runs Groovy text in the worker's JVM; the text's last value, as JSON, is the answer."""
 
-    def __init__(self, groovy: str) -> None:
+    def __init__(self, groovy: str, display: str | None = None) -> None:
+        shown = {} if display is None else {"DISPLAY": display}
         self._process = subprocess.Popen(
-            [sys.executable, __file__, groovy],
+            [sys.executable, __file__, groovy, "window" if shown else "headless"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **shown},
         )
 
     def run(self, groovy: str, classes: tuple[str, ...] = (), /, **variables: Any) -> Any:
@@ -77,8 +78,11 @@ def plain_imagej(groovy: str = NEWEST) -> PlainImageJ:
     return java
 
 
-def start_java(groovy: str, preferences: str) -> Any:
-    """Start the JVM with the artifacts; returns scyjava's jimport."""
+def start_java(groovy: str, home: str, *, headless: bool = True) -> Any:
+    """Start the JVM with the artifacts; returns scyjava's jimport.
+
+    In `home` lie the preferences of ImageJ and SciJava, not in the user's own home.
+    """
     import jpype
     import scyjava
     from particlebridge.exporter.runtimes.java import find_java
@@ -86,9 +90,9 @@ def start_java(groovy: str, preferences: str) -> Any:
     os.environ["JAVA_HOME"] = str(find_java().home)
     scyjava.config.set_java_constraints(fetch="never")
     jpype.addClassPath(_jars(groovy) / "*")
-    scyjava.config.add_option("-Djava.awt.headless=true")
-    # What SciJava remembers of its dialogs does not go into the user's own preferences.
-    scyjava.config.add_option(f"-Djava.util.prefs.userRoot={preferences}")
+    scyjava.config.add_option(f"-Djava.awt.headless={str(headless).lower()}")
+    for option in ("user.home", "java.util.prefs.userRoot", "ij.dir"):
+        scyjava.config.add_option(f"-D{option}={home}")
     # Many short scripts: the quick compiler alone starts sooner.
     for option in ("-Xmx1g", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"):
         scyjava.config.add_option(option)
@@ -122,8 +126,8 @@ def _jars(groovy: str) -> Path:
 
 
 def _serve() -> None:
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as preferences:
-        interpreter = Interpreter(start_java(sys.argv[1], preferences))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+        interpreter = Interpreter(start_java(sys.argv[1], home, headless=sys.argv[2] == "headless"))
         for line in sys.stdin:
             try:
                 answer = {"value": interpreter.run(json.loads(line))}
@@ -169,3 +173,4 @@ class Interpreter:
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent))
     _serve()
+    os._exit(0)  # threads of a window would keep Java alive

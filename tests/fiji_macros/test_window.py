@@ -1,0 +1,132 @@
+"""What a person sees: the commands in the window of plain ImageJ, on a display of its own."""
+
+import csv
+import math
+
+import numpy as np
+import pytest
+from engine_contract import PLUGIN, THRESHOLDS
+from particlebridge.exporter import export
+from window import in_window
+
+PHANTOM = str(PLUGIN / "phantom_slice.tif")
+TYPED = {"prob": str(THRESHOLDS["prob_thresh"]), "nms": str(THRESHOLDS["nms_thresh"])}
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    """The model that the plugin was recorded with, as we export it."""
+    folder = tmp_path_factory.mktemp("b")
+    return str(export(PLUGIN / "model", folder / "b.zip", verify=False).path)
+
+
+def test_a_failure_is_one_dialog_and_what_was_typed_is_still_there(bundle, tmp_path):
+    seen = in_window(
+        """
+        ij.IJ.openImage(image).show()
+        def thread = Window.choose('Segment Image')
+        def dialog = Window.asked('Segment Image')
+        Window.type(dialog, [null, '/no/model.zip', null, '0.7'])
+        Window.press(dialog, 'OK')
+        def said = Window.message()
+        dialog = Window.asked('Segment Image')
+        def fields = dialog.stringFields*.text
+        Window.press(dialog, 'Cancel')
+        Window.end(thread)
+        [said: said, fields: fields, console: Window.console.toString(),
+            titles: ij.WindowManager.imageTitles]
+        """,
+        image=PHANTOM,
+    )
+    assert seen["said"] == "/no/model.zip: there is no such model."
+    assert "/no/model.zip" in seen["fields"]
+    assert "0.7" in seen["fields"]
+    assert seen["console"] == ""
+    assert seen["titles"] == ["phantom_slice.tif"]
+
+
+RUN = """
+def segment = { Closure before = {} ->
+    def thread = Window.choose('Segment Image')
+    def dialog = Window.asked('Segment Image')
+    Window.type(dialog, [null, model, null, '0.4', '0.3'])
+    before(dialog)
+    Window.press(dialog, 'OK')
+    return thread
+}
+"""
+
+
+def test_the_image_with_its_outlines_lies_in_front_and_results_are_not_segmented(bundle):
+    seen = in_window(
+        RUN
+        + """
+        ij.IJ.openImage(image).show()
+        def source = ij.IJ.getImage()
+        source.overlay = new ij.gui.Overlay(new ij.gui.Roi(5, 5, 20, 20))
+        def manager = ij.plugin.frame.RoiManager.getRoiManager()
+        manager.addRoi(new ij.gui.Roi(1, 1, 9, 9))
+        Window.end(segment())
+        def first = [titles: ij.WindowManager.imageTitles, front: ij.IJ.getImage().title,
+            overlay: source.overlay.size(), regions: manager.count]
+        // Again, with all maps; what was in the ROI Manager is replaced, as it was chosen.
+        Window.end(segment { dialog ->
+            dialog.checkboxes[0].state = true
+            dialog.choices.last().select('replace')
+        })
+        def windows = ij.WindowManager.IDList.collect { ij.WindowManager.getImage(it).window }
+        def second = [titles: ij.WindowManager.imageTitles, front: ij.IJ.getImage().title,
+            overlay: source.overlay.size(), regions: manager.count,
+            corners: windows*.location.toSet().size()]
+        ij.IJ.selectWindow('prob of phantom_slice.tif')
+        def thread = segment()
+        def refused = Window.message()
+        Window.press(Window.asked('Segment Image'), 'Cancel')
+        Window.end(thread)
+        [first: first, second: second, refused: refused, console: Window.console.toString()]
+        """,
+        image=PHANTOM,
+        model=bundle,
+    )
+    labels = "labels of phantom_slice.tif"
+    front = "phantom_slice.tif"
+    assert seen["first"] == {
+        "titles": [front, labels], "front": front, "overlay": 20, "regions": 20,
+    }  # fmt: skip
+    assert seen["second"].pop("corners") == 5
+    assert seen["second"].pop("titles")[:2] == [front, labels]
+    assert seen["second"] == {"front": front, "overlay": 20, "regions": 19}
+    assert seen["refused"].startswith("prob of phantom_slice.tif: is a result of Particlebridge")
+    assert seen["console"] == ""
+
+
+def test_the_table_has_a_line_for_each_particle_and_sums_up(bundle, tmp_path):
+    seen = in_window(
+        RUN
+        + """
+        def source = ij.IJ.openImage(image)
+        source.calibration.with { unit = 'micron'; pixelWidth = 0.5; pixelHeight = 0.5 }
+        source.show()
+        Window.end(segment { it.stringFields[2].text = out })
+        def table = ij.WindowManager.getWindow('Particles of phantom_slice.tif').resultsTable
+        [headings: table.headings, labels: (0..<table.size()).collect { table.getLabel(it) },
+            columns: table.headings.drop(1).collectEntries { [it, table.getColumn(it) as List] }]
+        """,
+        image=PHANTOM,
+        model=bundle,
+        out=str(tmp_path),
+    )
+    with (tmp_path / "objects.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    area = [float(row["area"]) for row in rows]
+    assert seen["headings"] == ["Label", "Area (µm²)", "Diameter (µm)", "Probability",
+                                "X (µm)", "Y (µm)"]  # fmt: skip
+    columns = list(seen["columns"].values())
+    for values, name in zip(
+        (columns[0], *columns[2:]), ("area", "probability", "x", "y"), strict=True
+    ):
+        assert values[:-1] == pytest.approx([float(row[name]) for row in rows], rel=1e-4)
+    assert columns[1][:-1] == pytest.approx([2 * (a / math.pi) ** 0.5 for a in area], rel=1e-4)
+    share = 100 * sum(area) / (300 * 240 * 0.25)
+    assert seen["labels"][-1] == f"median of 19 ({share:.1f} % of the image)"
+    assert columns[0][-1] == pytest.approx(float(np.median(area)))
