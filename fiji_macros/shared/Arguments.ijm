@@ -103,11 +103,6 @@ function valueOf(settings, key) {
 	return "";
 }
 
-function has(settings, key) {
-	for (i = 0; i < settings.length; i += 2) if (settings[i] == key) return true;
-	return false;
-}
-
 function stop(sentence) {
 	print("[particlebridge] ERROR " + sentence);
 	if (getInfo("java.awt.headless") == "true") {
