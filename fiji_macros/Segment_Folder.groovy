@@ -14,7 +14,7 @@
 def report = new Report('Segment Folder', ui)
 report.guard(binding) { Inputs inputs ->
 	def folder = inputs.file('folder', 'folder of images')
-	def model = inputs.model()
+	def model = inputs.model('model')
 	def out = inputs.file('out', 'folder to save into')
 	def segmenter = Segmenter.of(report, inputs, commands, datasets, model)
 	new FolderRun(folder, out, segmenter, report).run()

@@ -6,19 +6,20 @@
 #@ String (label="Percentiles", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
 #@ String (label="Particle diameter (pixels)", description="How wide particles are in this image; the image is rescaled to the size the model was trained at") diameter
 #@ String (label="Engine", among="automatic|ONNX|StarDist plugin", description="What computes the network: ONNX Runtime needs no StarDist, CSBDeep or TensorFlow; automatic takes it where the model holds model.onnx") engine
-#@ Boolean (label="Show probability and distance", description="As two more images; they are saved in any case") maps
 #@ String (label="ROI Manager", among="append|replace", description="Whether the particles are added to what is in the ROI Manager, or take its place") regions
+#@ Boolean (label="Show probability and distance", description="As two more images; they are saved in any case") maps
+#@ Boolean (label="Preview thresholds", description="Find them with sliders; the network runs only once (ONNX)") preview
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
-// shared: Problem Report Models MacroOptions Inputs InputDialog Bundle Settings Resampling FieldOfView Outlines Slices Segmenter StarDist OnnxNetwork Normalisation Proposal Candidates Cells Suppression GridMaps OnnxEngine Particles WholeFile RoiZip ImageResult ParticleTable ResultWindows
+// shared: Problem Report Models MacroOptions Inputs InputDialog Bundle Settings Resampling FieldOfView Outlines Slices Segmenter StarDist OnnxNetwork Normalisation Proposal Candidates Cells Suppression GridMaps OnnxEngine Particles WholeFile RoiZip ImageResult ParticleTable ResultWindows Preview
 
 def report = new Report('Segment Image', ui)
 report.guard(binding) { Inputs inputs ->
 	def image = inputs.fileOrNull('image')
 	def shown = image == null ? ij.WindowManager.currentImage : null
 	if (image == null && shown == null) throw new Problem('No image is open: open one, or name a file (image=...).')
-	def model = inputs.model()
+	def model = inputs.model('model')
 	def maps = inputs.yes('maps')
 	def regions = inputs.choice('regions', [ResultWindows.APPEND, ResultWindows.REPLACE], ResultWindows.APPEND)
 	def out = report.headless ? inputs.file('out', 'folder to save into') : inputs.fileOrNull('out')
@@ -28,10 +29,22 @@ report.guard(binding) { Inputs inputs ->
 		throw new Problem("$slices.name: has $slices.count slices; use Segment View for a stack, Segment Views for a volume.")
 	}
 	def values = slices.slice(0, segmenter.channels)
-	def particles = segmenter.segment(values, slices.h, slices.w, segmenter.scaleOf(slices), slices.name)
+	segmenter.progress = { int done, int total -> report.progress("$slices.name: piece", done, total) }
+	def source = report.headless ? null : shown ?: Slices.openImage(image)
+	def particles
+	if (inputs.yes('preview')) {
+		if (report.headless) throw new Problem('Thresholds can be previewed only in a window (preview=...).')
+		def settings = segmenter.settings
+		def proposal = segmenter.propose(values, slices.h, slices.w, segmenter.scaleOf(slices), slices.name,
+			Math.min(settings.prob, Preview.LEAST))
+		new Preview(source, proposal, settings).ask()
+		// The recorded line finds the same without a preview.
+		inputs.settle(preview: '', prob: "$settings.prob", nms: "$settings.nms")
+		particles = OnnxEngine.particles(proposal, settings.prob, settings.nms)
+	} else particles = segmenter.segment(values, slices.h, slices.w, segmenter.scaleOf(slices), slices.name)
 	def result = new ImageResult(particles, values, slices)
 	if (out != null) result.save(out)
 	report.say("$slices.name: ${particles.outlines.size()} particles" + (out == null ? '' : ", saved in $out"))
-	if (!report.headless) new ResultWindows(shown ?: Slices.openImage(image), result).show(maps, regions)
+	if (source != null) new ResultWindows(source, result).show(maps, regions)
 }
 return null

@@ -17,7 +17,7 @@
 def report = new Report('Segment View', ui)
 report.guard(binding) { Inputs inputs ->
 	def image = inputs.file('image', 'stack, or folder of slices,')
-	def model = inputs.model()
+	def model = inputs.model('model')
 	def out = inputs.file('out', 'folder to save into')
 	def segmenter = Segmenter.of(report, inputs, commands, datasets, model)
 	// A program that calls this command names the slices it wants, such as 0-3,7, and reads .parts itself;

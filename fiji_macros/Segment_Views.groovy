@@ -17,8 +17,8 @@
 def report = new Report('Segment Views', ui)
 report.guard(binding) { Inputs inputs ->
 	def image = inputs.file('image', 'volume, or folder of slices,')
-	def model = inputs.model()
-	def sideModel = inputs.text('sidemodel') ? Models.file(inputs.text('sidemodel')) : model
+	def model = inputs.model('model')
+	def sideModel = inputs.text('sidemodel') ? inputs.model('sidemodel') : model
 	def out = inputs.file('out', 'folder to save into')
 	def names = (inputs.text('views') ?: 'xy,xz,yz').split(/[,;\s]+/).findAll { it }
 	def unknown = names.find { !(it in ['xy', 'xz', 'yz']) }

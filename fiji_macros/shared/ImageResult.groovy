@@ -58,14 +58,14 @@ class ImageResult {
 	}
 
 	/** The outlines as the plugin found them, named by their label. */
-	List<Roi> rois() {
-		def result = []
-		particles.outlines.eachWithIndex { Roi outline, int i ->
+	List<Roi> rois() { named(particles.outlines) }
+
+	static List<Roi> named(List<Roi> outlines) {
+		outlines.eachWithIndex { Roi outline, int i ->
 			outline.name = String.format('%04d', i + 1)
 			outline.strokeColor = colour(i)
-			result << outline
 		}
-		return result
+		return outlines
 	}
 
 	ColorProcessor drawn() {

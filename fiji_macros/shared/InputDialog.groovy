@@ -1,6 +1,4 @@
-import ij.IJ
 import ij.gui.GenericDialog
-import ij.plugin.frame.Recorder
 
 /** Asks for the inputs of a command, in the order in which it declares them. */
 class InputDialog {
@@ -24,17 +22,12 @@ class InputDialog {
 	 * @return what stands in them in the end; null if the dialog was cancelled
 	 */
 	Map<String, String> ask(Map<String, String> typed) {
-		// The recorder gets the inputs by their own names, not by the words of the labels.
-		boolean recorded = Recorder.record
-		Recorder.record = false
-		try {
+		return Inputs.unrecorded {
 			def dialog = new GenericDialog("Particlebridge: $command")
 			fields.each { add(dialog, it, typed.containsKey(it.name) ? typed[it.name] : it.get('preset')) }
 			dialog.addHelp(help())
 			dialog.showDialog()
-			return dialog.wasCanceled() ? null : fields.collectEntries { [it.name, answer(dialog, it)] }
-		} finally {
-			Recorder.record = recorded
+			dialog.wasCanceled() ? null : fields.collectEntries { [it.name, answer(dialog, it)] }
 		}
 	}
 
@@ -67,7 +60,7 @@ class InputDialog {
 		return choices(field) ? dialog.nextChoice : dialog.nextString.trim()
 	}
 
-	private static List<String> choices(field) { field.get('among')?.split('[|]') as List }
+	static List<String> choices(field) { field.get('among')?.split('[|]') as List }
 
 	private String help() {
 		def lines = fields.collect { "<dt><b>$it.label</b> (in macros: $it.name)</dt><dd>$it.description</dd>" }

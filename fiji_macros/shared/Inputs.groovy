@@ -49,13 +49,27 @@ class Inputs {
 		return true
 	}
 
+	/** Takes what was settled later for what was typed. */
+	void settle(Map<String, String> values) { typed.putAll(values) }
+
 	/** After success: the model is proposed the next time, and the macro recorder gets what was typed. */
 	void keep() {
 		if (text('model')) Models.remember(text('model'))
 		if (!Recorder.record) return
-		asked().findAll { text(it.name) }.each {
+		asked().findAll { text(it.name) && text(it.name) != InputDialog.choices(it)?.first() }.each {
 			if (it.get('kind') == 'File') Recorder.recordPath(it.name, text(it.name))
 			else Recorder.recordOption(it.name, text(it.name))
+		}
+	}
+
+	/** Runs what shows a dialog whose fields are not recorded: a command records its settings, by their names. */
+	static Object unrecorded(Closure work) {
+		boolean recorded = Recorder.record
+		Recorder.record = false
+		try {
+			return work.call()
+		} finally {
+			Recorder.record = recorded
 		}
 	}
 
@@ -64,8 +78,8 @@ class Inputs {
 
 	File fileOrNull(String name) { text(name) ? new File(text(name)) : null }
 
-	/** The model: a file, or the name of one in Fiji's folder models/Particlebridge. */
-	File model() { Models.file(text('model') ?: missing('model', 'model (.zip)')) }
+	/** A model: a file, or the name of one in Fiji's folder models/Particlebridge. */
+	File model(String name) { Models.file(text(name) ?: missing(name, 'model (.zip)')) }
 
 	/** What was typed; empty if nothing was. */
 	String text(String name) { (typed.containsKey(name) ? typed[name] : given(name))?.toString()?.trim() ?: '' }

@@ -46,8 +46,7 @@ class OnnxEngine extends Segmenter {
 		return particles(propose(pixels, h, w, scale, what, settings.prob), settings.prob, settings.nms)
 	}
 
-	/** Runs the network; as `segment`, but what is more probable than `least` is not yet suppressed. */
-	Proposal propose(float[] pixels, int h, int w, double[] scale, String what, double least) {
+	@Override Proposal propose(float[] pixels, int h, int w, double[] scale, String what, double least) {
 		if (pixels.length != h * w * network.channels) {
 			throw new Problem("$what: the model takes images of $network.channels channel(s), this one has " +
 				"${Math.floorDiv(pixels.length, h * w)}.")
@@ -67,10 +66,9 @@ class OnnxEngine extends Segmenter {
 	/** Suppresses overlaps among what is more probable than `prob`; the network does not run again. */
 	static Particles particles(Proposal proposal, double prob, double nms) {
 		Candidates candidates = proposal.candidates
-		List<Roi> outlines = []
 		List<float[]> rays = []
-		for (int i : Suppression.winners(candidates, nms, candidates.above(prob))) {
-			outlines.add(outline(candidates.corners(i), proposal.factorY, proposal.factorX))
+		int[] winners = Suppression.winners(candidates, nms, candidates.above(prob))
+		for (int i : winners) {
 			float[] row = new float[3 + candidates.rays]
 			row[0] = candidates.ys[i]
 			row[1] = candidates.xs[i]
@@ -84,12 +82,23 @@ class OnnxEngine extends Segmenter {
 		found.w = proposal.w
 		found.netH = maps.netH
 		found.netW = maps.netW
-		found.outlines = outlines
+		found.outlines = drawn(proposal, winners)
 		found.rays = rays
-		found.labels = Outlines.paint(outlines, found.h, found.w)
+		found.labels = Outlines.paint(found.outlines, found.h, found.w)
 		found.prob = maps.filled(maps.prob, found.h, found.w)
 		found.dist = maps.filled(maps.dist, found.h, found.w)
 		return found
+	}
+
+	/** As of `particles`, without maps. */
+	static List<Roi> outlines(Proposal proposal, double prob, double nms) {
+		drawn(proposal, Suppression.winners(proposal.candidates, nms, proposal.candidates.above(prob)))
+	}
+
+	private static List<Roi> drawn(Proposal proposal, int[] winners) {
+		List<Roi> outlines = []
+		for (int i : winners) outlines.add(outline(proposal.candidates.corners(i), proposal.factorY, proposal.factorX))
+		return outlines
 	}
 
 	/** As the plugin makes it: corners in pixels from the image's edge, where a pixel's centre is at .5. */

@@ -71,6 +71,12 @@ abstract class Segmenter implements Closeable {
 	 */
 	abstract Particles segment(float[] pixels, int h, int w, double[] scale, String what)
 
+	/** As `segment`, but only the network runs: what is more probable than `least` is not yet suppressed. */
+	Proposal propose(float[] pixels, int h, int w, double[] scale, String what, double least) {
+		throw new Problem("$what: thresholds can be previewed only with ONNX, and this is segmented by $this; take " +
+			'a model that holds model.onnx, or leave the preview out.')
+	}
+
 	void close() {}
 
 	/** From another thread: what is under way, and all that would follow, ends with Cancelled. */

@@ -247,6 +247,42 @@ def test_pieces_change_nothing(bundle):
     assert got["dist"] < 1e-5
 
 
+def test_other_thresholds_need_no_other_run_of_the_network(bundle):
+    got = groovy(
+        """
+        class Counting extends OnnxNetwork {
+            int runs
+            Counting(Bundle bundle) { super(bundle) }
+            float[][] run(java.nio.FloatBuffer image, int h, int w) {
+                runs++
+                super.run(image, h, w)
+            }
+        }
+        def bundle = Bundle.open(new File(path))
+        def network = new Counting(bundle)
+        def engine = { prob, nms ->
+            new OnnxEngine(network, bundle, Settings.of(bundle, "$prob", "$nms", '', ''))
+        }
+        def one = [1, 1] as double[]
+        network.runs = 0
+        def proposal = engine(0.4, 0.3).propose(values as float[], 240, 300, one, 'a', 0.1)
+        def pairs = [[0.1, 0.3], [0.4, 0.3], [0.4, 0.9], [0.75, 0.0]]
+        def drawn = pairs.collect { OnnxEngine.particles(proposal, *it) }
+        int runs = network.runs
+        def anew = pairs.collect { engine(*it).segment(values as float[], 240, 300, one, 'a') }
+        network.close()
+        [runs: runs, particles: drawn*.outlines*.size(),
+            same: [drawn, anew].transpose().collect { a, b ->
+                Arrays.equals(a.labels.pixels, b.labels.pixels) && a.rays == b.rays }]
+        """,
+        path=str(bundle),
+        values=phantom_slice().ravel().tolist(),
+    )
+    assert got["runs"] == 1
+    assert got["same"] == [True] * 4
+    assert len(set(got["particles"])) == 4
+
+
 @pytest.mark.parametrize("folded", [False, True])
 @pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 1.0])
 def test_suppression_has_python_s_winners(threshold, folded):

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import tifffile
 from engine_contract import PLUGIN, THRESHOLDS
 from particlebridge.exporter import export
 from window import in_window
@@ -130,3 +131,76 @@ def test_the_table_has_a_line_for_each_particle_and_sums_up(bundle, tmp_path):
     share = 100 * sum(area) / (300 * 240 * 0.25)
     assert seen["labels"][-1] == f"median of 19 ({share:.1f} % of the image)"
     assert columns[0][-1] == pytest.approx(float(np.median(area)))
+
+
+def test_thresholds_are_found_with_sliders_and_recorded(bundle, tmp_path):
+    seen = in_window(
+        RUN
+        + """
+        ij.IJ.openImage(image).show()
+        def source = ij.IJ.getImage()
+        def before = source.overlay = new ij.gui.Overlay(new ij.gui.Roi(5, 5, 20, 20))
+        def preview = {
+            it.checkboxes.last().state = true
+            it.stringFields[2].text = out
+        }
+        def particles = { source.overlay.findAll { it.getProperty('particlebridge') }.size() }
+        def thread = segment(preview)
+        def sliders = Window.dialog('Particlebridge: thresholds')
+        def first = particles()
+        Window.on { sliders.numericFields[0].text = '0.80' }
+        Window.await('fewer') { particles() < first }
+        Window.press(sliders, 'Cancel')
+        Window.end(thread)
+        def cancelled = [same: source.overlay.is(before), titles: ij.WindowManager.imageTitles]
+        def recorder = new ij.plugin.frame.Recorder()
+        thread = segment(preview)
+        sliders = Window.dialog('Particlebridge: thresholds')
+        Window.on { sliders.numericFields[1].text = '0.90' }
+        Window.await('more') { particles() > first }
+        Window.press(sliders, 'Keep')
+        Window.end(thread)
+        def kept = particles()
+        def line = recorder.text
+        ij.IJ.run('Close All')
+        ij.IJ.openImage(image).show()
+        ij.IJ.runMacro(line.replace(out, again))
+        [first: first, kept: kept, cancelled: cancelled, line: line, log: ij.IJ.log]
+        """,
+        image=PHANTOM,
+        model=bundle,
+        out=str(tmp_path / "first"),
+        again=str(tmp_path / "again"),
+    )
+    assert seen["cancelled"] == {"same": True, "titles": ["phantom_slice.tif"]}
+    assert (
+        seen["line"]
+        == f'run("Segment Image", "model={bundle} out={tmp_path}/first prob=0.4 nms=0.9");\n'
+    )
+    assert seen["first"] == 19 < seen["kept"]
+    labels = tifffile.imread(tmp_path / "first" / "labels.tif")
+    assert len(np.unique(labels)) - 1 == seen["kept"]
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "again" / "labels.tif"), labels)
+
+
+def test_escape_leaves_nothing_behind(bundle, tmp_path):
+    seen = in_window(
+        RUN
+        + """
+        def source = new ij.process.FloatProcessor(1500, 1500)
+        source.noise(1)
+        new ij.ImagePlus('noise', source).show()
+        def thread = segment { it.stringFields[2].text = out }
+        Window.await('the network') { Window.all(ij.IJ.getInstance()).any {
+            it.respondsTo('getText') && it.text.startsWith('noise: piece') } }
+        ij.IJ.setKeyDown(java.awt.event.KeyEvent.VK_ESCAPE)
+        Window.end(thread)
+        [titles: ij.WindowManager.imageTitles, overlay: ij.IJ.getImage().overlay, log: ij.IJ.log,
+            console: Window.console.toString(), dialogs: Window.dialogs()*.title]
+        """,
+        model=bundle,
+        out=str(tmp_path / "out"),
+    )
+    assert not (tmp_path / "out").exists()
+    assert "particles" not in seen.pop("log")
+    assert seen == {"titles": ["noise"], "overlay": None, "console": "", "dialogs": []}

@@ -125,11 +125,10 @@ class Window {
 			binding.setVariable(input.name, module.getInput(input.name))
 		}
 		binding.setVariable(ScriptModule.name, module)
-		if (compiled[script.text] == null) {
-			def config = new org.codehaus.groovy.control.CompilerConfiguration()
-			compiled[script.text] = new GroovyClassLoader(Window.classLoader, config).parseClass(script.text)
-		}
 		try {
+			if (compiled[script.text] == null) {
+				compiled[script.text] = new GroovyClassLoader(Window.classLoader).parseClass(script.text)
+			}
 			return org.codehaus.groovy.runtime.InvokerHelper.createScript(compiled[script.text], binding).run()
 		} catch (Throwable thrown) { // as SciJava's ScriptModule does
 			thrown.printStackTrace()
