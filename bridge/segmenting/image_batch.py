@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from particlebridge.analysis import Prediction, atomic_path
 from particlebridge.exporter import write_coco, write_geojson, write_rois
 
@@ -16,10 +15,10 @@ from .._shared.progress import notice, progress
 from ..engines.protocol import Engine, Failure
 from ..engines.tiling import MAX_PIXELS
 from ..runs.run_folder import RunFolder
+from ..volumes.csv_files import write_columns
 from ..volumes.field_of_view import AUTO, fill_image
 from ..volumes.images import Image, read_image
 from ..volumes.read_options import ReadOptions
-from ..volumes.tables import write_table
 from ..volumes.writing import write_labels, write_map
 from .diameter_choice import image_diameter
 from .image_results import channels_of, check_channels, fitted, object_table, overlay
@@ -201,7 +200,7 @@ def _tell(failures: Mapping[str, str], images: int, run: RunFolder) -> None:
             table.unlink(missing_ok=True)
         return
     run.describe(failures=dict(failures))
-    write_table(pd.DataFrame(failures.items(), columns=["image", "reason"]), table)
+    write_columns({"image": failures, "reason": failures.values()}, table)
     first = "; ".join(list(failures.values())[:5])
     more = f"; all are in {table}" if len(failures) > 5 else ""
     raise RuntimeError(
@@ -265,5 +264,4 @@ def _segment_one(image: Image, filled: np.ndarray, folder: Path, engines: _Engin
     with atomic_path(folder / "overlay.png") as beside:
         Pillow.fromarray(overlay(image.data, result.labels)).save(beside)
     # Last: this file says that the image is done.
-    with atomic_path(folder / _LAST) as beside:
-        object_table(result, image.pixel_size).to_csv(beside, index=False, float_format="%.6g")
+    write_columns(object_table(result, image.pixel_size), folder / _LAST)

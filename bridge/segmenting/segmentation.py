@@ -31,7 +31,6 @@ from .image_batch import result_folders, segment_images
 from .image_results import check_channels
 from .options import SegmentOptions, effective_settings, squareness
 from .result import Segmented
-from .stardist3d import segment_3d
 from .view_pieces import engine_ends, engine_of, engine_spec, segment_view
 
 _NOT_3D = ("format", "scheduler", "workers", "memory", "views", "diameter", "fiji", "backend",
@@ -220,6 +219,9 @@ def segment_volume(
 def _segment_3d(
     source: Path, out: str | os.PathLike[str], reading: ReadOptions, options: SegmentOptions
 ) -> Path:
+    # It measures what it finds, and so loads scipy, numba and pandas.
+    from .stardist3d import segment_3d
+
     if options.engine != "python" or isinstance(options.model, Mapping):
         raise ValueError("3-D models run in the python engine, one for the volume; Fiji's is 2-D")
     volume = read_volume(source, reading.voxel_size)

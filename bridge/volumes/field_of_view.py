@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cc3d import connected_components
 from particlebridge.analysis._shared.wording import ranges
-from skimage.measure import label
 
 from .._shared.progress import notice
 from .images import Image
@@ -264,10 +264,10 @@ def _finite(plane: np.ndarray, z: int, source: Path | str) -> np.ndarray:
     finite = np.isfinite(plane)
     if finite.all():
         return finite
-    holes = label(~finite, connectivity=1)
+    holes = connected_components(~finite, connectivity=4)
     edge = np.unique(np.concatenate([holes[0], holes[-1], holes[:, 0], holes[:, -1]]))
     inside = holes.max() > np.count_nonzero(edge)
-    if inside or np.isinf(plane).any() or label(finite, connectivity=2).max() > 1:
+    if inside or np.isinf(plane).any() or connected_components(finite, connectivity=8).max() > 1:
         raise ValueError(
             f"{source}: slice {z} holds NaN or infinite values inside the field of view; "
             "fill or crop them first (NaN is accepted only outside it)"

@@ -1,8 +1,7 @@
 """The one mask that a reconstruction leaves in every slice: a constant outside a convex shape."""
 
 import numpy as np
-from scipy.ndimage import binary_erosion, label
-from skimage.morphology import convex_hull_image
+from cc3d import connected_components
 
 from .data_bar import find_data_bar
 from .stored_arrays import AnyArray
@@ -183,6 +182,9 @@ def _convex(always: np.ndarray, others: np.ndarray) -> np.ndarray | None:
     """
     if _is_flat(~always) or _outside(always) is None:
         return None
+    from scipy.ndimage import binary_erosion
+    from skimage.morphology import convex_hull_image
+
     hull = convex_hull_image(~always, offset_coordinates=False)
     # Corners of the hull's outline that a chance equal pixel cut off are inside all the same.
     outside = _outside(~hull)
@@ -211,9 +213,9 @@ def _is_flat(mask: np.ndarray) -> bool:
 
 def _outside(empty: np.ndarray) -> np.ndarray | None:
     """Give what of `empty` hangs together with a corner, if it is more than chance."""
-    pieces, count = label(empty)
-    if not count:
+    if not empty.any():
         return None
+    pieces = connected_components(empty, connectivity=4)
     corners = np.unique(pieces[[0, 0, -1, -1], [0, -1, 0, -1]])
     outside = np.isin(pieces, corners[corners > 0])
     return outside if np.count_nonzero(outside) >= _LEAST else None

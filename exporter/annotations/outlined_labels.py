@@ -1,10 +1,11 @@
 """Labels of an image as outlines for other programs: GeoJSON for QuPath, COCO for the rest."""
 
 import os
+from collections.abc import Iterator
 
 import numpy as np
 from particlebridge.analysis.io.atomic import write_json
-from skimage.measure import points_in_poly, regionprops
+from skimage.measure import points_in_poly
 
 from .outlines import checked_labels, label_outlines
 from .regions import signed_area
@@ -108,19 +109,20 @@ def write_coco(labels: np.ndarray, path: str | os.PathLike[str], image: str) -> 
     labels = checked_labels(labels)
     height, width = labels.shape
     instances = []
-    for region in regionprops(labels):
-        top, left, bottom, right = region.bbox
+    for label, starts, ends in _runs(labels):
+        left, right = int(starts[0] // height), int((ends[-1] - 1) // height) + 1
+        top, bottom = int((starts % height).min()), int(((ends - 1) % height).max()) + 1
         instances.append(
             {
-                "id": int(region.label),
+                "id": label,
                 "image_id": 1,
                 "category_id": 1,
                 "iscrowd": 0,
-                "area": int(region.num_pixels),
+                "area": int((ends - starts).sum()),
                 "bbox": [left, top, right - left, bottom - top],
                 "segmentation": {
                     "size": [height, width],
-                    "counts": _run_lengths(region.image, top, left, height, width),
+                    "counts": _run_lengths(starts, ends, labels.size),
                 },
             }
         )
@@ -133,14 +135,32 @@ def write_coco(labels: np.ndarray, path: str | os.PathLike[str], image: str) -> 
     return len(instances)
 
 
-def _run_lengths(mask: np.ndarray, top: int, left: int, height: int, width: int) -> list[int]:
+def _runs(labels: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Give each label, in rising order, with where its runs start and end.
+
+    Pixels are counted down the columns, as COCO does; no run goes on into the next column.
+    """
+    height = len(labels)
+    down = labels.T.ravel()
+    is_start = np.ones(down.size, bool)
+    is_start[1:] = down[1:] != down[:-1]
+    is_start[::height] = True
+    starts = np.flatnonzero(is_start)
+    ends = np.append(starts[1:], down.size)
+    of_particles = np.flatnonzero(down[starts])
+    starts, ends = starts[of_particles], ends[of_particles]
+    order = np.argsort(down[starts], kind="stable")
+    owners = down[starts[order]]
+    for group in np.split(order, np.flatnonzero(np.diff(owners)) + 1):
+        if group.size:
+            yield int(down[starts[group[0]]]), starts[group], ends[group]
+
+
+def _run_lengths(starts: np.ndarray, ends: np.ndarray, size: int) -> list[int]:
     """Count down the columns of the whole image: background, particle, background, ..."""
-    columns, rows = np.nonzero(mask.T)
-    places = (columns + left) * height + rows + top
-    breaks = np.flatnonzero(np.diff(places) > 1)
-    starts = places[np.concatenate([[0], breaks + 1])]
-    ends = places[np.concatenate([breaks, [len(places) - 1]])] + 1
-    bounds = np.concatenate([[0], np.column_stack([starts, ends]).ravel(), [height * width]])
+    apart = starts[1:] > ends[:-1]
+    starts, ends = starts[np.append(True, apart)], ends[np.append(apart, True)]
+    bounds = np.concatenate([[0], np.column_stack([starts, ends]).ravel(), [size]])
     counts: list[int] = np.diff(bounds).tolist()
     return counts if counts[-1] else counts[:-1]
 

@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from particlebridge.analysis import training_slices
+from particlebridge.analysis import Polygons, Prediction, training_slices
 from particlebridge.bridge import read_image, read_labels, segment
-from particlebridge.bridge.segmenting.image_results import overlay
+from particlebridge.bridge.segmenting.image_results import object_table, overlay
 from particlebridge.bridge.segmenting.options import SegmentOptions
 from PIL import Image
 from roifile import roiread
+from skimage.draw import ellipse
+from skimage.measure import regionprops_table
 
 FILES = ("labels.tif", "prob.tif", "dist.tif", "overlay.png", "rois.zip", "objects.geojson",
          "coco.json", "objects.csv")  # fmt: skip
@@ -119,6 +121,26 @@ def test_an_image_without_particles_is_a_result(tmp_path: Path) -> None:
     segment(tmp_path / "flat.tif", tmp_path / "out", diameter=46)
     assert read_labels(tmp_path / "out" / "labels.tif").max() == 0
     assert len(pd.read_csv(tmp_path / "out" / "objects.csv")) == 0
+
+
+@pytest.mark.parametrize("size", [None, (0.1, 0.25)])
+def test_the_table_is_that_of_scikit_image(size: tuple[float, float] | None) -> None:
+    labels = np.zeros((400, 3000), np.int32)  # more than one band
+    for k, angle in enumerate((0.0, 0.7, 1.4, 2.6), start=1):
+        labels[ellipse(100 + 60 * k, 700 * k, 30, 12 + k, labels.shape, angle)] = k + 1
+    labels[3, 5] = labels[9:12, 9:12] = 7
+    labels[20:30, 20:30] = 8
+    found = Polygons.from_rays(np.ones((8, 2)), np.ones((8, 8)), np.linspace(0.9, 0.2, 8))
+    blank = np.zeros(labels.shape, np.float32)
+    table = object_table(Prediction(labels, blank, blank, found), size)
+    properties = ("label", "centroid", "area", "axis_major_length", "axis_minor_length",
+                  "orientation")  # fmt: skip
+    theirs = regionprops_table(labels, properties=properties, spacing=size or (1.0, 1.0))
+    theirs["orientation"] = np.degrees(theirs["orientation"])
+    for ours, name in zip(table, theirs, strict=False):
+        np.testing.assert_allclose(table[ours], theirs[name], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(table["probability"], found.prob[table["label"] - 1])
+    assert list(table["label"]) == [2, 3, 4, 5, 7, 8]
 
 
 def test_overlay_draws_outlines_only() -> None:
