@@ -146,7 +146,7 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
     target.parent.mkdir(parents=True, exist_ok=True)
     write_table(table.assign(Unit=length_unit(work.size)), companion(target, "fusion"))
     place_mask(solid, target, own, work.size)
-    place_labels(labels, target, own, work.size)
+    place_labels(labels, target, own, work.size, work.source)
     work.pieces.remove()
     told_of = {
         "particles": len(table),

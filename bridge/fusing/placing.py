@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from ..volumes.label_records import Recorded, companion, record_in_stack
-from ..volumes.ome_zarr import place_stack
+from ..volumes.ome_zarr import mark_labels, place_stack
 from ..volumes.reading import open_volume
 from ..volumes.voxel_size import KnownSize
 from ..volumes.writing import write_labels, write_mask
 
 
-def place_labels(stack: Path, target: Path, own: str, size: KnownSize) -> None:
+def place_labels(stack: Path, target: Path, own: str, size: KnownSize, image: Path) -> None:
     """Make the label file of a stack of labels.
 
     Parameters
@@ -24,9 +24,12 @@ def place_labels(stack: Path, target: Path, own: str, size: KnownSize) -> None:
         Digest of the labels, which the file records.
     size
         What is known of the voxel size (z, y, x): the file records it.
+    image
+        What the labels are of, which labels.zarr names.
     """
     record = Recorded(own)
     if target.suffix == ".zarr":
+        mark_labels(stack, target, image)
         record_in_stack(stack, record)
         place_stack(stack, target)
     else:

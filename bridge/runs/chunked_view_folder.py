@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..volumes.ome_zarr import SLAB, create_stack, open_stack, place_stack
+from ..volumes.ome_zarr import SLAB, create_stack, mark_labels, open_stack, place_stack
 from .view_folder import ViewFolder, piece_of
 
 _CHUNKS = (SLAB, 256, 256)
@@ -27,7 +27,7 @@ class ChunkedViewFolder(ViewFolder):
         """Make the empty stacks, if an earlier run has not."""
         if not self.is_whole:
             for name in _DTYPES:
-                self.pieces.made_once(f"{name}.zarr", partial(self._create, _DTYPES[name]))
+                self.pieces.made_once(f"{name}.zarr", partial(self._create, name))
 
     def missing(self) -> list[int]:
         """List the slices that are still to be segmented."""
@@ -63,8 +63,10 @@ class ChunkedViewFolder(ViewFolder):
     def _stack(self, name: str) -> Path:
         return self.pieces.path / f"{name}.zarr"
 
-    def _create(self, dtype: type, path: Path) -> None:
-        create_stack(path, self.shape, dtype, self.spacing, _CHUNKS)
+    def _create(self, name: str, path: Path) -> None:
+        create_stack(path, self.shape, _DTYPES[name], self.spacing, _CHUNKS)
+        if name == "labels":
+            mark_labels(path, self.file(name))
 
 
 def _slab_of(index: int) -> str:

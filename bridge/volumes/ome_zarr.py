@@ -10,6 +10,7 @@ from typing import Any
 from numpy.typing import DTypeLike
 from particlebridge.analysis.io.atomic import remove_folder
 
+from .multiscales import multiscale
 from .voxel_size import KnownSize, working_size
 
 _ALL_CHUNKS = {"chunks": "all are written"}
@@ -84,6 +85,38 @@ def create_stack(
         fill_value=0,
         config={"write_empty_chunks": True},
     )
+
+
+def mark_labels(stack: Path, target: Path, image: Path | None = None) -> None:
+    """Say in a stack's attributes that its values are labels, as OME-NGFF's `image-label` does.
+
+    Parameters
+    ----------
+    stack
+        Of `create_stack`.
+    target
+        Where it will lie.
+    image
+        What the labels are of; named, by its path from the labels, if it is an OME-Zarr image.
+    """
+    import zarr
+
+    told: Any = {"version": "0.4"}
+    if image is not None and (path := _from(target, image)):
+        told["source"] = {"image": path}
+    zarr.open_group(stack, mode="r+").attrs["image-label"] = told
+
+
+def _from(target: Path, image: Path) -> str:
+    """Give the path from labels to the OME-Zarr image that they are of, "" if it is none."""
+    import zarr
+
+    try:
+        group = zarr.open_group(image, mode="r")
+        # On Windows there is no way from one drive to another.
+        return Path(os.path.relpath(image, target)).as_posix() if multiscale(group) else ""
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return ""
 
 
 def writes_all_chunks(path: str | os.PathLike[str]) -> bool:

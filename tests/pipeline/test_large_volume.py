@@ -53,6 +53,19 @@ def test_files(in_chunks: Path) -> None:
     assert not [p.name for p in in_chunks.iterdir() if p.is_dir() and p.name.startswith(".")]
 
 
+def test_labels_say_that_they_are_and_of_which_image(volume: Path, in_chunks: Path) -> None:
+    """As label.schema of OME-NGFF 0.4 asks for it."""
+    told = json.loads((in_chunks / "labels.zarr" / ".zattrs").read_text())
+    source = told["image-label"]["source"]["image"]
+    assert told["image-label"] == {"version": "0.4", "source": {"image": source}}
+    assert (in_chunks / "labels.zarr" / source).resolve() == volume.resolve()
+    assert told["multiscales"][0]["version"] == "0.4"
+    # A view is resampled from the volume: no image of the same pixels is stored.
+    for name, label in (("labels", {"version": "0.4"}), ("prob", None)):
+        told = json.loads((in_chunks / "views" / "xz" / f"{name}.zarr" / ".zattrs").read_text())
+        assert told.get("image-label") == label
+
+
 def test_stacks_are_those_of_tiff(in_memory: Path, in_chunks: Path) -> None:
     for view in ("xy", "xz", "yz"):
         for name in ("labels", "prob", "dist"):
