@@ -24,6 +24,8 @@ _ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "exponential": ("Exp", {}),
     "leaky_relu": ("LeakyRelu", {"alpha": 0.2}),
     "hard_sigmoid": ("HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}),
+    "hard_silu": ("HardSwish", {}),
+    "celu": ("Celu", {"alpha": 1.0}),
 }
 
 NEAREST = {
@@ -187,14 +189,47 @@ def _activated(graph: _Graph, layer: Any, inputs: list[str]) -> str:
     name = getattr(layer.activation, "__name__", str(layer.activation))
     if name == "linear":
         return inputs[0]
-    if name == "silu":  # swish: ONNX has no operator for it before opset 24
-        return graph.add("Mul", [inputs[0], graph.add("Sigmoid", inputs)])
+    if name in _COMPOSED:
+        return _COMPOSED[name](graph, inputs[0])
     if name not in _ACTIVATIONS:
         raise ValueError(
             f"layer {layer.name}: activation {name} has no counterpart in our ONNX graphs"
         )
     operator, attributes = _ACTIVATIONS[name]
     return graph.add(operator, inputs, **attributes)
+
+
+def _silu(graph: _Graph, value: str) -> str:
+    return graph.add("Mul", [value, graph.add("Sigmoid", [value])])
+
+
+def _gelu(graph: _Graph, value: str) -> str:
+    """Half of x (1 + erf(x / sqrt 2)), as Keras computes it unless told to approximate."""
+    scaled = graph.add("Mul", [value], {"scale": np.array([0.5**0.5])})
+    share = graph.add("Add", [graph.add("Erf", [scaled])], {"one": np.ones(1)})
+    return graph.add("Mul", [graph.add("Mul", [value, share])], {"half": np.array([0.5])})
+
+
+def _mish(graph: _Graph, value: str) -> str:
+    return graph.add("Mul", [value, graph.add("Tanh", [graph.add("Softplus", [value])])])
+
+
+def _log_sigmoid(graph: _Graph, value: str) -> str:
+    return graph.add("Neg", [graph.add("Softplus", [graph.add("Neg", [value])])])
+
+
+def _relu6(graph: _Graph, value: str) -> str:
+    return graph.add("Min", [graph.add("Relu", [value])], {"top": np.array([6.0])})
+
+
+# Those that take several operators: ONNX has one for silu and gelu only since opsets 24 and 20.
+_COMPOSED: dict[str, Callable[[_Graph, str], str]] = {
+    "silu": _silu,
+    "gelu": _gelu,
+    "mish": _mish,
+    "log_sigmoid": _log_sigmoid,
+    "relu6": _relu6,
+}
 
 
 def _batch_normalisation(graph: _Graph, layer: Any, inputs: list[str]) -> str:

@@ -4,7 +4,7 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import helper
-from particlebridge.exporter.bundles.keras_to_onnx import _ACTIVATIONS, onnx_graph
+from particlebridge.exporter.bundles.keras_to_onnx import _ACTIVATIONS, _COMPOSED, onnx_graph
 
 
 def run(network, image):
@@ -34,7 +34,7 @@ def image():
     return np.random.default_rng(0).normal(size=(1, 12, 20, 2)).astype(np.float32) * 3
 
 
-@pytest.mark.parametrize("name", sorted(_ACTIVATIONS))
+@pytest.mark.parametrize("name", sorted({*_ACTIVATIONS, *_COMPOSED}))
 def test_activations(name, image):
     assert_same(network(keras.layers.Activation(name)), image)
 
@@ -76,7 +76,7 @@ def test_batch_normalisation_without_scale_or_shift(image):
     ("layer", "why"),
     [
         (keras.layers.LayerNormalization(), "LayerNormalization"),
-        (keras.layers.Activation("gelu"), "activation gelu"),
+        (keras.layers.Activation("squareplus"), "activation squareplus"),
         (keras.layers.UpSampling2D(2, interpolation="bilinear"), "interpolates by bilinear"),
         (keras.layers.BatchNormalization(axis=1), "not the channels"),
     ],
