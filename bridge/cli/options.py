@@ -96,7 +96,11 @@ def segmenting(
     ] = "plugin",
     backend: Annotated[
         Literal["auto", "onnx", "tensorflow"],
-        typer.Option("--backend", help="auto: ONNX Runtime if the model holds model.onnx."),
+        typer.Option(
+            "--backend",
+            help="auto: ONNX Runtime if the model holds model.onnx; in Fiji tensorflow is "
+            "the StarDist plugin.",
+        ),
     ] = "auto",
     device: Annotated[
         Literal["auto", "cpu", "cuda"],

@@ -65,7 +65,7 @@ class FijiEngine:
     ValueError
         If the model is a `Network` that was loaded from a bundle (give the bundle itself), takes
         colour images, other numerics than the plugin's are asked for, or plain ImageJ gets a
-        bundle without model.onnx.
+        bundle without model.onnx or is asked for the plugin.
     RuntimeError
         If no Java is found.
 
@@ -95,6 +95,11 @@ class FijiEngine:
             said: list[str] = []
             session = FijiSession(fiji, heap=heap, share=workers, log=said.append)
             self._sessions.append((session, said))
+        if self.settings.backend == "tensorflow" and self._sessions[0][0].plain:
+            raise ValueError(
+                "plain ImageJ has no StarDist plugin, which --backend tensorflow runs in Fiji; "
+                "leave --backend out, or give --fiji a Fiji"
+            )
         self._scratch = tempfile.TemporaryDirectory(prefix="particlebridge-fiji-")
         self._root = Path(self._scratch.name)
         self.bundle = self._root / "model.zip"
@@ -104,6 +109,11 @@ class FijiEngine:
             raise ValueError(
                 f"{model}: holds no model.onnx, and plain ImageJ has no StarDist plugin; export "
                 "the model again, or give --fiji a Fiji"
+            )
+        if self.settings.backend == "onnx" and not self._has_onnx:
+            raise ValueError(
+                f"{model}: holds no model.onnx for --backend onnx; export the model again, or "
+                "leave --backend out"
             )
         self._calls = 0
         self._reach = GreyReach()

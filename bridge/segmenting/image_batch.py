@@ -75,7 +75,7 @@ def segment_images(
     reading = reading or ReadOptions()
     voxel_size, field_of_view = reading.voxel_size, reading.field_of_view
     with run.locked():
-        network = options.settings.load(options.model_of(options.views[0]))
+        network = options.load(options.views[0])
         outputs = [folder / name for folder in folders for name in _NAMES]
         run.check_free({"images": [*outputs, run.path / FAILURES]})
         settings = replace(

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from particlebridge.analysis import VIEWS
@@ -60,8 +60,6 @@ class SegmentOptions:
             raise ValueError(f"views must be out of {', '.join(VIEWS)}, not {self.views}")
         if self.engine not in ("python", "fiji"):
             raise ValueError(f"engine must be python or fiji, not {self.engine!r}")
-        if self.engine == "fiji" and self.settings.backend != "auto":
-            raise ValueError("--backend does nothing for --engine fiji; leave it out")
         if self.engine == "fiji" and self.settings.device != "auto":
             raise ValueError("--device does nothing for --engine fiji; leave it out")
         if self.fiji_workers < 1:
@@ -73,6 +71,13 @@ class SegmentOptions:
     def model_of(self, view: str) -> str:
         """Name the model of a view."""
         return os.fspath(self.model[view] if isinstance(self.model, Mapping) else self.model)
+
+    def load(self, view: str) -> Network:
+        """Load the model of a view in this process; in Fiji another backend may compute it."""
+        settings = self.settings
+        if self.engine == "fiji":
+            settings = replace(settings, backend="auto")
+        return settings.load(self.model_of(view))
 
     def as_settings(self) -> dict[str, Any]:
         """List everything for run.json."""
@@ -109,8 +114,11 @@ def squareness(height: float, width: float, finest: float | None = None) -> tupl
 
 def effective_settings(network: Network, settings: Settings, engine: str) -> dict[str, Any]:
     """List what a slice's result depends on besides its pixels, the model's defaults filled in."""
-    # Without it a result is TensorFlow's, as all were before there was a choice.
+    # Without it a result is TensorFlow's, as all were before there was a choice; in Fiji, of what
+    # it chose itself.
     backend = {"backend": "onnx"} if engine == "python" and network.backend == "onnx" else {}
+    if engine == "fiji" and settings.backend != "auto":
+        backend = {"backend": settings.backend}
     if engine == "python" and network.device != "cpu":
         backend["device"] = network.device
     return {

@@ -148,8 +148,9 @@ def segment_volume(
     """
     volume, seen, plan = source.volume, source.seen, source.plan
     data = volume.voxels(plan.runner.remote)
-    names = {options.model_of(v) for v in options.views}
-    networks = {name: options.settings.load(name) for name in names}
+    # Views of one model share its network.
+    view_of = {options.model_of(view): view for view in options.views}
+    networks = {name: options.load(view) for name, view in view_of.items()}
     for network in networks.values():
         check_channels(volume.source, 1, network)
     finest = min(volume.spacing)

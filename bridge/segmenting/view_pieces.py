@@ -42,7 +42,7 @@ class EngineSpec:
     def start(self, network: Network | None = None) -> Engine:
         """Start the engine; the model is loaded unless it is given."""
         view = self.options.views[0]
-        network = network or self.settings.load(self.options.model_of(view))
+        network = network or self.options.load(view)
         return self.options.start(view, network, self.settings, self.max_pixels)
 
 

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import tifffile
 from particlebridge.analysis import training_slices
-from particlebridge.bridge import Settings, segment
+from particlebridge.bridge import FijiEngine, SegmentOptions, Settings, segment
+from particlebridge.bridge.segmenting.options import effective_settings
+from particlebridge.exporter import load_model
 
 CODE = """
 import sys
@@ -60,13 +62,25 @@ def test_a_folder_of_before_is_not_mixed_with_another_backend(image: Path, tmp_p
     assert record(tmp_path)["stages"]["segment images"]["resumed_images"] == 1
 
 
+def test_fiji_is_told_which_backend_to_use() -> None:
+    network = load_model("nmc")
+    keys = {}
+    for backend in ("auto", "onnx", "tensorflow"):
+        options = SegmentOptions(engine="fiji", settings=Settings(backend=backend))
+        # The network in this process only says what the model is.
+        assert options.load("xy").backend == "onnx"
+        assert options.as_settings()["backend"] == backend
+        keys[backend] = effective_settings(network, options.settings, "fiji").get("backend")
+    assert keys == {"auto": None, "onnx": "onnx", "tensorflow": "tensorflow"}
+    with pytest.raises(ValueError, match="plain ImageJ has no StarDist plugin, which --backend"):
+        FijiEngine("nmc", Settings(backend="tensorflow"), fiji="net.imagej:ij")
+
+
 def test_what_cannot_be_combined_is_refused(image: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="by TensorFlow only"):
         Settings(numerics="stardist", backend="onnx")
     with pytest.raises(ValueError, match="backend must be one of"):
         Settings(backend="torch")
-    with pytest.raises(ValueError, match="does nothing for --engine fiji"):
-        segment(image, tmp_path / "out", engine="fiji", backend="onnx")
     with pytest.raises(ValueError, match="--backend does nothing for a 3-D model"):
         segment(image, tmp_path / "out", dims=3, backend="onnx")
     assert not (tmp_path / "out").exists()
