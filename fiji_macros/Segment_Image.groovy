@@ -12,7 +12,7 @@
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
-// shared: Problem Report Models MacroOptions Inputs InputDialog Bundle Settings Resampling FieldOfView Outlines Slices Segmenter StarDist OnnxNetwork Normalisation Proposal Candidates Cells Suppression GridMaps OnnxEngine Particles WholeFile RoiZip ImageResult ParticleTable ResultWindows Preview
+// shared: Problem Report Models MacroOptions Inputs InputDialog Bundle Settings Resampling FieldOfView Outlines Slices Segmenter StarDist OnnxNetwork Normalisation Proposal Candidates Cells SharedArea Suppression GridMaps OnnxEngine Particles WholeFile RoiZip ImageResult ParticleTable ResultWindows Preview
 
 def report = new Report('Segment Image', ui)
 report.guard(binding) { Inputs inputs ->

@@ -12,7 +12,7 @@
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
-// shared: Problem Report Models MacroOptions Inputs InputDialog Bundle Settings Resampling FieldOfView Outlines Slices Segmenter StarDist OnnxNetwork Normalisation Proposal Candidates Cells Suppression GridMaps OnnxEngine Particles ViewRun PartStack WholeFile
+// shared: Problem Report Models MacroOptions Inputs InputDialog Bundle Settings Resampling FieldOfView Outlines Slices Segmenter StarDist OnnxNetwork Normalisation Proposal Candidates Cells SharedArea Suppression GridMaps OnnxEngine Particles ViewRun PartStack WholeFile
 
 def report = new Report('Segment Views', ui)
 report.guard(binding) { Inputs inputs ->

@@ -113,10 +113,11 @@ class Inputs {
 	/** SciJava keeps the inputs that it does not know beside the others, and only warns of them on the console. */
 	private static Set<String> resolved(module) {
 		try {
-			def field = org.scijava.module.AbstractModule.getDeclaredField('resolvedInputs')
+			// By its name: where there is no SciJava, the whole command would not compile.
+			def field = Class.forName('org.scijava.module.AbstractModule').getDeclaredField('resolvedInputs')
 			field.accessible = true
 			return (field.get(module) as Set).findAll { !it.contains('.') }
-		} catch (NoSuchFieldException | RuntimeException ofAnotherVersion) {
+		} catch (ReflectiveOperationException | RuntimeException ofAnotherVersion) {
 			return []
 		}
 	}

@@ -60,14 +60,14 @@ class OnnxEngine extends Segmenter {
 		predict(values, new Normalisation(values, settings.low, settings.high), maps, candidates)
 		goOn()
 		candidates.sort()
-		return new Proposal(h, w, candidates, maps)
+		return new Proposal(h, w, candidates, maps, least < settings.prob)
 	}
 
 	/** Suppresses overlaps among what is more probable than `prob`; the network does not run again. */
 	static Particles particles(Proposal proposal, double prob, double nms) {
 		Candidates candidates = proposal.candidates
 		List<float[]> rays = []
-		int[] winners = Suppression.winners(candidates, nms, candidates.above(prob))
+		int[] winners = proposal.winners(prob, nms)
 		for (int i : winners) {
 			float[] row = new float[3 + candidates.rays]
 			row[0] = candidates.ys[i]
@@ -92,7 +92,7 @@ class OnnxEngine extends Segmenter {
 
 	/** As of `particles`, without maps. */
 	static List<Roi> outlines(Proposal proposal, double prob, double nms) {
-		drawn(proposal, Suppression.winners(proposal.candidates, nms, proposal.candidates.above(prob)))
+		drawn(proposal, proposal.winners(prob, nms))
 	}
 
 	private static List<Roi> drawn(Proposal proposal, int[] winners) {

@@ -8,7 +8,7 @@ from particlebridge.fiji_macros.compose import compose
 ENGINES = (
     "Problem", "Report", "Models", "MacroOptions", "Inputs", "InputDialog", "Bundle", "Settings",
     "Resampling", "FieldOfView", "Outlines", "Slices", "Segmenter", "StarDist", "OnnxNetwork",
-    "Normalisation", "Proposal", "Candidates", "Cells", "Suppression", "GridMaps", "OnnxEngine",
+    "Normalisation", "Proposal", "Candidates", "Cells", "SharedArea", "Suppression", "GridMaps", "OnnxEngine",
     "Particles", "WholeFile",
 )  # fmt: skip
 """The shared classes of both engines and what they need."""
