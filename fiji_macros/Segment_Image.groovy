@@ -4,7 +4,10 @@
 #@ String (label="Probability threshold", description="0 to 1; higher values find fewer particles, with higher confidence") prob
 #@ String (label="Overlap threshold", description="0 to 1; how much of a particle another one may cover") nms
 #@ String (label="Percentiles", description="Grey values that become 0 and 1, such as 1,99.8") percentiles
-#@ String (label="Particle diameter (pixels)", description="How wide particles are in this image; the image is rescaled to the size the model was trained at") diameter
+#@ String (label="Particle diameter (pixels)", description="How wide particles are in this image; the image is rescaled to the size the model was trained at; empty: estimated") diameter
+#@ String (label="Channel", description="Of an image with several channels: 1, 2, ...; empty: the one that is shown") channel
+#@ String (label="Frame", description="Of a time series: 1, 2, ...; empty: the one that is shown") frame
+#@ String (label="Slice", description="Of a stack: 1, 2, ...; empty: the one that is shown") slice
 #@ String (label="Engine", among="automatic|ONNX|StarDist plugin", description="What computes the network: ONNX Runtime needs no StarDist, CSBDeep or TensorFlow; automatic takes it where the model holds model.onnx") engine
 #@ String (label="ROI Manager", among="append|replace", description="Whether the particles are added to what is in the ROI Manager, or take its place") regions
 #@ Boolean (label="Show probability and distance", description="As two more images; they are saved in any case") maps
@@ -12,7 +15,7 @@
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
-// shared: Problem Report Models MacroOptions Inputs InputDialog Bundle Settings Resampling FieldOfView Outlines Slices Segmenter StarDist OnnxNetwork Normalisation Proposal Candidates Cells SharedArea Suppression GridMaps OnnxEngine Particles WholeFile RoiZip ImageResult ParticleTable ResultWindows Preview
+// shared: Problem Report Models MacroOptions Inputs InputDialog Bundle Settings Resampling FieldOfView Outlines Units Planes Look Slices Diameter Segmenter StarDist OnnxNetwork Normalisation Proposal Candidates Cells SharedArea Suppression GridMaps OnnxEngine Particles WholeFile RoiZip ImageResult ParticleTable ResultWindows Preview
 
 def report = new Report('Segment Image', ui)
 report.guard(binding) { Inputs inputs ->
@@ -24,10 +27,15 @@ report.guard(binding) { Inputs inputs ->
 	def regions = inputs.choice('regions', [ResultWindows.APPEND, ResultWindows.REPLACE], ResultWindows.APPEND)
 	def out = report.headless ? inputs.file('out', 'folder to save into') : inputs.fileOrNull('out')
 	def segmenter = Segmenter.of(report, inputs, commands, datasets, model)
-	def slices = shown == null ? Slices.open(image, 0) : Slices.of(shown, shown.title, 0)
-	if (slices.count != 1) {
-		throw new Problem("$slices.name: has $slices.count slices; use Segment View for a stack, Segment Views for a volume.")
+	def slices = Slices.of(inputs, Planes.of(inputs, [shown: shown != null], ['channel', 'frame', 'slice']), 0)
+	slices.tell(report)
+	segmenter.checkMemory(slices)
+	def selection = shown?.roi
+	if (selection instanceof ij.gui.Line && segmenter.measureAlong(selection, slices, report)) {
+		inputs.settle(diameter: "$segmenter.settings.diameter") // the recorded line finds the same without the selection
 	}
+	segmenter.estimateFrom(slices.name) { slices.looks(segmenter.channels) }
+	segmenter.settle(report)
 	def values = slices.slice(0, segmenter.channels)
 	segmenter.progress = { int done, int total -> report.progress("$slices.name: piece", done, total) }
 	def source = report.headless ? null : shown ?: Slices.openImage(image)
@@ -42,7 +50,13 @@ report.guard(binding) { Inputs inputs ->
 		inputs.settle(preview: '', prob: "$settings.prob", nms: "$settings.nms")
 		particles = OnnxEngine.particles(proposal, settings.prob, settings.nms)
 	} else particles = segmenter.segment(values, slices.h, slices.w, segmenter.scaleOf(slices), slices.name)
-	def result = new ImageResult(particles, values, slices)
+	if (selection?.area) {
+		int all = particles.outlines.size()
+		particles = particles.within(selection)
+		report.say("$slices.name: a selection is drawn; of $all particles those ${particles.outlines.size()} are kept whose centre lies in it")
+	}
+	slices.place(particles.outlines)
+	def result = new ImageResult(particles, values, slices, segmenter)
 	if (out != null) result.save(out)
 	report.say("$slices.name: ${particles.outlines.size()} particles" + (out == null ? '' : ", saved in $out"))
 	if (source != null) new ResultWindows(source, result).show(maps, regions)

@@ -6,5 +6,5 @@
 // Left out, thresholds and percentiles are the model's own.
 // shared: Arguments
 runChecked("Segment Image", getArgument(),
-	newArray("image", "model", "out", "prob", "nms", "percentiles", "diameter", "engine", "maps", "regions", "preview"),
+	newArray("image", "model", "out", "prob", "nms", "percentiles", "diameter", "channel", "frame", "slice", "engine", "maps", "regions", "preview"),
 	newArray("labels.tif", "prob.tif", "dist.tif", "rois.zip", "overlay.png", "objects.csv"));

@@ -11,5 +11,5 @@ slices = valueOf(settingsOf(arguments), "slices");
 expected = newArray("labels.tif", "prob.tif", "dist.tif");
 if (slices != "") expected = newArray(0);
 runChecked("Segment View", arguments,
-	newArray("image", "model", "out", "prob", "nms", "percentiles", "diameter", "pixel", "slices", "scale", "engine"),
+	newArray("image", "model", "out", "prob", "nms", "percentiles", "diameter", "pixel", "slices", "scale", "channel", "frame", "engine"),
 	expected);

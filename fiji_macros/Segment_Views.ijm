@@ -15,5 +15,5 @@ for (i = 0; i < views.length; i++) {
 	expected = Array.concat(expected, folder + "labels.tif", folder + "prob.tif", folder + "dist.tif");
 }
 runChecked("Segment Views", arguments,
-	newArray("image", "model", "sidemodel", "out", "views", "prob", "nms", "percentiles", "diameter", "pixel", "engine"),
+	newArray("image", "model", "sidemodel", "out", "views", "prob", "nms", "percentiles", "diameter", "pixel", "channel", "frame", "engine"),
 	expected);

@@ -1,3 +1,4 @@
+import groovy.json.JsonOutput
 import groovy.transform.CompileStatic
 import ij.ImagePlus
 import ij.gui.Roi
@@ -15,8 +16,10 @@ class ImageResult {
 	/** Grey values; of a colour image the mean of its channels. */
 	final float[] grey
 	final Slices slices
+	final Segmenter segmenter
 
-	ImageResult(Particles particles, float[] pixels, Slices slices) {
+	ImageResult(Particles particles, float[] pixels, Slices slices, Segmenter segmenter) {
+		this.segmenter = segmenter
 		this.particles = particles
 		this.grey = brightness(pixels, particles.h * particles.w)
 		this.slices = slices
@@ -46,7 +49,14 @@ class ImageResult {
 			}
 		}
 		RoiZip.write(new File(folder, 'rois.zip'), rois())
+		WholeFile.write(new File(folder, 'fiji.json')) { File beside -> beside.setText(record(), 'UTF-8') }
 		WholeFile.write(new File(folder, 'objects.csv')) { File beside -> beside.setText(table(), 'UTF-8') }
+	}
+
+	/** What is needed to repeat it. */
+	private String record() {
+		JsonOutput.prettyPrint(JsonOutput.toJson(segmenter.facts() + [image: slices.name, particles: particles.outlines.size(),
+			unit: slices.unit, pixel_size: slices.pixelSides() as List]))
 	}
 
 	/** One of our images: it knows what it is, so that it is not segmented in its turn. */
@@ -93,13 +103,13 @@ class ImageResult {
 		return new LUT(parts[0], parts[1], parts[2])
 	}
 
-	/** The same columns as Python's objects.csv: lengths in micrometres if the image is calibrated. */
+	/** The same columns as Python's objects.csv: lengths in the column unit: micrometres where the image's unit is known. */
 	String table() {
-		def m = moments(particles.labels, particles.outlines.size(), slices.spacing[1], slices.spacing[2])
+		def m = moments(particles.labels, particles.outlines.size(), *slices.pixelSides())
 		def lines = ['label,y,x,area,major_axis,minor_axis,orientation,probability,unit']
 		m.eachWithIndex { double[] row, int i ->
 			if (row[0] > 0) {
-				lines << ([i + 1] + (row[1..6] + [particles.rays[i][2]]).collect { String.format(Locale.ROOT, '%.6g', it as double) } + [slices.calibrated ? 'um' : 'px']).join(',')
+				lines << ([i + 1] + (row[1..6] + [particles.rays[i][2]]).collect { String.format(Locale.ROOT, '%.6g', it as double) } + [slices.unit]).join(',')
 			}
 		}
 		return lines.join('\n') + '\n'

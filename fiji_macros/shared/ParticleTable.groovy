@@ -5,12 +5,12 @@ class ParticleTable {
 
 	static ResultsTable of(ImageResult result) {
 		def particles = result.particles
-		double[] spacing = result.slices.spacing
-		def unit = result.slices.calibrated ? '\u00b5m' : 'pixels'
+		double[] sides = result.slices.pixelSides()
+		def unit = [um: '\u00b5m', px: 'pixels'].get(result.slices.unit, result.slices.unit)
 		def columns = ["Area ($unit\u00b2)", "Diameter ($unit)", 'Probability', "X ($unit)", "Y ($unit)"]*.toString()
 		def table = new ResultsTable()
 		def rows = []
-		ImageResult.moments(particles.labels, particles.outlines.size(), spacing[1], spacing[2]).eachWithIndex { m, int i ->
+		ImageResult.moments(particles.labels, particles.outlines.size(), *sides).eachWithIndex { m, int i ->
 			// A particle that others hide has no pixel of its own.
 			if (m[0] == 0) return
 			def row = [m[3], diameter(m[3]), particles.rays[i][2], m[2], m[1]]
@@ -18,7 +18,7 @@ class ParticleTable {
 			rows << row
 		}
 		if (rows) {
-			double share = 100d * rows.sum { it[0] } / (particles.h * spacing[1] * particles.w * spacing[2])
+			double share = 100d * rows.sum { it[0] } / (particles.h * sides[0] * particles.w * sides[1])
 			add(table, String.format(Locale.ROOT, 'median of %d (%.1f %% of the image)', rows.size(), share), columns,
 				(0..2).collect { k -> median(rows.collect { it[k] }) })
 		}

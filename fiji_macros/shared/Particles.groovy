@@ -76,6 +76,18 @@ class Particles {
 		return values
 	}
 
+	/** Those whose centre lies in a selection; their numbers start at 1 again. */
+	Particles within(Roi selection) {
+		def inside = (0..<outlines.size()).findAll {
+			selection.contains((int) ((rays[it][1] + 0.5d) * w / netW), (int) ((rays[it][0] + 0.5d) * h / netH))
+		}
+		def result = new Particles(h: h, w: w, netH: netH, netW: netW, prob: prob, dist: dist)
+		result.outlines = inside.collect { outlines[it] }
+		result.rays = inside.collect { rays[it] }
+		result.labels = Outlines.paint(result.outlines, h, w)
+		return result
+	}
+
 	FloatProcessor probImage() { new FloatProcessor(w, h, prob) }
 
 	FloatProcessor distImage() { new FloatProcessor(w, h, dist) }

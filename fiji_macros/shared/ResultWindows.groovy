@@ -43,10 +43,11 @@ class ResultWindows {
 		WindowManager.setCurrentWindow(source.window)
 	}
 
-	/** Shows outlines over an image, in the place of those of before; what the user drew there stays. */
+	/** Shows outlines over an image, in the place of those of before in the same slice; what the user drew there stays. */
 	static void draw(ImagePlus image, List<Roi> outlines) {
 		def overlay = new Overlay()
-		image.overlay?.findAll { it.getProperty(Slices.RESULT) == null }?.each { overlay.add(it) }
+		def at = { Roi roi -> [roi.position, roi.ZPosition, roi.TPosition] }
+		image.overlay?.findAll { it.getProperty(Slices.RESULT) == null || (outlines && at(it) != at(outlines[0])) }?.each { overlay.add(it) }
 		outlines.each {
 			it.setProperty(Slices.RESULT, 'outline')
 			overlay.add(it)

@@ -11,7 +11,11 @@ abstract class Segmenter implements Closeable {
 	final Settings settings
 	/** Told how many pieces of an image are done, and of how many. */
 	Closure progress = { int done, int total -> }
+	/** Told what people shall know of how an image was run. */
+	Closure tell = { String line -> }
 	private volatile boolean stopped
+	private boolean toldOwnScale
+	private Closure<List<Look>> looks
 
 	protected Segmenter(Bundle bundle, Settings settings) {
 		this.bundle = bundle
@@ -27,6 +31,7 @@ abstract class Segmenter implements Closeable {
 		def settings = Settings.of(bundle, inputs.text('prob'), inputs.text('nms'), inputs.text('percentiles'),
 			inputs.text('diameter'))
 		def made = chosen(report, inputs.text('engine') ?: AUTOMATIC, commands, datasets, bundle, settings)
+		made.tell = { String line -> report.say(line) }
 		report.say("$bundle.file.name: segmented by $made")
 		return report.keep(made)
 	}
@@ -50,14 +55,73 @@ abstract class Segmenter implements Closeable {
 		}
 	}
 
+	/** Where to estimate the particle diameter from if nobody gives it; the first call counts, for all that follows. */
+	void estimateFrom(String what, Closure<List<Look>> looks) {
+		if (this.looks != null) return
+		this.looks = looks
+		settings.source = what
+	}
+
+	/** Takes the length of a line that was drawn for the particle diameter, unless one was typed; tells whether. */
+	boolean measureAlong(ij.gui.Line line, Slices slices, Report report) {
+		if (!settings.estimated) return false
+		def (down, across) = slices.squarePixels()
+		settings.diameter = Math.max(1d, Math.hypot((line.y2d - line.y1d) * down, (line.x2d - line.x1d) * across))
+		settings.estimated = false
+		report.say(String.format(Locale.ROOT, '%s: particle diameter %.3g pixels, the length of the line selection; the model was ' +
+			'trained at %.3g', slices.name, settings.diameter, settings.trained))
+		return true
+	}
+
+	/** Estimates the particle diameter if it has to be, once, and says it. */
+	void settle(Report report) {
+		if (settings.diameter > 0) return
+		if (settings.estimated) {
+			settings.choice = Diameter.choose(this, looks.call(), 'pixels', settings.source)
+			settings.diameter = settings.choice.diameter
+			report.say("$settings.source: ${settings.choice.remove('told')}")
+		} else if (!toldOwnScale) {
+			report.say("$bundle.file.name records no particle diameter: images keep their own scale")
+			toldOwnScale = true
+		}
+	}
+
 	/** Pixels of the network for one of a slice, down and across. */
 	double[] scaleOf(Slices slices) { slices.squarePixels().collect { it * settings.scale } as double[] }
 
 	/** Channels of an image. */
 	int getChannels() { 1 }
 
+	/** Bytes of Java's memory for a pixel of an image, its results included. */
+	int getBytesPerPixel() { 32 + 4 * channels }
+
+	/** Refuses an image before anything is allocated for it that Java cannot hold; it would end in the midst of the work. */
+	void checkMemory(Slices slices) {
+		double needed = bytesPerPixel * (double) slices.h * slices.w
+		if (needed > freeMemory()) System.gc()
+		double free = freeMemory()
+		if (needed <= free) return
+		def gigabytes = { double bytes -> String.format(Locale.ROOT, '%.1f GB', bytes / 1e9) }
+		throw new Problem("$slices.name: $slices.w x $slices.h pixels need about ${gigabytes(needed)} of memory by $this, and Fiji has " +
+			"${gigabytes(free)} left of ${gigabytes(Runtime.runtime.maxMemory())}: give it more in Edit > Options > Memory & Threads... " +
+			'and start it again, close other images, or cut this one (Image > Crop).')
+	}
+
+	private static double freeMemory() {
+		def java = Runtime.runtime
+		return java.maxMemory() - (java.totalMemory() - java.freeMemory())
+	}
+
 	/** How many images of this size may be under way at a time. */
 	int atOnce(int h, int w, double[] scale) { 1 }
+
+	/** What a record of a run says of the engine, the model and the settings. */
+	Map facts() {
+		[engine: 'fiji', backend: toString(), imagej: ij.IJ.fullVersion, java: System.getProperty('java.version'),
+			model: bundle.file.name, model_digest: bundle.identity, settings: settings.toString(),
+			diameter: settings.diameter ?: null, diameter_choice: settings.choice,
+			finished: java.time.LocalDateTime.now().withNano(0).toString()]
+	}
 
 	/** The engine's name and version, for logs and records. */
 	abstract String toString()

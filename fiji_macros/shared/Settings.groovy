@@ -5,10 +5,16 @@ class Settings {
 	double nms
 	double low
 	double high
-	/** Diameter of the particles in the image, pixels; 0: the image is left at its own scale. */
+	/** Diameter of the particles in the image, pixels; 0: not known (yet), the image is left at its own scale. */
 	double diameter
 	/** Diameter the model was trained at, pixels; 0: it records none. */
 	double trained
+	/** The diameter was neither typed nor drawn: it is estimated from the images. */
+	boolean estimated
+	/** What it is estimated from. */
+	String source
+	/** Where an estimated diameter comes from, for records. */
+	Map choice
 
 	/** Takes what the user typed; what was left empty comes from the bundle, else 0.5, 0.4, 1 and 99.8. */
 	static Settings of(Bundle bundle, String prob, String nms, String percentiles, String diameter) {
@@ -28,6 +34,7 @@ class Settings {
 		s.high = range[1]
 		s.trained = bundle.number('diameter') ?: 0
 		s.diameter = number('The diameter', diameter, null, 0, 0, 1e6)
+		s.estimated = s.diameter == 0 && s.trained > 0
 		if (s.diameter > 0 && s.trained == 0) {
 			throw new Problem("$bundle.file: this model does not record the diameter it was trained at, " +
 				'so images cannot be rescaled to it; leave the diameter empty.')
@@ -38,9 +45,9 @@ class Settings {
 	/** Factor from the image's pixels to the network's. */
 	double getScale() { diameter > 0 ? trained / diameter : 1.0d }
 
-	/** One line that says all; equal lines give equal results. */
+	/** One line that says all; equal lines give equal results: an estimate follows from the images. */
 	String toString() {
-		"prob=$prob nms=$nms percentiles=$low,$high diameter=$diameter trained=$trained"
+		"prob=$prob nms=$nms percentiles=$low,$high diameter=${estimated ? "estimated from $source" : diameter} trained=$trained"
 	}
 
 	/** Micrometres as typed, else as the model says, else 0: as the image says. */

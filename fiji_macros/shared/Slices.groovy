@@ -1,6 +1,8 @@
 import groovy.transform.CompileStatic
 import ij.IJ
 import ij.ImagePlus
+import ij.WindowManager
+import ij.gui.Roi
 import ij.measure.Calibration
 import ij.process.ColorProcessor
 import ij.process.FloatProcessor
@@ -18,16 +20,26 @@ class Slices {
 	int h
 	int w
 	int count
-	/** Size of a pixel in micrometres: from slice to slice, down, across; 1 if the image does not say. */
+	/** Size of a pixel: from slice to slice, down, across; 1 if the image does not say. */
 	double[] spacing = [1, 1, 1]
-	boolean calibrated
+	/** Of spacing: um; another one that is not known here; px, then spacing tells the ratio of the sides at most. */
+	String unit = 'px'
+	/** What the image says of its size, and keeps in the results: unit and sizes of a pixel. */
+	private String ownUnit
+	private double[] ownSpacing
+	/** Of the one plane of a stack that is taken: its number, or slice and frame of a hyperstack. */
+	List<Integer> position
+	/** What people shall know of how the image was read. */
+	final List<String> notes = []
 	String name
-	/** Changes when the files do; empty for an image that is open. */
+	/** Changes when the image or what is taken of it does. */
 	String stamp = ''
 	/** Slice number (from 0) to its pixels. */
 	Closure<ImageProcessor> processor
 	/** ImageJ keeps signed 16-bit values with an offset. */
 	boolean signed
+	/** Values stand for colours. */
+	boolean palette
 
 	private List<ImageProcessor> planes
 
@@ -38,30 +50,45 @@ class Slices {
 	 */
 	synchronized float[] slice(int i, int channels = 1) {
 		ImageProcessor pixels = processor.call(i)
+		if (channels == 3 && palette && pixels.bitDepth == 8) pixels = pixels.convertToRGB()
 		if (channels == 3 && pixels instanceof ColorProcessor) return colours((ColorProcessor) pixels)
 		if (channels != 1) {
 			throw new Problem("$name: this model takes ${channels == 3 ? 'colour images' : "images of $channels channels"}, " +
 				'and this one is grey.')
 		}
-		grey(pixels).setCalibrationTable(null)
+		pixels = grey(pixels)
+		pixels.setCalibrationTable(null)
 		def values = (float[]) pixels.convertToFloatProcessor().getPixels()
 		if (signed) for (int k = 0; k < values.length; k++) values[k] -= 32768f
 		return FieldOfView.filled(values, h, w, "$name, slice ${i + 1}")
 	}
 
-	/** Opens a TIFF stack or a folder of slices; the slices of a folder are read one by one. */
-	static Slices open(File file, double pixelSize) {
+	/** Whether `image` names something, or an image is open. */
+	static boolean isThere(Inputs inputs) { inputs.fileOrNull('image') != null || WindowManager.currentImage != null }
+
+	/** What `image` names, a TIFF stack or a folder of slices, which are read one by one; else the image in front. */
+	static Slices of(Inputs inputs, Planes planes, double pixelSize) {
+		def file = inputs.fileOrNull('image')
+		def shown = file == null ? WindowManager.currentImage : null
+		if (shown == null) return open(file, pixelSize, planes)
+		def slices = of(shown, shown.title, pixelSize, planes)
+		slices.stamp = 'open ' + digest(shown) + slices.stamp
+		return slices
+	}
+
+	static Slices open(File file, double pixelSize, Planes planes) {
 		if (!file.exists()) throw new Problem("$file: there is no such file or folder.")
 		if (!file.directory) {
-			def one = of(openImage(file), file.name, pixelSize)
-			one.stamp = stampOf([file])
+			def one = of(openImage(file), file.name, pixelSize, planes)
+			one.stamp = stampOf([file]) + one.stamp
 			return one
 		}
 		def files = imagesIn(file)
 		if (files.empty) throw new Problem("$file: holds no image (${SUFFIXES.join(', ')}).")
 		def first = openImage(files[0])
 		def slices = new Slices(h: first.height, w: first.width, count: files.size(), name: file.name,
-			stamp: stampOf(files), signed: first.calibration.isSigned16Bit())
+			stamp: stampOf(files))
+		slices.readAs(first)
 		slices.measure(first.calibration, pixelSize)
 		slices.processor = { int i ->
 			def image = openImage(files[i])
@@ -74,21 +101,55 @@ class Slices {
 		return slices
 	}
 
-	static Slices of(ImagePlus image, String name, double pixelSize) {
+	static Slices of(ImagePlus image, String name, double pixelSize, Planes planes) {
 		def result = image.getProp(RESULT)
 		if (result != null) {
 			throw new Problem("$name: is a result of Particlebridge ($result), not an image to segment; click on the image " +
 				'that is to be segmented, or name its file (image=...).')
 		}
-		if (image.NChannels > 1 || (image.NSlices > 1 && image.NFrames > 1)) {
-			throw new Problem("$name: has $image.NChannels channels and $image.NFrames frames; " +
-				'one channel is needed: Image > Color > Split Channels, or Image > Duplicate...')
-		}
-		def slices = new Slices(h: image.height, w: image.width, count: image.stackSize, name: name,
-			signed: image.calibration.isSigned16Bit())
+		def numbers = planes.numbers(image, name)
+		def slices = new Slices(h: image.height, w: image.width, count: numbers.size(), name: name)
+		if (numbers.size() < image.stackSize) slices.stamp = " planes $numbers"
+		slices.readAs(image)
 		slices.measure(image.calibration, pixelSize)
-		slices.processor = { int i -> image.getStack().getProcessor(i + 1) }
+		slices.processor = { int i -> image.getStack().getProcessor(numbers[i]) }
+		if (image.stackSize > 1 && numbers.size() == 1) {
+			def (c, z, t) = image.convertIndexToPosition(numbers[0]) as List
+			slices.position = image.hyperStack ? [0, z, t] : [numbers[0]]
+			slices.notes << ("$name: takes " + [[image.getNChannels(), 'channel', c], [image.getNSlices(), 'slice', z],
+				[image.getNFrames(), 'frame', t]].findAll { it[0] > 1 }.collect { "${it[1]} ${it[2]} of ${it[0]}" }.join(', '))
+		} else if (numbers.size() > 1 && numbers.size() == image.getNFrames() && image.getNSlices() == 1) {
+			slices.notes << "$name: its ${image.getNFrames()} frames are taken one by one, as slices are"
+		}
 		return slices
+	}
+
+	/** Places outlines on the slice that they were found in. */
+	void place(List<Roi> outlines) { if (position) outlines.each { it.setPosition(*position) } }
+
+	/** Says how the image was read, once. */
+	void tell(Report report) {
+		notes.each { report.say(it) }
+		notes.clear()
+	}
+
+	private void readAs(ImagePlus image) {
+		signed = image.calibration.isSigned16Bit()
+		palette = Planes.isPalette(image)
+		if (palette) notes << "$name: is an 8-bit Color image; its colours count, not their numbers in its table"
+		if (image.bitDepth == 8 && image.invertedLut) {
+			notes << "$name: is shown inverted; the network sees its values (Edit > Invert turns them)"
+		}
+	}
+
+	/** Tells one open image from another of the same title. */
+	private static String digest(ImagePlus image) {
+		long sum = 0
+		for (int n = 1; n <= image.stackSize; n++) {
+			def pixels = image.getStack().getProcessor(n).getPixels()
+			sum = 31 * sum + Arrays.hashCode(pixels)
+		}
+		return Long.toHexString(sum)
 	}
 
 	/** Opens one file with ImageJ, and with SCIFIO or Bio-Formats through it where Fiji has them. */
@@ -126,9 +187,9 @@ class Slices {
 		if (planes == null) planes = (0..<count).collect { grey(processor.call(it)) }
 		def volume = planes
 		boolean xz = view == 'xz'
-		def (step, height, width) = spacing as List
-		return new Slices(name: "$name, view $view", stamp: stamp, calibrated: calibrated, h: count, w: xz ? w : h,
-			count: xz ? h : w, spacing: (xz ? [height, step, width] : [width, step, height]) as double[],
+		def turned = { double[] zyx -> (xz ? [zyx[1], zyx[0], zyx[2]] : [zyx[2], zyx[0], zyx[1]]) as double[] }
+		return new Slices(name: "$name, view $view", stamp: stamp, unit: unit, ownUnit: ownUnit, h: count, w: xz ? w : h,
+			count: xz ? h : w, spacing: turned(spacing), ownSpacing: turned(ownSpacing),
 			processor: { int i -> resliced(volume, xz, i) }, signed: signed)
 	}
 
@@ -153,40 +214,62 @@ class Slices {
 		return [spacing[1] / finest, spacing[2] / finest]
 	}
 
+	/** Up to three of its slices that lie apart, to estimate the particle diameter from. */
+	List<Look> looks(int channels) {
+		def chosen = (1..3).collect { (int) (it * (count - 1) / 4.0d) }.unique()
+		return chosen.collect { look(it, channels) }
+	}
+
+	Look look(int i, int channels) {
+		new Look(pixels: slice(i, channels), h: h, w: w, squares: squarePixels() as double[])
+	}
+
+	/** The image's own, or what was typed. */
 	Calibration calibration() {
 		def c = new Calibration()
-		if (calibrated) {
-			c.unit = 'micron'
-			c.pixelDepth = spacing[0]
-			c.pixelHeight = spacing[1]
-			c.pixelWidth = spacing[2]
-		}
+		c.unit = ownUnit
+		c.pixelDepth = ownSpacing[0]
+		c.pixelHeight = ownSpacing[1]
+		c.pixelWidth = ownSpacing[2]
 		return c
 	}
+
+	/** Height and width of a pixel in `unit`, as tables are measured. */
+	double[] pixelSides() { (unit == 'px' ? [1, 1] : [spacing[1], spacing[2]]) as double[] }
 
 	/** Bytes and latest date of files: another volume under the same name is not taken for the old one. */
 	static String stampOf(List<File> files) { "${files.sum { it.length() }}@${files.max { it.lastModified() }.lastModified()}" }
 
 	private void measure(Calibration calibration, double pixelSize) {
-		double unit = micrometres(calibration.unit)
+		ownUnit = calibration.unit
+		ownSpacing = [calibration.pixelDepth, calibration.pixelHeight, calibration.pixelWidth] as double[]
 		if (pixelSize > 0) {
 			spacing = [pixelSize, pixelSize, pixelSize] as double[]
-			calibrated = true
-		} else if (unit > 0) {
-			spacing = [calibration.pixelDepth * unit, calibration.pixelHeight * unit, calibration.pixelWidth * unit] as double[]
-			calibrated = true
+			ownUnit = 'micron'
+			ownSpacing = spacing
+			unit = 'um'
+			return
 		}
-	}
-
-	/** How many micrometres a unit of length is; 0 if it is none. */
-	static double micrometres(String unit) {
-		switch (unit?.trim()?.toLowerCase()) {
-			case ['um', '\u00b5m', '\u03bcm', 'micron', 'microns', 'micrometer', 'micrometre']: return 1
-			case ['nm', 'nanometer', 'nanometre', 'nanometers']: return 1e-3d
-			case ['mm', 'millimeter', 'millimetre', 'millimeters']: return 1e3d
-			case ['cm', 'centimeter', 'centimetre']: return 1e4d
-			case ['m', 'meter', 'metre']: return 1e6d
-			default: return 0
+		if (!ownSpacing.every { it > 0 && !Double.isInfinite(it) }) {
+			notes << "$name: its pixel size is no number above 0 and is left out"
+			ownSpacing = spacing
+			ownUnit = 'pixel'
+			return
+		}
+		// ImageJ keeps a unit for each axis; most images have one for all.
+		def units = [calibration.getZUnit(), calibration.getYUnit(), calibration.getXUnit()]
+		def factors = units.collect { Units.micrometres(it) }
+		if (factors.every { it > 0 }) {
+			spacing = [ownSpacing, factors].transpose().collect { it[0] * it[1] } as double[]
+			unit = 'um'
+		} else if (units.toSet().size() == 1 && !Units.isPixel(ownUnit)) {
+			spacing = ownSpacing
+			unit = ownUnit
+			notes << "$name: its unit, $ownUnit, is no length that is known here; objects.csv is in $ownUnit"
+		} else if (units.every { Units.isPixel(it) }) {
+			spacing = ownSpacing // the ratio of the sides
+		} else {
+			notes << "$name: its axes have units that cannot be compared (${units.reverse().join(', ')}); sizes are in pixels"
 		}
 	}
 
@@ -202,7 +285,8 @@ class Slices {
 		return result
 	}
 
-	private ImageProcessor grey(ImageProcessor pixels) {
+	private ImageProcessor grey(ImageProcessor raw) {
+		def pixels = Planes.read(raw, palette)
 		if (pixels instanceof ColorProcessor) {
 			throw new Problem("$name: is a colour image and the model takes grey ones; make it grey first: Image > Type > 8-bit")
 		}

@@ -13,6 +13,9 @@ class StarDist extends Segmenter {
 	static final String PREDICT = 'de.csbdresden.stardist.StarDist2D'
 	static final String SUPPRESS = 'de.csbdresden.stardist.StarDist2DNMS'
 
+	/** Up to this many pixels run in one tile, as with ONNX. */
+	private static final double TILE = 2048d * 2048d
+
 	final def commands
 	final def datasets
 
@@ -29,6 +32,15 @@ class StarDist extends Segmenter {
 	static boolean installed(commands) { commands?.getCommand(PREDICT) != null }
 
 	String toString() { 'the StarDist plugin' }
+
+	@Override Map facts() {
+		super.facts() + [stardist: versionOf(PREDICT), csbdeep: versionOf('de.csbdresden.csbdeep.commands.GenericNetwork')]
+	}
+
+	private String versionOf(String command) {
+		def info = commands.getCommand(command)
+		return info.respondsTo('getVersion') ? info.version ?: 'unknown' : 'unknown'
+	}
 
 	Particles segment(float[] pixels, int h, int w, double[] scale, String what) {
 		goOn()
@@ -64,16 +76,27 @@ class StarDist extends Segmenter {
 		return particles
 	}
 
+	/** The plugin keeps probability and all distances of every pixel. */
+	@Override int getBytesPerPixel() { super.bytesPerPixel + 33 * 4 }
+
+	/** How many tiles the plugin shall make: it would take hundreds of bytes a pixel for the image in one. */
+	static int tilesFor(int h, int w) { (int) Math.ceil(h * (double) w / TILE) }
+
 	private Map predict(float[] pixels, int h, int w, String what) {
 		def input = datasets.create(ArrayImgs.floats(pixels, w, h))
 		// The plugin refuses axes it does not know, silently.
 		input.axis(0).setType(net.imagej.axis.Axes.X)
 		input.axis(1).setType(net.imagej.axis.Axes.Y)
+		int tiles = tilesFor(h, w)
+		if (tiles > 1) {
+			tell("$what: the StarDist plugin runs it in $tiles tiles that overlap by 64 pixels, less than the network sees: " +
+				'particles at their borders may differ. ONNX makes no such difference.')
+		}
 		// No pixel is more probable than 1: the network alone runs here, overlaps are resolved below.
 		def network = run(PREDICT, what, 'input', input, 'modelChoice', 'Model (.zip) from File',
 			'modelFile', bundle.file, 'normalizeInput', true,
 			'percentileBottom', settings.low, 'percentileTop', settings.high,
-			'probThresh', 1.0d, 'nmsThresh', settings.nms, 'outputType', 'Label Image', 'nTiles', 1,
+			'probThresh', 1.0d, 'nmsThresh', settings.nms, 'outputType', 'Label Image', 'nTiles', tiles,
 			'excludeBoundary', 2, 'roiPosition', 'Automatic', 'verbose', false,
 			'showCsbdeepProgress', false, 'showProbAndDist', true)
 		def prob = network.getOutput('prob')

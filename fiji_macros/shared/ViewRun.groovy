@@ -16,16 +16,19 @@ class ViewRun {
 	final File folder
 	final Segmenter segmenter
 	final Report report
-	/** Pixels of the network for one of a slice, down and across. */
-	final double[] scale
+	/** Pixels of the network for one of a slice, down and across; null: follows from the particle diameter. */
+	private final double[] givenScale
 
 	ViewRun(Slices slices, File folder, Segmenter segmenter, Report report, double[] scale = null) {
 		this.slices = slices
 		this.folder = folder
 		this.segmenter = segmenter
 		this.report = report
-		this.scale = scale ?: segmenter.scaleOf(slices)
+		this.givenScale = scale
+		segmenter.estimateFrom(slices.name) { slices.looks(segmenter.channels) }
 	}
+
+	double[] getScale() { givenScale ?: segmenter.scaleOf(slices) }
 
 	File getParts() { new File(folder, '.parts') }
 
@@ -39,6 +42,8 @@ class ViewRun {
 			report.say("$folder: is complete with the same settings; nothing to do")
 			return
 		}
+		segmenter.checkMemory(slices)
+		if (givenScale == null) segmenter.settle(report)
 		prepare()
 		def missing = (only ?: (0..<slices.count)).findAll { !part(it).exists() }
 		if (only == null && missing.size() < slices.count) {
@@ -109,7 +114,7 @@ class ViewRun {
 	/** What a finished slice depends on. */
 	String getSettingsKey() {
 		"$slices.name $slices.stamp $slices.count x $slices.h x $slices.w spacing=${slices.spacing as List} " +
-			"scale=${scale as List} model=$segmenter.bundle.identity $segmenter.settings by $segmenter"
+			"scale=${givenScale == null ? slices.squarePixels() : givenScale as List} model=$segmenter.bundle.identity $segmenter.settings by $segmenter"
 	}
 
 	boolean isWhole() {
@@ -125,11 +130,8 @@ class ViewRun {
 		record.delete()
 		for (name in STACKS) write(name)
 		WholeFile.write(record) { File beside ->
-			beside.setText(JsonOutput.prettyPrint(JsonOutput.toJson([
-				engine: 'fiji', backend: segmenter.toString(), key: settingsKey, imagej: ij.IJ.fullVersion, java: System.getProperty('java.version'),
-				model: segmenter.bundle.file.name, slices: slices.count, spacing_um: slices.spacing as List,
-				settings: segmenter.settings.toString(), finished: java.time.LocalDateTime.now().withNano(0).toString()
-			])), 'UTF-8')
+			beside.setText(JsonOutput.prettyPrint(JsonOutput.toJson(segmenter.facts() + [key: settingsKey, slices: slices.count,
+				unit: slices.unit, spacing: slices.spacing as List, scale: scale as List])), 'UTF-8')
 		}
 		deleteParts()
 		report.say("$folder: labels.tif, prob.tif and dist.tif of $slices.count slices are written")

@@ -15,6 +15,7 @@ from groovy_commands import ENGINES, FIELDS, runnable, with_classes
 from particlebridge import analysis
 from particlebridge.analysis import Polygons, Prediction
 from particlebridge.bridge.segmenting.image_results import object_table
+from particlebridge.bridge.volumes.length_units import to_micrometres
 from particlebridge.fiji_macros.compose import COMMANDS, compose
 from plain_imagej import NEWEST, OLDER, plain_imagej
 from real_fiji import NEEDED, left_out
@@ -225,18 +226,47 @@ def test_mean_distance_is_pythons(java):
 
 def test_names_sort_as_people_count(java):
     got = java.run(
-        with_classes("names.sort { Slices.naturalKey(it) }", "Slices", "Problem", "FieldOfView"),
+        with_classes(
+            "names.sort { Slices.naturalKey(it) }",
+            *ENGINES,
+        ),
         names=["s_10.tif", "s_9.tif", "S_0009b.tif", "s_100.tif", "a.tif"],
     )
     assert got == ["a.tif", "s_9.tif", "S_0009b.tif", "s_10.tif", "s_100.tif"]
 
 
 @pytest.mark.parametrize(
-    ("unit", "um"), [("micron", 1), ("µm", 1), ("μm", 1), ("nm", 1e-3), ("mm", 1e3), ("pixel", 0)]
+    ("unit", "um"),
+    [
+        (unit, to_micrometres(1, unit) or 0)
+        for unit in (
+            "micron",
+            "µm",
+            "μm",
+            "um",
+            "Âµm",
+            "\\u00b5m",
+            "nm",
+            "nanometers",
+            "mm",
+            "cm",
+            "m",
+            "inch",
+            "in",
+            '"',
+            "Å",
+            "\u212b",
+            "Angstrom",
+            "pm",
+            "pixel",
+            "foo",
+            "",
+        )
+    ],
 )
 def test_units(java, unit, um):
-    text = with_classes("Slices.micrometres(unit)", "Slices", "Problem", "FieldOfView")
-    assert java.run(text, unit=unit) == um
+    got = java.run(with_classes("Units.micrometres(unit)", "Units"), unit=unit)
+    assert got == pytest.approx(um)
 
 
 def test_nan_outside_the_field_of_view_becomes_the_median_inside(java):
@@ -368,7 +398,10 @@ def test_what_is_no_bundle_is_said(java, tmp_path):
 def run(java, tmp_path):
     def run(command, settings=None, /, java=java, **variables):
         if not (tmp_path / "m.zip").exists():
-            make_bundle(tmp_path / "m.zip", '{"diameter": 10}')
+            # With a diameter on record one would be estimated, and the stub knows no scale.
+            make_bundle(
+                tmp_path / "m.zip", '{"diameter": 10}' if variables.get("diameter") else None
+            )
         variables.setdefault("model", tmp_path / "m.zip")
         given = {k: None if v is None else str(v) for k, v in variables.items()}
         variables = {name: given.get(name) for name in FIELDS}
@@ -391,7 +424,7 @@ def test_one_image_gives_all_its_files(run, tmp_path):
     result = run("Segment_Image", image=tmp_path / "a.tif", out=tmp_path / "out")
     assert result["problem"] is None
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
-        "labels.tif", "prob.tif", "dist.tif", "rois.zip", "overlay.png", "objects.csv",
+        "labels.tif", "prob.tif", "dist.tif", "rois.zip", "overlay.png", "objects.csv", "fiji.json",
     }  # fmt: skip
     labels = tifffile.imread(tmp_path / "out" / "labels.tif")
     assert labels.dtype == np.uint16
@@ -483,11 +516,16 @@ def test_whatever_the_plugin_does_wrong_is_said_and_nothing_is_written(
     assert not (tmp_path / "out" / "labels.tif").exists()
 
 
+@pytest.mark.parametrize(("h", "w", "tiles"), [(512, 512, 1), (2048, 2048, 1), (6000, 6000, 9)])
+def test_the_plugin_gets_large_images_in_tiles(java, h, w, tiles):
+    assert java.run(with_classes("StarDist.tilesFor(h, w)", *ENGINES), h=h, w=w) == tiles
+
+
 @pytest.mark.parametrize("case", ["absent", "colour", "stack", "text"])
 def test_images_that_cannot_be(run, tmp_path, case):
     path = tmp_path / "a.tif"
     if case == "colour":
-        tifffile.imwrite(path, np.zeros((30, 40, 3), np.uint8), photometric="rgb")
+        tifffile.imwrite(path, np.full((30, 40, 3), (9, 0, 0), np.uint8), photometric="rgb")
     elif case == "stack":
         tifffile.imwrite(path, np.zeros((3, 30, 40), np.uint8), photometric="minisblack")
     elif case == "text":
@@ -495,7 +533,7 @@ def test_images_that_cannot_be(run, tmp_path, case):
     sentence = {
         "absent": "there is no such file",
         "colour": "is a colour image and the model takes grey ones; make it grey",
-        "stack": "has 3 slices; use Segment View",
+        "stack": "has 3 slices; choose slice=1 to 3; or use Segment View",
         "text": "cannot open it",
     }[case]
     assert sentence in run("Segment_Image", image=path, out=tmp_path / "o")["problem"]
@@ -521,6 +559,12 @@ def test_a_diameter_rescales_and_results_come_back_at_full_size(run, tmp_path):
     assert ys.mean() == pytest.approx(60.5, abs=1)
     assert xs.mean() == pytest.approx(80.5, abs=1)
     assert np.ptp(ys) == pytest.approx(2 * expected, abs=6)
+    # A line drawn across a particle says the same as a number that is typed.
+    drawn = {"open": str(tmp_path / "a.tif"), "line": [60, 40, 72, 56]}
+    result = run("Segment_Image", drawn, out=tmp_path / "l", prob="0.81")
+    assert result["problem"] is None
+    assert "particle diameter 20.0 pixels, the length of the line selection" in result["said"]
+    assert np.array_equal(tifffile.imread(tmp_path / "l" / "labels.tif"), labels)
 
 
 def volume(path, shape=(5, 40, 50), spacing=None):
@@ -707,6 +751,13 @@ def test_labels_become_regions_and_the_same_labels_again(run, tmp_path):
     assert np.array_equal(got, np.searchsorted(ids, labels) * (labels > 0) + (labels > 0))
     assert np.array_equal(tifffile.imread(tmp_path / "o" / "labels" / "a.tif"), got)
     assert (tmp_path / "o" / "images" / "a.tif").exists()
+    # An open image does as well as its file.
+    opened = run(
+        "Correct_Labels", {"open": str(tmp_path / "a.tif")}, what="Save regions as labels",
+        rois=tmp_path / "o" / "rois.zip", out=tmp_path / "p",
+    )  # fmt: skip
+    assert opened["problem"] is None
+    assert np.array_equal(tifffile.imread(tmp_path / "p" / "labels" / "a.tif"), got)
 
 
 def test_corrected_stacks_keep_the_slices_that_bear_regions(run, tmp_path):

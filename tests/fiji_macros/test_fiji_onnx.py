@@ -13,7 +13,8 @@ from groovy_commands import ENGINES, FIELDS, NO_SERVICES, runnable, with_classes
 from particlebridge import analysis
 from particlebridge.analysis import Polygons
 from particlebridge.bridge import PythonEngine, Settings
-from particlebridge.exporter import export
+from particlebridge.bridge.segmenting.diameter import choose_diameter
+from particlebridge.exporter import export, load_model
 from plain_imagej import NEWEST, OLDER, plain_imagej
 
 TYPED = {"prob": str(THRESHOLDS["prob_thresh"]), "nms": str(THRESHOLDS["nms_thresh"])}
@@ -27,11 +28,13 @@ def bundle(tmp_path_factory):
 
 @pytest.fixture
 def run(bundle):
-    def run(command, /, groovy=NEWEST, **variables):
+    def run(command, settings=None, /, groovy=NEWEST, **variables):
         variables.setdefault("model", bundle)
         given = {k: None if v is None else str(v) for k, v in variables.items()}
         variables = {name: given.get(name) for name in FIELDS}
-        return plain_imagej(groovy).run(runnable(command, NO_SERVICES), settings={}, **variables)
+        return plain_imagej(groovy).run(
+            runnable(command, NO_SERVICES), settings=settings or {}, **variables
+        )
 
     return run
 
@@ -46,8 +49,9 @@ def truth():
 @pytest.mark.parametrize("groovy", [NEWEST, *OLDER])
 def test_one_image_has_the_plugin_s_labels_bit_for_bit(run, tmp_path, groovy):
     result = run(
-        "Segment_Image", groovy, image=PLUGIN / "phantom_slice.tif", out=tmp_path / "o", **TYPED
-    )
+        "Segment_Image", groovy=groovy, image=PLUGIN / "phantom_slice.tif", out=tmp_path / "o",
+        **TYPED,
+    )  # fmt: skip
     assert result["problem"] is None
     assert "b.zip: segmented by ONNX Runtime 1." in result["said"]
     labels = tifffile.imread(tmp_path / "o" / "labels.tif")
@@ -164,6 +168,174 @@ def test_colour_images_are_for_colour_models_only(run, tmp_path):
     given["image"] = PLUGIN / "phantom_slice.tif"
     result = run("Segment_Image", model=colour, out=tmp_path / "p", **given)
     assert "takes colour images, and this one is grey" in result["problem"]
+
+
+# --- what images hold
+
+
+def test_a_palette_counts_by_its_colours(run, tmp_path):
+    """8-bit Color: the values are numbers in a table of colours, here in any order."""
+    image = phantom_slice()
+    image = np.uint8(np.linspace(0, 255, 32).astype(int)[np.uint8(image * (31 / image.max()))])
+    order = np.random.default_rng(0).permutation(256)
+    table = np.zeros((3, 256), np.uint16)
+    table[:, order] = np.arange(256) * 257
+    tifffile.imwrite(tmp_path / "p.tif", np.uint8(order)[image], photometric="palette",
+                     colormap=table)  # fmt: skip
+    tifffile.imwrite(tmp_path / "g.tif", image)
+    for name in "gp":
+        given = dict(image=tmp_path / f"{name}.tif", out=tmp_path / name, **TYPED)
+        result = run("Segment_Image", **given)
+        assert result["problem"] is None
+        assert ("is an 8-bit Color image; its colours count" in result["said"]) == (name == "p")
+    grey, palette = (tifffile.imread(tmp_path / name / "labels.tif") for name in "gp")
+    assert grey.max() > 10
+    np.testing.assert_array_equal(palette, grey)
+    # A table that only rises or falls in brightness is for looks: the values count.
+    fire = np.stack([np.arange(256) * 257, np.arange(256) * 128, np.arange(256) ** 2])
+    tifffile.imwrite(tmp_path / "l.tif", image, photometric="palette", colormap=np.uint16(fire))
+    result = run("Segment_Image", image=tmp_path / "l.tif", out=tmp_path / "l", **TYPED)
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "l" / "labels.tif"), grey)
+    # Real colours are refused, as those of an RGB image are; grey ones in RGB are read.
+    table[1] = 0
+    tifffile.imwrite(tmp_path / "c.tif", np.uint8(order)[image], photometric="palette",
+                     colormap=table)  # fmt: skip
+    result = run("Segment_Image", image=tmp_path / "c.tif", out=tmp_path / "c", **TYPED)
+    assert "is a colour image and the model takes grey ones" in result["problem"]
+    tifffile.imwrite(tmp_path / "r.tif", np.stack([image] * 3, -1), photometric="rgb")
+    result = run("Segment_Image", image=tmp_path / "r.tif", out=tmp_path / "r", **TYPED)
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "r" / "labels.tif"), grey)
+
+
+def test_a_selection_keeps_the_whole_images_particles_in_it(run, tmp_path):
+    opened = {"open": str(PLUGIN / "phantom_slice.tif"), "oval": [10, 10, 150, 130]}
+    result = run("Segment_Image", opened, out=tmp_path / "o", **TYPED)
+    assert result["problem"] is None
+    whole, labels = truth()["label"], tifffile.imread(tmp_path / "o" / "labels.tif")
+    assert 2 < labels.max() < 19
+    assert (
+        f"of 19 particles those {labels.max()} are kept whose centre lies in it" in result["said"]
+    )
+    y, x = np.mgrid[: whole.shape[0], : whole.shape[1]]
+    inside = ((x - 84.5) / 75) ** 2 + ((y - 74.5) / 65) ** 2
+    kept = set()
+    for number in range(1, labels.max() + 1):
+        covered, counts = np.unique(whole[labels == number], return_counts=True)
+        kept.add(int(covered[counts.argmax()]))
+        assert counts.max() == counts.sum()
+    assert len(kept) == labels.max()
+    for number in range(1, 20):
+        where = inside[whole == number]
+        if where.max() < 1:
+            assert number in kept
+        if where.min() > 1:
+            assert number not in kept
+
+
+def hyperstack(path, axes, **metadata):
+    """The phantom slice in one plane of each axis, blank ones in the others."""
+    image = phantom_slice()
+    shape = {"T": 3, "Z": 4, "C": 2}
+    planes = np.zeros([shape[a] for a in axes] + list(image.shape), image.dtype)
+    planes[(2,) * axes.count("T") + (1,) * axes.count("Z") + (1,) * axes.count("C")] = image
+    tifffile.imwrite(path, planes, imagej=True, metadata={"axes": axes + "YX", **metadata})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("axes", "given", "has"),
+    [
+        ("TZC", {"channel": 2, "slice": 2, "frame": 3}, "2 channels, 4 slices and 3 frames"),
+        ("TZ", {"slice": 2, "frame": 3}, "4 slices and 3 frames"),
+        ("TC", {"channel": 2, "frame": 3}, "2 channels and 3 frames"),
+        ("ZC", {"channel": 2, "slice": 2}, "2 channels and 4 slices"),
+        ("C", {"channel": 2}, "2 channels"), ("T", {"frame": 3}, "3 frames"),
+    ],
+)  # fmt: skip
+def test_one_plane_of_a_hyperstack(run, tmp_path, axes, given, has):
+    image = hyperstack(tmp_path / "h.tif", axes)
+    result = run("Segment_Image", image=image, out=tmp_path / "o", **TYPED)
+    choices = "choose " + ", ".join(
+        f"{axis}=1 to {n}" for axis, n in (("channel", 2), ("slice", 4), ("frame", 3))
+        if axis in given
+    )  # fmt: skip
+    assert f"h.tif: has {has}; {choices}" in result["problem"]
+    assert not (tmp_path / "o").exists()
+    result = run("Segment_Image", image=image, out=tmp_path / "o", **given, **TYPED)
+    assert result["problem"] is None
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "o/labels.tif"), truth()["label"])
+    # An open image: what its window shows.
+    at = [given.get("channel", 1), given.get("slice", 1), given.get("frame", 1)]
+    opened = {"open": str(image), "at": at}
+    result = run("Segment_Image", opened, out=tmp_path / "p", **TYPED)
+    assert result["problem"] is None
+    assert "h.tif: takes " in result["said"]
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "p/labels.tif"), truth()["label"])
+    result = run("Segment_Image", image=image, out=tmp_path / "q", channel=9, **TYPED)
+    assert ", no channel 9." in result["problem"]
+
+
+def test_time_is_not_depth(run, tmp_path):
+    series = hyperstack(tmp_path / "t.tif", "T")
+    result = run("Segment_Views", image=series, out=tmp_path / "o", **TYPED)
+    assert "t.tif: has 3 frames and one slice; time is not depth" in result["problem"]
+    # Slices are looked at one by one, and so can frames be.
+    result = run("Segment_View", {"open": str(series)}, out=tmp_path / "xy", **TYPED)
+    assert result["problem"] is None
+    assert "its 3 frames are taken one by one" in result["said"]
+    labels = tifffile.imread(tmp_path / "xy" / "labels.tif")
+    assert labels.shape[0] == 3
+    np.testing.assert_array_equal(labels[2], truth()["label"])
+    image = hyperstack(tmp_path / "h.tif", "TZC")
+    result = run("Segment_View", image=image, out=tmp_path / "z", **TYPED)
+    assert "choose channel=1 to 2, frame=1 to 3" in result["problem"]
+    result = run("Segment_View", image=image, out=tmp_path / "z", channel=2, frame=3, **TYPED)
+    assert result["problem"] is None
+    labels = tifffile.imread(tmp_path / "z" / "labels.tif")
+    assert labels.shape[0] == 4
+    np.testing.assert_array_equal(labels[1], truth()["label"])
+    # What is there of one channel is not taken for that of another.
+    result = run("Segment_View", image=image, out=tmp_path / "z", channel=1, frame=3, **TYPED)
+    assert "nothing to do" not in result["said"]
+    assert not tifffile.imread(tmp_path / "z" / "labels.tif").any()
+
+
+@pytest.mark.parametrize(
+    ("unit", "side", "name"),
+    [("micron", 1, "um"), ("nm", 1e-3, "um"), ("inch", 25400, "um"), ("Angstrom", 1e-4, "um"),
+     ("furlong", 1, "furlong"), ("pixel", None, "px")],
+)  # fmt: skip
+def test_units_are_kept_and_named(run, tmp_path, unit, side, name):
+    size = 0.25
+    tifffile.imwrite(tmp_path / "a.tif", phantom_slice(), imagej=True, resolution=(4, 4),
+                     metadata={"unit": unit})  # fmt: skip
+    result = run("Segment_Image", image=tmp_path / "a.tif", out=tmp_path / "o", **TYPED)
+    assert result["problem"] is None
+    assert ("its unit, furlong, is no length" in result["said"]) == (unit == "furlong")
+    with tifffile.TiffFile(tmp_path / "o" / "labels.tif") as tiff:
+        labels = tiff.asarray()
+        if unit != "pixel":
+            assert tiff.imagej_metadata["unit"] == unit
+        resolution = tiff.pages[0].tags["XResolution"].value
+        assert resolution[0] / resolution[1] == pytest.approx(1 / size)
+    with (tmp_path / "o" / "objects.csv").open() as table:
+        rows = list(csv.DictReader(table))
+    assert {row["unit"] for row in rows} == {name}
+    factor = 1 if side is None else (size * side) ** 2
+    areas = [float(row["area"]) for row in rows]
+    assert areas == pytest.approx(np.bincount(labels.ravel())[1:] * factor, rel=1e-5)
+    record = json.loads((tmp_path / "o" / "fiji.json").read_text())
+    assert record["backend"].startswith("ONNX Runtime 1.")
+    assert record["imagej"].startswith("1.54f")
+    assert record["unit"] == name
+
+
+def test_an_image_that_memory_cannot_hold_is_refused_before(run, tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((6000, 6000), np.uint8), compression="deflate")
+    result = run("Segment_Image", image=tmp_path / "a.tif", out=tmp_path / "o", **TYPED)
+    assert "6000 x 6000 pixels need about 1.3 GB of memory" in result["problem"]
+    assert "left of 1.0 GB: give it more" in result["problem"]
+    assert not (tmp_path / "o").exists()
 
 
 # --- which engine
@@ -356,3 +528,67 @@ def test_the_cores_of_the_pieces_cover_each_pixel_once(size, side, reach):
         assert first % 64 == 0 and start % 64 == 0
         assert first == 0 or start - first >= reach
         assert last == size or last - stop >= reach
+
+
+# --- the particle diameter
+
+
+@pytest.fixture(scope="module")
+def nmc(tmp_path_factory):
+    return export("nmc", tmp_path_factory.mktemp("b") / "nmc.zip", verify=False).path
+
+
+LOOKS = """
+def bundle = Bundle.open(new File(path))
+def segmenter = new OnnxEngine(new OnnxNetwork(bundle), bundle, Settings.of(bundle, '', '', '', ''))
+def looks = images.collect { image -> new Look(pixels: image.flatten() as float[],
+    h: image.size(), w: image[0].size(), squares: squares as double[]) }
+try { Diameter.choose(segmenter, looks, 'pixels', 'a.tif') }
+catch (Problem nothing) { [problem: nothing.message] }
+finally { segmenter.close() }
+"""
+
+
+def test_an_empty_diameter_is_estimated_said_and_recorded(run, nmc, tmp_path):
+    [(image, _)] = analysis.training_slices(1, (96, 108), seed=3, diameter=20)
+    image = np.asarray(image, np.float32)
+    tifffile.imwrite(tmp_path / "a.tif", image)
+    result = run("Segment_Image", image=tmp_path / "a.tif", model=nmc, out=tmp_path / "o")
+    assert result["problem"] is None
+    choice = choose_diameter([image], load_model(nmc))
+    assert choice.diameter < 30
+    assert choice.told("pixels").replace("--diameter", "diameter=...") in result["said"]
+    record = json.loads((tmp_path / "o" / "fiji.json").read_text())
+    assert record["diameter"] == pytest.approx(choice.diameter, rel=1e-6)
+    assert record["diameter_choice"].keys() == choice.as_record().keys()
+    expected = PythonEngine(nmc, Settings(diameter=choice.diameter)).segment(image).labels
+    labels = tifffile.imread(tmp_path / "o" / "labels.tif")
+    assert labels.max() == expected.max() > 5
+    assert np.mean(labels != expected) < 1e-3
+
+
+@pytest.mark.parametrize("kind", ["noise", "blank", "flat pixels", "real"])
+def test_an_estimated_diameter_is_python_s(request, nmc, kind):
+    squares = (1.0, 1.0)
+    if kind == "real":
+        shared = request.getfixturevalue("shared_data")
+        images = [tifffile.imread(shared / "plugin" / "real_slice.tif")]
+    elif kind == "noise":
+        images = [np.random.default_rng(0).integers(0, 256, (40, 50)).astype(np.uint8)]
+    elif kind == "blank":
+        images = [np.zeros((20, 30), np.uint8)]
+    else:
+        made = analysis.training_slices(1, (96, 108), seed=2, diameter=40)
+        images, squares = [np.asarray(image[::2], np.float32) for image, _ in made], (2.0, 1.0)
+    got = groovy(LOOKS, path=str(nmc), squares=squares, images=[image.tolist() for image in images])
+    try:
+        choice = choose_diameter(images, load_model(nmc), pixel_size=squares)
+    except ValueError as nothing:
+        assert got["problem"] == f"a.tif: {nothing} (diameter=...)"
+        return
+    expected = choice.as_record()
+    told = got.pop("told")
+    assert told == choice.told("pixels").replace("--diameter sets", "diameter=... sets")
+    assert got.keys() == expected.keys()
+    for name, value in expected.items():
+        assert got[name] == (value if value is None else pytest.approx(value, rel=1e-6)), name

@@ -222,7 +222,9 @@ def test_what_the_plugin_cannot_take_is_said(call, tmp_path, fault):
         kind = {"photometric": "rgb"} if fault == "colour" else {"imagej": True}
         axes = {} if fault == "colour" else {"metadata": {"axes": "CYX"}}
         shape = (40, 50, 3) if fault == "colour" else (3, 40, 50)
-        tifffile.imwrite(image, np.zeros(shape, np.uint8), **kind, **axes)
+        tifffile.imwrite(
+            image, np.arange(np.prod(shape), dtype=np.uint8).reshape(shape), **kind, **axes
+        )
     code, said = call(
         "--run", "Segment_Image", {"image": image, "model": model, "out": tmp_path / "o"}
     )

@@ -7,9 +7,9 @@ from particlebridge.fiji_macros.compose import compose
 
 ENGINES = (
     "Problem", "Report", "Models", "MacroOptions", "Inputs", "InputDialog", "Bundle", "Settings",
-    "Resampling", "FieldOfView", "Outlines", "Slices", "Segmenter", "StarDist", "OnnxNetwork",
-    "Normalisation", "Proposal", "Candidates", "Cells", "SharedArea", "Suppression", "GridMaps",
-    "OnnxEngine", "Particles", "WholeFile",
+    "Resampling", "FieldOfView", "Outlines", "Units", "Planes", "Look", "Slices", "Diameter",
+    "Segmenter", "StarDist", "OnnxNetwork", "Normalisation", "Proposal", "Candidates", "Cells",
+    "Suppression", "GridMaps", "OnnxEngine", "Particles", "WholeFile",
 )  # fmt: skip
 """The shared classes of both engines and what they need."""
 SHARED = Path(__file__).parents[2] / "fiji_macros" / "shared"
@@ -31,6 +31,13 @@ said = new ByteArrayOutputStream()
 streams = [System.out, System.err]
 System.setOut(new PrintStream(said)); System.setErr(new PrintStream(said))
 problem = null
+ij.WindowManager.setTempCurrentImage(null)
+if (settings.open) {
+    ij.WindowManager.setTempCurrentImage(ij.IJ.openImage(settings.open))
+    if (settings.line) ij.IJ.getImage().setRoi(new ij.gui.Line(*settings.line))
+    if (settings.oval) ij.IJ.getImage().setRoi(new ij.gui.OvalRoi(*settings.oval))
+    if (settings.at) ij.IJ.getImage().setPositionWithoutUpdate(*settings.at)
+}
 try {
 """
 AFTER = """
@@ -40,7 +47,7 @@ finally { System.setOut(streams[0]); System.setErr(streams[1]) }
 """
 FIELDS = ("image", "model", "out", "prob", "nms", "percentiles", "diameter", "pixel",
           "slices", "scale", "sidemodel", "views", "folder", "what", "labels", "rois",
-          "engine")  # fmt: skip
+          "engine", "channel", "frame", "slice")  # fmt: skip
 
 
 STUB_SERVICES = """

@@ -1,0 +1,101 @@
+import groovy.transform.CompileStatic
+import ij.ImagePlus
+import ij.process.ColorProcessor
+import ij.process.ImageProcessor
+
+/** Which planes of an image are meant: of a channel and a frame, one slice or all. */
+class Planes {
+
+	/** Numbers from 1; 0: not chosen. */
+	int channel
+	int frame
+	int slice
+	/** All slices are meant where none is chosen; else the image may have but one. */
+	boolean all
+	/** What is not chosen is what the window shows. */
+	boolean shown
+	/** Frames may stand for slices: each is looked at on its own. */
+	boolean time
+
+	/** What the settings channel, frame and slice say; a command has some of them. */
+	static Planes of(Inputs inputs, Map kind, List<String> names = ['channel', 'frame']) {
+		def planes = new Planes(kind)
+		for (name in names) {
+			def text = inputs.text(name)
+			if (!text) continue
+			if (!text.isInteger() || text.toInteger() < 1) throw new Problem("$name must be a number from 1, not: $text")
+			planes."$name" = text.toInteger()
+		}
+		return planes
+	}
+
+	/** The chosen planes' numbers in the image's stack, from 1. */
+	List<Integer> numbers(ImagePlus image, String name) {
+		def sizes = [channel: image.getNChannels(), slice: image.getNSlices(), frame: image.getNFrames()]
+		def current = [channel: image.getC(), slice: image.getZ(), frame: image.getT()]
+		def chosen = [channel: channel, slice: slice, frame: frame]
+		chosen.each { axis, number ->
+			if (number > sizes[axis]) throw new Problem("$name: has ${counted(sizes[axis], axis)}, no $axis $number.")
+			if (number == 0 && (sizes[axis] == 1 || shown)) chosen[axis] = sizes[axis] == 1 ? 1 : current[axis]
+		}
+		def (String many, int count) = chosen.slice == 0 && all ? ['slice', sizes.slice] : ['', 1]
+		if (many) chosen.slice = 1
+		else if (time && all && sizes.slice == 1 && chosen.frame == 0) {
+			(many, count) = ['frame', sizes.frame]
+			chosen.frame = 1
+		}
+		def open = chosen.findAll { axis, number -> number == 0 }.keySet()
+		if (open) throw new Problem(refusal(name, sizes, open))
+		return (0..<count).collect {
+			int step = it
+			image.getStackIndex(chosen.channel, chosen.slice + (many == 'slice' ? step : 0), chosen.frame + (many == 'frame' ? step : 0))
+		}
+	}
+
+	private String refusal(String name, Map sizes, Set open) {
+		def has = ['channel', 'slice', 'frame'].findAll { sizes[it] > 1 }.collect { counted(sizes[it], it) }
+		def listed = has.size() < 2 ? has.join('') : has.init().join(', ') + ' and ' + has.last()
+		if (all && open == ['frame'] as Set && sizes.slice == 1) {
+			return "$name: has $listed and one slice; time is not depth. If the frames are slices, say so in " +
+				"Image > Properties... (slices $sizes.frame, frames 1)."
+		}
+		def choice = open.collect { "$it=1 to ${sizes[it]}" }.join(', ')
+		def views = open.contains('slice') ? '; or use Segment View for a stack, Segment Views for a volume' : ''
+		return "$name: has $listed; choose $choice$views."
+	}
+
+	private static String counted(int n, String what) { "$n $what${n == 1 ? '' : 's'}" }
+
+	/**
+	 * What counts of a plane: its values; of a palette its colours. Colours that are grey all over are values.
+	 */
+	@CompileStatic
+	static ImageProcessor read(ImageProcessor pixels, boolean palette) {
+		if (palette && pixels.bitDepth == 8) {
+			ColorProcessor colours = (ColorProcessor) pixels.convertToRGB()
+			return isGrey(colours) ? colours.convertToByteProcessor(false) : colours
+		}
+		if (pixels instanceof ColorProcessor && isGrey((ColorProcessor) pixels)) return pixels.convertToByteProcessor(false)
+		return pixels
+	}
+
+	/**
+	 * Whether the values of an 8-bit image stand for colours: those of its table neither rise nor fall in brightness,
+	 * so that neighbouring numbers may be any two colours. Other tables are for looks.
+	 */
+	static boolean isPalette(ImagePlus image) {
+		if (image.bitDepth != 8) return false
+		def model = image.getProcessor().colorModel
+		def bright = (0..<model.mapSize).collect { model.getRed(it) + model.getGreen(it) + model.getBlue(it) }
+		def steps = (1..<bright.size()).collect { bright[it] - bright[it - 1] }
+		return steps.any { it > 0 } && steps.any { it < 0 }
+	}
+
+	@CompileStatic
+	private static boolean isGrey(ColorProcessor pixels) {
+		for (int value : (int[]) pixels.getPixels()) {
+			if (((value >> 16) & 255) != (value & 255) || ((value >> 8) & 255) != (value & 255)) return false
+		}
+		return true
+	}
+}
