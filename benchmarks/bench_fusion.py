@@ -34,6 +34,7 @@ from benchmarks.fusion_peers import (
     best_watershed,
     damaged_stacks,
     flow,
+    kept_rows,
     quality,
     single,
     singles,
@@ -85,12 +86,6 @@ def electrodes(peer: USegment3D, cache: Path, contrasts: Sequence[float]) -> Non
 
 def _peers(made: Predicted, peer: USegment3D | None, columns: list[str]) -> list[dict[str, Any]]:
     """Rows of all methods but consensus; those that lie beside the predictions are taken."""
-    file = made.file.with_suffix(".peers.csv")
-    kept = pd.DataFrame(columns=columns)
-    if file.exists():
-        # A row that lacks a column is older than the table.
-        kept = pd.read_csv(file).reindex(columns=columns).dropna()
-    rows = {row["method"]: row for row in kept.to_dict("records")}
     work: dict[str, Callable[[], np.ndarray]] = {
         **{row: partial(single, made.views, view) for row, view in SINGLE.items()},
         WATERSHED: lambda: best_watershed(made.volume, made.labels),
@@ -100,12 +95,7 @@ def _peers(made: Predicted, peer: USegment3D | None, columns: list[str]) -> list
     if peer is not None and peer.is_there:
         stacks = {view: stack.labels for view, stack in made.views.items()}
         work[USEGMENT] = lambda: peer({"one": stacks}, _SMALLEST)["one"][0]
-    for method, fused in work.items():
-        if method not in rows:
-            rows[method] = {"method": method, **quality(made.labels, fused())}
-            pd.DataFrame(rows.values()).to_csv(file, index=False)
-    order = dict.fromkeys((*work, USEGMENT))
-    return [rows[method] for method in order if method in rows]
+    return kept_rows(made.file.with_suffix(".peers.csv"), work, made.labels, columns)
 
 
 def _trust(made: Predicted, fusion: Fusion) -> pd.DataFrame:

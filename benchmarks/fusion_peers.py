@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,14 @@ from particlebridge.analysis import (
 )
 from particlebridge.analysis._shared.views import View
 from scipy import ndimage
+from scipy.spatial import cKDTree
 from skimage.feature import peak_local_max
 from skimage.filters import threshold_otsu
 from skimage.segmentation import watershed
 
 from tests.helpers.damaged_views import Damage, damaged_views
+
+Spacing = tuple[float, float, float]
 
 _WORKER = Path(__file__).with_name("usegment3d_worker.py")
 
@@ -35,6 +38,11 @@ _WORKER = Path(__file__).with_name("usegment3d_worker.py")
 SINGLE = {f"{view} alone, linked": view for view in VIEWS}
 WATERSHED, PAPER, FLOW = "Otsu + watershed, 3-D", "paper", "flow"
 CONSENSUS, USEGMENT = "consensus", "u-Segment3D indirect"
+
+# Cubic voxels.
+CUBES: Spacing = (1.0, 1.0, 1.0)
+# Overlap (IoU) from which StarDist's matching takes objects of two slices for one, as we do.
+_LINK = 0.3
 
 
 def single(views: Mapping[str, ViewStack], view: View) -> np.ndarray:
@@ -46,8 +54,16 @@ def singles(views: Mapping[str, ViewStack]) -> dict[str, np.ndarray]:
     return {row: single(views, view) for row, view in SINGLE.items()}
 
 
-def flow(views: Mapping[str, ViewStack]) -> np.ndarray:
-    return flow_fusion({view: views[view].labels for view in VIEWS})
+def flow(views: Mapping[str, ViewStack], spacing: Spacing = CUBES) -> np.ndarray:
+    return flow_fusion({view: views[view].labels for view in VIEWS}, spacing)
+
+
+def stardist_linked(views: Mapping[str, ViewStack]) -> np.ndarray:
+    """View xy, linked slice by slice by StarDist's own matching."""
+    from stardist.matching import group_matching_labels
+
+    stack = np.asarray(views["xy"].labels, np.int32)
+    return np.asarray(group_matching_labels(list(stack), thresh=_LINK), np.int32)
 
 
 def best_paper(views: Mapping[str, ViewStack], truth: np.ndarray) -> np.ndarray:
@@ -63,19 +79,57 @@ def best_paper(views: Mapping[str, ViewStack], truth: np.ndarray) -> np.ndarray:
     )
 
 
-def best_watershed(volume: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Otsu's threshold, a distance map and its watershed, seeds as far apart as suits best."""
-    smooth = ndimage.gaussian_filter(volume.astype(np.float32), 1)
+def best_watershed(
+    volume: np.ndarray,
+    truth: np.ndarray,
+    aparts: Iterable[int] = (4, 7),
+    spacing: Sequence[float] = CUBES,
+) -> np.ndarray:
+    """Give the `otsu_watershed` with seeds as far apart as suits this truth best."""
+    return _best(truth, (otsu_watershed(volume, apart, spacing) for apart in aparts))
+
+
+def otsu_watershed(
+    volume: np.ndarray, apart: float, spacing: Sequence[float] = CUBES
+) -> np.ndarray:
+    """Otsu's threshold, a distance map and its watershed; seeds `apart`, in smallest sides."""
+    sigma = [min(spacing) / side for side in spacing]
+    smooth = ndimage.gaussian_filter(volume.astype(np.float32), sigma)
     body = ndimage.binary_fill_holes(smooth > threshold_otsu(smooth))
-    depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(body).astype(np.float32), 1)
+    depth = ndimage.distance_transform_edt(body, sampling=spacing).astype(np.float32)
+    depth = ndimage.gaussian_filter(depth, sigma)
+    reach = tuple(round(apart * share) for share in sigma)
+    peaks = peak_local_max(
+        depth,
+        footprint=np.ones([2 * n + 1 for n in reach]),
+        exclude_border=reach,
+        labels=body.astype(np.int32),
+    )
+    return _flood(depth, peaks, body)
 
-    def flood(apart: int) -> np.ndarray:
-        seeds = np.zeros(body.shape, np.int32)
-        peaks = peak_local_max(depth, min_distance=apart, labels=body.astype(np.int32))
-        seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
-        return watershed(-depth, seeds, mask=body)
 
-    return _best(truth, (flood(apart) for apart in (4, 7)))
+def snow_like(mask: np.ndarray) -> np.ndarray:
+    """Split a phase as SNOW does: peaks of the smoothed distance map, those too near each other
+    dropped, and a watershed (Gostick, Phys. Rev. E 96 (2017) 023307, without its saddle search).
+    """
+    depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(mask).astype(np.float32), 0.4)
+    peaks = peak_local_max(
+        depth, min_distance=4, exclude_border=False, labels=mask.astype(np.int32)
+    )
+    # Of two peaks that are nearer to each other than to the phase's edge, the deeper stays.
+    tree = cKDTree(peaks)
+    heights = depth[tuple(peaks.T)]
+    kept = np.ones(len(peaks), bool)
+    for k in np.argsort(heights, kind="stable"):
+        near = [n for n in tree.query_ball_point(peaks[k], heights[k]) if n != k and kept[n]]
+        kept[k] = not near
+    return _flood(depth, peaks[kept], mask)
+
+
+def _flood(depth: np.ndarray, peaks: np.ndarray, body: np.ndarray) -> np.ndarray:
+    seeds = np.zeros(body.shape, np.int32)
+    seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
+    return watershed(-depth, seeds, mask=body)
 
 
 def _best(truth: np.ndarray, found: Iterable[np.ndarray]) -> np.ndarray:
@@ -84,6 +138,34 @@ def _best(truth: np.ndarray, found: Iterable[np.ndarray]) -> np.ndarray:
 
 def _value(result: Score) -> tuple[float, float]:
     return result.f1[0.5], result.panoptic_quality
+
+
+def kept_rows(
+    file: Path,
+    work: Mapping[str, Callable[[], np.ndarray]],
+    truth: np.ndarray,
+    columns: Sequence[str],
+) -> list[dict[str, Any]]:
+    """Score methods, one row each; rows in the file are taken, others are added to it."""
+    kept = pd.DataFrame(columns=list(columns))
+    if file.exists():
+        # A row that lacks a column is older than the table.
+        kept = pd.read_csv(file).reindex(columns=list(columns)).dropna()
+    rows = {row["method"]: row for row in kept.to_dict("records")}
+    for method, make in work.items():
+        if method not in rows:
+            rows[method] = timed_row(method, make, truth)
+            pd.DataFrame(rows.values()).to_csv(file, index=False)
+    order = dict.fromkeys((*work, USEGMENT))
+    return [{name: rows[m][name] for name in columns} for m in order if m in rows]
+
+
+def timed_row(method: str, make: Callable[[], np.ndarray], truth: np.ndarray) -> dict[str, Any]:
+    """Score a method, with the CPU time it took, that of its processes included."""
+    start = sum(os.times()[:4])
+    labels = make()
+    seconds = sum(os.times()[:4]) - start
+    return {"method": method, **quality(truth, labels), "CPU s": seconds}
 
 
 class USegment3D:
