@@ -6,7 +6,6 @@ from .._shared.wording import fixed, in_state, listing, percent, state_name
 from ..explanation.result import Explanation
 from . import figures_change, figures_model, figures_shap, figures_trust
 from .sections import Section, Tables, have_enough, whole_particles
-from .style import records
 
 
 def why_section(tables: Tables, explanation: Explanation | None, reason: str) -> Section:
@@ -38,18 +37,16 @@ def why_section(tables: Tables, explanation: Explanation | None, reason: str) ->
 def trust_section(explanation: Explanation) -> Section:
     """Answer whether the explanation is reliable."""
     answers = []
-    fit = {(r["state"], r["kind"]): r for r in records(explanation.fit)}
     for state in explanation.states:
-        real, control = fit[state, "seed"], fit[state, "shuffled"]
-        spread = max(real["oob_r2_std"], control["oob_r2_std"])
-        verdict = "the forest has no predictive power: ignore its importances"
-        if real["oob_r2"] > 3 * spread:
-            verdict = "the forest predicts weakly: most of Damage has causes not measured here"
-        if real["oob_r2"] >= 0.3:
+        r2, spread = figures_model.fit_of(explanation, state)
+        verdict = "the forest predicts weakly: most of Damage has causes not measured here"
+        if figures_model.is_chance(explanation, state):
+            verdict = "the forest may predict by chance: ignore its importances"
+        elif r2 >= 0.3:
             verdict = "the forest predicts particles it has not seen"
         answers.append(
-            f"{in_state(state, explanation.states)}{verdict} (out-of-bag R² = "
-            f"{fixed(real['oob_r2'])} ± {fixed(real['oob_r2_std'])})."
+            f"{in_state(state, explanation.states)}{verdict} (out-of-bag R² = {fixed(r2)} ± "
+            f"{fixed(spread)})."
         )
     worst = explanation.fit["additivity_error"].max()
     answers.append(

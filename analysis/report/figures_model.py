@@ -27,8 +27,9 @@ from .style import (
 )
 
 POINTS = "percentage points of Damage"
-# Below this out-of-bag R2 a forest knows nothing, and its importances are noise.
-BLIND = 0.02
+# An out-of-bag R2 within so many standard deviations (over the seeds, or over those of shuffled
+# Damage) may be chance, and the importances noise.
+_CHANCE = 3
 
 
 @styled
@@ -117,15 +118,15 @@ def group_plate(explanation: Explanation) -> Plate:
 
 def driver_words(explanation: Explanation) -> list[str]:
     """Say in a sentence for each state what Damage depends on, as far as the controls allow."""
-    fit = explanation.fit.set_index(["state", "kind"])["oob_r2"]
     words = []
     for state in explanation.states:
         start = in_state(state, explanation.states)
-        r2 = float(fit[state, "seed"])
-        if r2 <= BLIND:
+        r2, spread = fit_of(explanation, state)
+        if is_chance(explanation, state):
             words.append(
-                f"{start}the forest predicts unseen particles no better than their mean does "
-                f"(out-of-bag R² = {fixed(r2)}), so nothing can be said of causes."
+                f"{start}the forest predicts unseen particles no better than chance might "
+                f"(out-of-bag R² = {fixed(r2)} ± {fixed(spread)}), so nothing can be said of "
+                "causes."
             )
             continue
         table = explanation.sets
@@ -142,6 +143,18 @@ def driver_words(explanation: Explanation) -> list[str]:
             + f"; the forest explains {percent(r2)} of its variance."
         )
     return words
+
+
+def fit_of(explanation: Explanation, state: str, kind: str = "seed") -> tuple[float, float]:
+    """Give the mean and the standard deviation of the out-of-bag R2 of a state's forests."""
+    fit = explanation.fit.set_index(["state", "kind"]).loc[(state, kind)]
+    return float(fit["oob_r2"]), float(fit["oob_r2_std"])
+
+
+def is_chance(explanation: Explanation, state: str) -> bool:
+    """Tell whether a state's forests may predict by chance, so that importances mean nothing."""
+    r2, spread = fit_of(explanation, state)
+    return r2 <= _CHANCE * max(spread, fit_of(explanation, state, "shuffled")[1])
 
 
 def ceiling(explanation: Explanation, state: str) -> float:

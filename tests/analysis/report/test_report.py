@@ -3,6 +3,7 @@
 import functools
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ from particlebridge.analysis.explanation import forests as forest_runs
 from particlebridge.analysis.explanation.forests import damage_forest
 from particlebridge.analysis.features.columns import COLUMNS
 from particlebridge.analysis.report import page as report
+from particlebridge.analysis.report.explanation_sections import trust_section
+from particlebridge.analysis.report.figures_model import driver_words
 from particlebridge.analysis.report.figures_particles import confidence_plate
 from particlebridge.analysis.report.network_figure import scene
 from particlebridge.analysis.report.style import save
@@ -207,3 +210,15 @@ def test_doubtful_bodies_are_named_with_their_volume():
     )
     assert "2 of 3 are below 0.5 (labels a 2 and b 1)." in confidence_plate(table).says
     assert "(label 2)." in confidence_plate(table.iloc[:2].drop(columns="scan")).says
+
+
+def test_a_fit_that_may_be_chance_is_no_cause_in_any_section(explanations):
+    # As the quick demo's: R2 is well above 0, but not above its spread over the seeds.
+    fit = explanations.fit.assign(oob_r2=0.19, oob_r2_std=0.07)
+    weak = replace(explanations, fit=fit)
+    assert all("nothing can be said of causes" in words for words in driver_words(weak))
+    answers = trust_section(weak).answers
+    assert sum("may predict by chance" in words for words in answers) == len(weak.states)
+    strong = replace(explanations, fit=fit.assign(oob_r2_std=0.01))
+    assert not any("chance" in words for words in driver_words(strong))
+    assert not any("chance" in words for words in trust_section(strong).answers)

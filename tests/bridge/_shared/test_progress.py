@@ -7,7 +7,12 @@ import sys
 
 import pytest
 from particlebridge.bridge._shared import progress as module
-from particlebridge.bridge._shared.progress import inform, notice, progress
+from particlebridge.bridge._shared.progress import (
+    inform,
+    notice,
+    progress,
+    progress_when_known,
+)
 from rich.console import Console
 
 _SAY = (
@@ -71,3 +76,12 @@ def test_a_terminal_of_a_library_user_has_no_bar(
         ("WARNING", "guessed"),
         ("INFO", "slices: 2 of 2"),
     ]
+
+
+def test_work_whose_amount_is_told_with_its_first_piece(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "particlebridge"), progress_when_known("forests") as told:
+        for done in (1, 2, 3):
+            told(done, 3)
+    assert caplog.messages == ["forests: 3 of 3"]
+    with progress_when_known("forests"):
+        pass  # there was nothing to do
