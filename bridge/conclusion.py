@@ -184,7 +184,7 @@ def _by_state(
 
 
 def _bodies(analysed: Analysed, named: bool) -> pd.DataFrame:
-    """Read how sure each body of a volume is."""
+    """Read the confidence of each particle of a volume."""
     table = pd.read_csv(analysed.folder / "fusion.csv")
     if analysed.changed:
         kept = read_table(analysed.folder / "features.csv")["label"]

@@ -6,7 +6,7 @@ import numpy as np
 from .objects import Objects2D
 
 
-def mend_gaps(linked: np.ndarray, objects: Objects2D, tracks: np.ndarray) -> None:
+def close_gaps(linked: np.ndarray, objects: Objects2D, tracks: np.ndarray) -> None:
     """Give each track, where it is missing, the pixels that it has on both sides of the gap."""
     order = np.lexsort((objects.slices, tracks))
     before, after = order[:-1], order[1:]

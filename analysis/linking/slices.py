@@ -5,7 +5,7 @@ import numpy as np
 
 from .._shared.assignment import sparse_assignment
 from .._shared.overlaps import Overlaps, overlap_table
-from .gaps import mend_gaps
+from .gaps import close_gaps
 from .objects import Objects2D, number_objects
 from .points import chains_of
 
@@ -193,7 +193,7 @@ def link_slices(labels: np.ndarray, min_iou: float = 0.3, max_gap: int = 3) -> n
     objects = number_objects(labels)
     tracks = tracks_of(link_objects(objects, min_iou, max_gap))
     linked = tracks[objects.numbers]
-    mend_gaps(linked, objects, tracks)
+    close_gaps(linked, objects, tracks)
     return linked
 
 

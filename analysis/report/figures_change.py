@@ -26,10 +26,10 @@ def difference_plate(explanation: Explanation) -> Plate:
                 .set_index("feature")
                 .loc[order]
             )
-            sure = own["p_particles"] < 0.05
+            significant = own["p_particles"] < 0.05
             at = np.arange(len(order))
             mean = 100 * own["mean"]
-            axes.barh(at, mean, 0.7, color=np.where(sure, STATE_COLOURS[1], FAINT))
+            axes.barh(at, mean, 0.7, color=np.where(significant, STATE_COLOURS[1], FAINT))
             axes.errorbar(mean, at, xerr=100 * own["sd"], fmt="none", ecolor=INK, elinewidth=1.6)
             axes.errorbar(
                 mean,
@@ -70,7 +70,7 @@ def change_words(explanation: Explanation) -> list[str]:
 
 def _step_words(own: pd.DataFrame, a: str, b: str, scale: str) -> str:
     what = "importance" if scale == "absolute" else "share of the importance"
-    sure = own[own["p_particles"] < 0.05].sort_values("mean", key=np.abs, ascending=False)
+    significant = own[own["p_particles"] < 0.05].sort_values("mean", key=np.abs, ascending=False)
     only_seeds = int(((own["p_seeds"] < 0.05) & (own["p_particles"] >= 0.05)).sum())
     doubt = (
         f" ({only_seeds} differ more than between seeds, but not more than between random "
@@ -78,7 +78,7 @@ def _step_words(own: pd.DataFrame, a: str, b: str, scale: str) -> str:
         if only_seeds
         else ""
     )
-    if sure.empty:
+    if significant.empty:
         return (
             f"no feature's {what} changed significantly from {state_name(a)} to "
             f"{state_name(b)}{doubt}."
@@ -86,7 +86,7 @@ def _step_words(own: pd.DataFrame, a: str, b: str, scale: str) -> str:
     words = listing(
         f"{n} {'up' if r['mean'] > 0 else 'down'} by {number(abs(100 * r['mean']))} points "
         f"({p_value(r['p_particles'])})"
-        for n, r in sure.head(5).iterrows()
+        for n, r in significant.head(5).iterrows()
     )
     return (
         f"from {state_name(a)} to {state_name(b)} the {what} changed significantly for "

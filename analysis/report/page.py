@@ -109,7 +109,7 @@ def write_report(
     folder = Path(out)
     found = [
         chapters.count_section(tables, volume, labels, solid, spacing, unit),
-        chapters.sure_section(fusion),
+        chapters.reliability_section(fusion),
         chapters.damage_section(tables),
         chapters.place_section(tables, _by_state(contacts, list(tables))),
         causes.why_section(tables, explanation, reason),

@@ -80,9 +80,9 @@ def count_section(
     return section
 
 
-def sure_section(fusion: pd.DataFrame | None) -> Section:
+def reliability_section(fusion: pd.DataFrame | None) -> Section:
     """Answer how far the particles can be trusted."""
-    section = Section("sure", "How reliable are they?")
+    section = Section("reliability", "How reliable are they?")
     if fusion is None:
         section.answers = [
             "Not known: the particles were given to this run. It did not find them in three views "

@@ -19,14 +19,14 @@ class Choice:
         The typical diameter of the model's training images, pixels.
     estimate
         What the network confirmed of these images; None: no size.
-    sureness
+    probability
         Mean probability of the outlines (weighted by area) at the record and at the estimate.
     """
 
     diameter: float
     record: float
     estimate: float | None
-    sureness: tuple[float, float]
+    probability: tuple[float, float]
 
     def told(self, unit: str) -> str:
         """Say what is taken, and why, in one line."""
@@ -39,7 +39,7 @@ class Choice:
         warning = ""
         if not 1 / _FAR < self.estimate / self.record < _FAR:
             warning = "warning: estimate and model disagree more than twofold; "
-        at_record, at_estimate = self.sureness
+        at_record, at_estimate = self.probability
         both = (
             f"the estimate is {self.estimate:.3g} {unit}, the model was trained at "
             f"{self.record:.3g}; mean probability of the outlines {at_estimate:.2f} and "
@@ -61,6 +61,6 @@ class Choice:
             "diameter": self.diameter,
             "recorded_by_model": self.record,
             "estimate": self.estimate,
-            "sureness_at_record": self.sureness[0],
-            "sureness_at_estimate": self.sureness[1],
+            "probability_at_record": self.probability[0],
+            "probability_at_estimate": self.probability[1],
         }

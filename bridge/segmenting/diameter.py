@@ -23,10 +23,10 @@ _ROUNDS = 2
 _SEVERAL = 4
 """Fewer outlines an image may be the round field of view, or a cluster, taken for a particle."""
 
-_SURER = 0.01
-"""An estimate must make the network surer by this much (in probability) to change the scale."""
+_MORE_PROBABLE = 0.01
+"""The outlines must be more probable by this much at the estimate to change the scale."""
 
-_SURE = 0.7
+_PROBABLE = 0.7
 """Outlines that the network makes of noise have a mean probability up to 0.69 (measured)."""
 
 _FEWER = 0.2
@@ -36,13 +36,13 @@ _FEWER = 0.2
 class Trial(NamedTuple):
     """What the network found when particles were supposed to have a certain size.
 
-    `sureness` is the mean probability of the outlines, weighted by their area, and `covered` the
+    `probability` is the mean probability of the outlines, weighted by their area, and `covered` the
     share of the area that they hold; `size` is the typical diameter of the outlines (0 if there
     are none) and `per_image` how many an image holds.
     """
 
     supposed: float
-    sureness: float
+    probability: float
     covered: float
     size: float
     per_image: float
@@ -59,8 +59,8 @@ def estimate_diameter(
 
     The network looks at the images at scales a factor 1.6 apart. Where particles are supposed
     too small it finds larger ones, where they are supposed too large, smaller ones; in between
-    lies the size that it confirms. Of several such places, the one where the network is surest of
-    its outlines counts, of those at which an image holds several particles. Two more looks from
+    lies the size that it confirms. Of several such places, the one with the most probable
+    outlines counts, of those at which an image holds several particles. Two more looks from
     there settle the value, within a factor 1.6.
 
     Parameters
@@ -112,10 +112,10 @@ def choose_diameter(
 
     A model made from images like these is best at their own scale, whatever else they show; a
     model of others needs them rescaled. So the network looks at both scales: the record wins
-    unless the network is surer at the estimate, and surer than it is of noise. (On images with
-    known particles, the sureness had its maximum where F1 had; outlined area times probability
-    often had it where clusters are taken for particles.) A model whose training images kept their
-    scale keeps that of others, whatever the estimate.
+    unless its outlines are more probable at the estimate, and more than those of noise. (On images
+    with known particles, the probability had its maximum where F1 had; outlined area times
+    probability often had it where clusters are taken for particles.) A model whose training images
+    kept their scale keeps that of others, whatever the estimate.
 
     Parameters
     ----------
@@ -141,15 +141,18 @@ def choose_diameter(
         found = None
     record = looks.at(looks.record)
     if found is None:
-        return Choice(looks.record, looks.record, None, (record.sureness, 0.0))
+        return Choice(looks.record, looks.record, None, (record.probability, 0.0))
     there = looks.at(found)
     keeps = (
         network.own_scale
-        or there.sureness < _SURE
-        or (record.sureness >= there.sureness - _SURER and record.covered >= _FEWER * there.covered)
+        or there.probability < _PROBABLE
+        or (
+            record.probability >= there.probability - _MORE_PROBABLE
+            and record.covered >= _FEWER * there.covered
+        )
     )
     taken = looks.record if keeps else found
-    return Choice(taken, looks.record, found, (record.sureness, there.sureness))
+    return Choice(taken, looks.record, found, (record.probability, there.probability))
 
 
 class _Looks:
@@ -239,7 +242,7 @@ def _fixed_point(trials: list[Trial]) -> float | None:
             share = above / (above - below)
             several = max(low.per_image, high.per_image) >= _SEVERAL
             place = float(low.supposed * (high.supposed / low.supposed) ** share)
-            crossings.append((several, low.sureness + high.sureness, place))
+            crossings.append((several, low.probability + high.probability, place))
     return max(crossings)[2] if crossings else None
 
 

@@ -14,7 +14,7 @@ from particlebridge.analysis.explanation.readable_rows import (
     without_repeats,
 )
 from particlebridge.analysis.features.columns import COLUMNS
-from particlebridge.analysis.report.sections import damage_section, sure_section
+from particlebridge.analysis.report.sections import damage_section, reliability_section
 from particlebridge.bridge import explain_files
 from particlebridge.bridge.volumes.tables import write_table
 
@@ -103,10 +103,10 @@ def test_a_report_counts_a_copy_once_without_a_forest(tmp_path: Path) -> None:
 
 def test_a_run_that_found_nothing_says_so() -> None:
     empty = pd.DataFrame({"label": [], "Volume": [], "confidence": [], "agreement_xy": []})
-    assert sure_section(empty).answers == [
+    assert reliability_section(empty).answers == [
         "This run found no particle, so there is nothing to judge."
     ]
-    assert "were given to this run" in sure_section(None).answers[0]
+    assert "were given to this run" in reliability_section(None).answers[0]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_as_many_views_are_named_as_there_were(views: int, words: str) -> None:
     table = pd.DataFrame({"label": [1, 2], "Volume": 1.0, "confidence": [0.9, 0.8]})
     for view in ("xy", "xz", "yz")[:views]:
         table[f"agreement_{view}"] = 0.9
-    assert sure_section(table).answers[0].startswith(words)
+    assert reliability_section(table).answers[0].startswith(words)
 
 
 def test_both_recipes_stand_side_by_side() -> None:

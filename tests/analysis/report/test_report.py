@@ -19,7 +19,7 @@ from particlebridge.analysis.report.figures_particles import confidence_plate
 from particlebridge.analysis.report.network_figure import scene
 from particlebridge.analysis.report.style import save
 
-HOSTILE = "</script><script>alert('x')</script>&\"<img src=x onerror=alert(1)>"
+UNSAFE = "</script><script>alert('x')</script>&\"<img src=x onerror=alert(1)>"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -69,7 +69,7 @@ def explanations():
         patch.setattr(
             forest_runs, "damage_forest", lambda s: damage_forest(s).set_params(n_estimators=12)
         )
-        two = {"10": table_of(0), HOSTILE: table_of(1)}
+        two = {"10": table_of(0), UNSAFE: table_of(1)}
         return explain(two, runs=2)
 
 
@@ -83,13 +83,13 @@ def whole_report(tmp_path_factory, contacts, explanations, coarse_pictures):
     volume[:, :3] = np.nan
     return write_report(
         tmp_path_factory.mktemp("run"),
-        features={"10": table_of(0), HOSTILE: table_of(1)},
+        features={"10": table_of(0), UNSAFE: table_of(1)},
         explanation=explanations,
         volume=volume,
         labels=labels,
         solid=labels > 0,
         spacing=(0.3, 0.2, 0.2),
-        contacts={"10": contacts, HOSTILE: contacts},
+        contacts={"10": contacts, UNSAFE: contacts},
         fusion=pd.DataFrame(
             {
                 "label": range(1, 91),
@@ -98,8 +98,8 @@ def whole_report(tmp_path_factory, contacts, explanations, coarse_pictures):
                 "agreement_xy": rng.random(90),
             }
         ),
-        settings={"model": HOSTILE, "seeds": {"explain": 0}},
-        title=HOSTILE,
+        settings={"model": UNSAFE, "seeds": {"explain": 0}},
+        title=UNSAFE,
     )
 
 
@@ -112,7 +112,7 @@ def test_one_self_contained_file_below_15_mb(whole_report):
     assert len(sources) > 15 and all(s.startswith("data:image/png;base64,") for s in sources)
 
 
-def test_hostile_names_stay_text(whole_report):
+def test_unsafe_names_stay_text(whole_report):
     page = whole_report.read_text(encoding="utf-8")
     assert "<img src=x" not in page and "<script>alert" not in page
     assert "&lt;/script&gt;&lt;script&gt;alert" in page
@@ -139,7 +139,7 @@ def test_every_figure_has_its_files_and_a_sentence(whole_report):
 
 def test_answers_follow_the_questions(whole_report):
     page = whole_report.read_text(encoding="utf-8")
-    asked = ("count", "sure", "damage", "place", "why", "trust", "change", "settings")
+    asked = ("count", "reliability", "damage", "place", "why", "trust", "change", "settings")
     order = [page.index(f'id="{k}"') for k in asked]
     assert order == sorted(order)
     assert "falls strongly with depth Z" in page and "seeds.explain" in page

@@ -105,8 +105,8 @@ def test_clusters_are_not_taken_for_the_particles_of_a_models_own_images(
 
     def at(self: object, supposed: float) -> Trial:
         nearest = min(found, key=lambda d: abs(np.log(d / supposed)))
-        sureness, covered, size, per_image = found[nearest]
-        return Trial(supposed, sureness, covered, size, per_image)
+        probability, covered, size, per_image = found[nearest]
+        return Trial(supposed, probability, covered, size, per_image)
 
     monkeypatch.setattr("particlebridge.bridge.segmenting.diameter._Looks.at", at)
     choice = choose_diameter([np.zeros((1000, 1000))], network)

@@ -279,7 +279,7 @@ def test_absent_chunks_without_a_fill_value_are_refused(tmp_path: Path) -> None:
         read_volume(path)
 
 
-# Hostile files
+# Unsafe files
 
 
 def _edited(path: Path, **entries: Any) -> None:

@@ -160,7 +160,7 @@ def test_a_damaged_region_never_crashes(
         assert labels.shape == (6, 6)
 
 
-def test_hostile_zips(tmp_path: Path) -> None:
+def test_unsafe_zips(tmp_path: Path) -> None:
     (tmp_path / "text.zip").write_text("no zip")
     with pytest.raises(ValueError, match="zip file"):
         read_annotations(tmp_path / "text.zip", (9, 9))

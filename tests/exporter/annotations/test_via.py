@@ -139,7 +139,7 @@ def test_wrong_files_are_one_sentence(tmp_path: Path, entries: Any, wrong: str) 
      b'{"' + b"_via_img" * 2000 + b'": {"a.png9": {}}}',
      b'{"a": {"filename": "' + b"a.png" * 2000 + b'", "regions": 3}}'],
 )  # fmt: skip
-def test_hostile_json(tmp_path: Path, content: bytes) -> None:
+def test_damaged_json(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "via.json").write_bytes(content)
     with pytest.raises(ValueError, match=r"via\.json") as caught:
         read_annotations(tmp_path / "via.json", (9, 9))
@@ -157,7 +157,7 @@ def test_hostile_json(tmp_path: Path, content: bytes) -> None:
         "filename,region_shape_attributes,region_attributes\nx.png,[1],{}\n",
     ],
 )
-def test_hostile_csv(tmp_path: Path, content: str) -> None:
+def test_damaged_csv(tmp_path: Path, content: str) -> None:
     (tmp_path / "via.csv").write_text(content)
     with pytest.raises(ValueError, match=r"via\.csv"):
         read_annotations(tmp_path / "via.csv", (9, 9))

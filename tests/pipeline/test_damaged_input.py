@@ -2,7 +2,7 @@
 
 Each case starts from a small valid file and changes bytes, fields or text of it. No other
 exception, no endless loop and no memory beyond ``MOST_MEMORY`` may come of it. In CI each case runs
-a few fixed examples; ``PARTICLEBRIDGE_FUZZ=long pytest tests/pipeline/test_hostile_input.py`` runs
+a few fixed examples; ``PARTICLEBRIDGE_FUZZ=long pytest tests/pipeline/test_damaged_input.py`` runs
 many random ones (``PARTICLEBRIDGE_FUZZ_EXAMPLES`` of each, 2000 unless it is given) and adds how
 many each reader had to ``PARTICLEBRIDGE_FUZZ_LOG``."""
 
@@ -576,7 +576,7 @@ def _endure(name: str, read: Callable[[Path], object], path: Path) -> None:
 @given(edits=EDITS)
 def test_changed_bytes(name: str, edits: list[tuple[str, int, Any]]) -> None:
     case = BYTES[name]
-    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+    with tempfile.TemporaryDirectory(prefix="damaged-") as folder:
         path = Path(folder) / case.file
         case.write(path)
         case.read(path)
@@ -590,7 +590,7 @@ def test_changed_bytes(name: str, edits: list[tuple[str, int, Any]]) -> None:
 @given(data=st.data())
 def test_changed_json_fields(name: str, data: st.DataObject) -> None:
     document, case = FIELDS[name]
-    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+    with tempfile.TemporaryDirectory(prefix="damaged-") as folder:
         path = Path(folder) / case.file
         case.write(path)
         path.write_text(json.dumps(data.draw(_broken(document))))
@@ -602,7 +602,7 @@ def test_changed_json_fields(name: str, data: st.DataObject) -> None:
 @given(data=st.data())
 def test_changed_cells(name: str, data: st.DataObject) -> None:
     rows, case = TABLES[name]
-    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+    with tempfile.TemporaryDirectory(prefix="damaged-") as folder:
         path = Path(folder) / case.file
         _write_rows(path, rows)
         case.read(path)
@@ -647,7 +647,7 @@ def test_a_table_means_the_same_in_every_dialect(
     between = f" {separator} " if spaces and separator != "\t" else separator
     lines = [f"sep={separator}"] * told + [between.join(row) for row in rows]
     lines += [separator * 3] * blank
-    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+    with tempfile.TemporaryDirectory(prefix="damaged-") as folder:
         path = Path(folder) / "a.csv"
         path.write_text(newline.join(lines) + newline, encoding=encoding, newline="")
         table = read_table(path)
@@ -660,7 +660,7 @@ def test_a_table_means_the_same_in_every_dialect(
 @FUZZ
 @given(edits=EDITS)
 def test_changed_bundle_graph(edits: list[tuple[str, int, Any]]) -> None:
-    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+    with tempfile.TemporaryDirectory(prefix="damaged-") as folder:
         path = Path(folder) / "a.zip"
         write_zip(path, {"saved_model.pb": _damaged(_graph(), edits)})
         _endure("bundle, its graph", inspect, path)
@@ -669,7 +669,7 @@ def test_changed_bundle_graph(edits: list[tuple[str, int, Any]]) -> None:
 @FUZZ
 @given(data=st.data())
 def test_changed_ome_xml(data: st.DataObject) -> None:
-    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+    with tempfile.TemporaryDirectory(prefix="damaged-") as folder:
         path = Path(folder) / "a.ome.tif"
         _ome(path)
         with tifffile.TiffFile(path) as tif:
@@ -697,7 +697,7 @@ def test_changed_axis_tags(data: st.DataObject) -> None:
     sides = st.sampled_from([2, 3, 4, 4, 4, 4, 1, 0])
     shape = [1 if key in "tc" and data.draw(st.booleans()) else data.draw(sides) for key in keys]
     tags = {"axes": [{"key": key, "typeFlags": 2, "resolution": 70.0} for key in keys]}
-    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+    with tempfile.TemporaryDirectory(prefix="damaged-") as folder:
         path = Path(folder) / "a.h5"
         with h5py.File(path, "w") as file:
             chunks = True if 0 not in shape and data.draw(st.booleans()) else None
@@ -727,7 +727,7 @@ def test_any_order_of_axes_gives_one_volume(order: list[str], length: int) -> No
     axes = [a for a in order if a in "zyx" or (a == "c" and length > 3) or length > 4]
     stored = np.expand_dims(STACK, tuple(range(len(axes) - 3)))
     names = "ct"[: len(axes) - 3] + "zyx"
-    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+    with tempfile.TemporaryDirectory(prefix="damaged-") as folder:
         path = Path(folder) / "a.h5"
         with h5py.File(path, "w") as file:
             turned = stored.transpose([names.index(a) for a in axes])
@@ -759,7 +759,7 @@ def test_changed_imagej_units(data: st.DataObject) -> None:
                 value = st.sampled_from(["3", "1", "0", "-3", "4", "100000000", "x"])
             lines.append(f"{key}={data.draw(value)}")
     text = "\n".join(lines).encode("latin-1", "replace").replace(b"\0", b"?") + b"\n\0"
-    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+    with tempfile.TemporaryDirectory(prefix="damaged-") as folder:
         path = Path(folder) / "a.tif"
         with tifffile.TiffWriter(path) as tif:
             for z, page in enumerate(STACK):
@@ -779,7 +779,7 @@ def test_pages_of_any_kind(data: st.DataObject) -> None:
         st.sampled_from([0, 1, 2]),
         st.booleans(),
     ), min_size=1, max_size=12))  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+    with tempfile.TemporaryDirectory(prefix="damaged-") as folder:
         path = Path(folder) / "a.tif"
         with tifffile.TiffWriter(path, bigtiff=data.draw(st.booleans())) as tif:
             for shape, dtype, packing, purpose, described in pages:
@@ -802,7 +802,7 @@ def test_pages_of_any_kind(data: st.DataObject) -> None:
 @FUZZ
 @given(data=st.data())
 def test_changed_zarr(version: Any, data: st.DataObject) -> None:
-    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+    with tempfile.TemporaryDirectory(prefix="damaged-") as folder:
         path = Path(folder) / "a.zarr"
         group = zarr.open_group(path, mode="w", zarr_format=version)
         group.create_array("0", data=STACK, chunks=(2, 4, 5))
