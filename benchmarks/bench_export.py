@@ -19,7 +19,7 @@ import pandas as pd
 from particlebridge.exporter.bundles.comparison import RuntimeResult
 from particlebridge.exporter.bundles.export import export
 from particlebridge.exporter.bundles.inspection import inspect
-from particlebridge.exporter.bundles.verification import verify
+from particlebridge.exporter.bundles.verifying import verify
 from particlebridge.exporter.networks.model_folders import SHIPPED
 from particlebridge.exporter.runtimes.runtime_ops import RUNTIMES
 

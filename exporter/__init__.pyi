@@ -9,7 +9,7 @@ from .bundles.export import export as export
 from .bundles.inspection import inspect as inspect
 from .bundles.inspection_result import Inspection as Inspection
 from .bundles.verification import Verification as Verification
-from .bundles.verification import verify as verify
+from .bundles.verifying import verify as verify
 from .networks.keras_models import load_stardist3d as load_stardist3d
 from .networks.loading import load_model as load_model
 from .networks.network import Network as Network

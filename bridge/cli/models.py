@@ -10,7 +10,7 @@ from .readers import runtimes_of
 
 app = typer.Typer()
 
-Bundle = Annotated[Path, typer.Argument(help="A zip from `export` or from another source.")]
+Bundle = Annotated[Path, typer.Argument(help="A file from `export`, or a zip from another source.")]
 Inspected = Annotated[
     Path, typer.Argument(help="A zip from `export` or from another source, or a model folder.")
 ]
@@ -130,12 +130,13 @@ def verify(
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", help="Model it was made from (default: the bundle itself in TF 2)."
+            "--model",
+            help="Model it was made from (default: the file itself in TF 2 or ONNX).",
         ),
     ] = None,
     runtimes: Runtimes = "1.15.0,1.12.0",
 ) -> None:
-    """Run a bundle on Fiji's TensorFlow 1.x and compare its output with Keras."""
+    """Run what export wrote in its reader (Fiji's TensorFlow 1.x, ...); compare with Keras."""
     from particlebridge.exporter import verify as function
 
     from .console import show_table

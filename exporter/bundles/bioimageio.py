@@ -159,11 +159,6 @@ def _description(network: PortableNetwork, halo: list[int], sides: list[int]) ->
     }
 
 
-def weight_formats(network: PortableNetwork) -> list[str]:
-    """List in which formats a package holds the network."""
-    return list(_weights(network))
-
-
 def _weights(network: PortableNetwork) -> dict[str, Any]:
     onnx: dict[str, Any] = {"source": "model.onnx", "opset_version": OPSET}
     if network.keras is None:

@@ -24,8 +24,8 @@ from ..tensorflow_import import require_training
 from . import targets
 from .plugin_graph import Layout, bundle_graph, layout_of
 from .portable import PortableNetwork, from_keras, from_onnx, onnx_source
-from .targets import Target, Written
-from .verification import Verification, verify
+from .targets import Target
+from .verification import Verification, verify_bundle
 
 if TYPE_CHECKING:
     from csbdeep.models import CARE
@@ -186,7 +186,7 @@ def _bundle(
         seconds = time.perf_counter() - start
         verification = None
         if prove:
-            verification = replace(verify(beside, model, runtimes), bundle=path.name)
+            verification = replace(verify_bundle(beside, model, runtimes), bundle=path.name)
             _check(verification, path, model.name)
         # An older proof must not stand beside a newer bundle.
         proof.unlink(missing_ok=True)
@@ -199,15 +199,15 @@ def _for_reader(
     path = Path(targets.default_name(network.name, to) if out is None else out)
     proof = path.with_name(f"{path.name}.verify.json")
     start = time.perf_counter()
-    written: Written = targets.written_for(to, network, path)
+    files = targets.written_for(to, network, path)
     seconds = time.perf_counter() - start
     verification = None
     if prove:
-        verification = targets.verified(written, network, path)
+        verification = targets.verified(to, next(iter(files.values())), network, path)
         _check(verification, path, network.name)
     proof.unlink(missing_ok=True)
-    paths = tuple(path.with_suffix(suffix) for suffix in written.files)
-    for one, content in zip(paths, written.files.values(), strict=True):
+    paths = tuple(path.with_suffix(suffix) for suffix in files)
+    for one, content in zip(paths, files.values(), strict=True):
         with atomic_path(one) as beside:
             beside.write_bytes(content)
     return Export(path, proof, verification, (), seconds, paths[1:])

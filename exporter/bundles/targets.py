@@ -1,16 +1,17 @@
 """What `export --to` writes for readers other than Fiji's plugin, tried on them first."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import io
+import zipfile
 from pathlib import Path
 from typing import Literal, get_args
 
-import numpy as np
+import yaml
+from google.protobuf.message import DecodeError
 
-from ..safe_zip import zip_bytes
-from .bioimageio import package_members, weight_formats
-from .comparison import RuntimeResult, on_onnx
+from ..safe_zip import opened, zip_bytes
+from .bioimageio import package_members
+from .comparison import on_onnx
 from .onnx_layouts import channels_first
 from .portable import PortableNetwork
 from .qupath import qupath_script
@@ -21,21 +22,8 @@ from .verification import Verification
 Target = Literal["fiji", "onnx", "qupath", "bioimageio"]
 """The reader that `export` writes for."""
 
-
-@dataclass(frozen=True)
-class Written:
-    """What is to be written for a reader.
-
-    Attributes
-    ----------
-    files
-        {suffix: content}; the first is the file itself, others lie beside it with its stem.
-    tried
-        Runs the first file on images in the reader; gives Java's version and the outcomes.
-    """
-
-    files: dict[str, bytes]
-    tried: Callable[[list[np.ndarray], list[np.ndarray]], tuple[str, list[RuntimeResult]]]
+_DESCRIPTION = "rdf.yaml"
+"""What makes a zip a package of BioImage.IO."""
 
 
 def default_name(model: str, target: Target) -> str:
@@ -60,7 +48,18 @@ def check_target(target: str, path: Path) -> None:
         raise ValueError(f"{path} does not end in {suffix}, and {who}")
 
 
-def written_for(target: Target, network: PortableNetwork, path: Path) -> Written:
+def target_of(path: Path) -> Target:
+    """Tell which reader a file was written for; "fiji" also for what no other reader opens."""
+    if path.suffix.lower() == ".onnx":
+        return "qupath" if _takes_channels_first(path) else "onnx"
+    if zipfile.is_zipfile(path):
+        with opened(path) as archive:
+            if _DESCRIPTION in archive.namelist():
+                return "bioimageio"
+    return "fiji"
+
+
+def written_for(target: Target, network: PortableNetwork, path: Path) -> dict[str, bytes]:
     """Make the files for a reader.
 
     Parameters
@@ -72,25 +71,53 @@ def written_for(target: Target, network: PortableNetwork, path: Path) -> Written
     path
         Where the first file will lie.
 
+    Returns
+    -------
+    dict
+        Suffix -> content; the first is the file itself, others lie beside it with its stem.
+
     Raises
     ------
     ValueError
         If the network cannot be written for it.
     """
     if target == "onnx":
-        return _for_onnx(network, path)
+        return {path.suffix: network.onnx}
     if target == "qupath":
-        return _for_qupath(network, path)
-    return _for_bioimageio(network, path)
+        script = qupath_script(network, path.name)
+        return {path.suffix: channels_first(network.onnx), ".groovy": script.encode()}
+    return {path.suffix: zip_bytes(package_members(network))}
 
 
-def verified(written: Written, network: PortableNetwork, path: Path) -> Verification:
-    """Run what was written in its reader and compare it with where it came from."""
+def verified(target: Target, content: bytes, network: PortableNetwork, path: Path) -> Verification:
+    """Run what was written in its reader and compare it with where it came from.
+
+    Parameters
+    ----------
+    target
+        The reader; not "fiji".
+    content
+        Of the file.
+    network
+        Where it came from.
+    path
+        The file, for messages; it need not be there yet.
+    """
     images = trial_images(2, network.channels)
     expected = [network.expected(image) for image in images]
     check_finite(expected, network.reference)
-    java, results = written.tried(images, expected)
-    content = next(iter(written.files.values()))
+    java = ""
+    if target == "onnx":
+        java, by_java = on_onnx_java(content, images, expected, network.grid)
+        results = [on_onnx(content, path, images, expected), by_java]
+    elif target == "qupath":
+        results = [on_opencv(v, content, images, expected, network.grid) for v in OPENCV]
+    else:
+        with zipfile.ZipFile(io.BytesIO(content)) as package:
+            described = yaml.safe_load(package.read(_DESCRIPTION))
+            weights = described["weights"]
+            by_onnx = on_pixels_onnx(package.read(weights["onnx"]["source"]), images, expected)
+        results = [by_onnx, *(on_bioimageio(content, one) for one in weights)]
     return Verification(
         bundle=path.name,
         sha256=hashlib.sha256(content).hexdigest(),
@@ -101,36 +128,12 @@ def verified(written: Written, network: PortableNetwork, path: Path) -> Verifica
     )
 
 
-def _for_onnx(network: PortableNetwork, path: Path) -> Written:
-    def tried(
-        images: list[np.ndarray], expected: list[np.ndarray]
-    ) -> tuple[str, list[RuntimeResult]]:
-        java, by_java = on_onnx_java(network.onnx, images, expected, network.grid)
-        return java, [on_onnx(network.onnx, path, images, expected), by_java]
+def _takes_channels_first(path: Path) -> bool:
+    """Tell a network for OpenCV; what is no network is for `from_onnx` to refuse."""
+    import onnx
 
-    return Written({path.suffix: network.onnx}, tried)
-
-
-def _for_qupath(network: PortableNetwork, path: Path) -> Written:
-    content = channels_first(network.onnx)
-    script = qupath_script(network, path.name)
-
-    def tried(
-        images: list[np.ndarray], expected: list[np.ndarray]
-    ) -> tuple[str, list[RuntimeResult]]:
-        return "", [on_opencv(v, content, images, expected, network.grid) for v in OPENCV]
-
-    return Written({path.suffix: content, ".groovy": script.encode()}, tried)
-
-
-def _for_bioimageio(network: PortableNetwork, path: Path) -> Written:
-    members = package_members(network)
-    package = zip_bytes(members)
-
-    def tried(
-        images: list[np.ndarray], expected: list[np.ndarray]
-    ) -> tuple[str, list[RuntimeResult]]:
-        by_onnx = on_pixels_onnx(members["model.onnx"], images, expected)
-        return "", [by_onnx, *(on_bioimageio(package, one) for one in weight_formats(network))]
-
-    return Written({path.suffix: package}, tried)
+    try:
+        axes = onnx.load(path).graph.input[0].type.tensor_type.shape.dim
+        return axes[1].HasField("dim_value")
+    except (OSError, IndexError, DecodeError):
+        return False

@@ -86,54 +86,16 @@ class Verification:
         return {"status": self.status, "tolerance": TOLERANCE, **asdict(self)}
 
 
-def verify(
-    bundle: str | os.PathLike[str],
-    model: "str | os.PathLike[str] | StarDist2D | CARE | None" = None,
-    runtimes: Sequence[str] = ("1.15.0",),
+def verify_bundle(
+    bundle: Path,
+    model: "str | os.PathLike[str] | StarDist2D | CARE | None",
+    runtimes: Sequence[str],
 ) -> Verification:
-    """Run a bundle on the TensorFlow 1.x that Fiji has, and compare; its model.onnx, too.
-
-    Each runtime comes from Maven Central and runs in a JVM in a process of its own, through the
-    same Java classes that Fiji calls. Three images are run: random ones whose sides are and are
-    not multiples of the network's strides (padded as the plugin pads) and a photograph.
-
-    Parameters
-    ----------
-    bundle
-        The zip.
-    model
-        What it was made from: a folder, name or object. Without it the outputs are compared
-        with those of the same bundle in today's TensorFlow.
-    runtimes
-        Of "1.15.0", "1.14.0", "1.13.1", "1.12.0".
-
-    Returns
-    -------
-    Verification
-        Its `status` tells the outcome; a runtime that fails does not raise.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such bundle or model.
-    ValueError
-        If the file is not a SavedModel that takes and gives one image, is unsafe, does not
-        belong to the model, or the model's output is not finite.
-
-    Examples
-    --------
-    Here model.onnx alone runs. By default TensorFlow 1.15 runs, too; Maven Central has it.
-
-    >>> from particlebridge.exporter import export, verify
-    >>> proof = verify(export("nmc", "nmc.zip", verify=False), "nmc", runtimes=[])
-    >>> proof.status, bool(proof.table()["relative"].max() < 1e-4)
-    ('verified', True)
-    """
+    """Run a bundle for Fiji on TensorFlow 1.x, and its model.onnx; see `verify`."""
     if unknown := set(runtimes) - set(RUNTIMES):
         raise ValueError(
             f"{', '.join(sorted(unknown))}: no such runtime; choose of {', '.join(RUNTIMES)}"
         )
-    bundle = Path(bundle)
     inspection = inspect(bundle)
     signature = inspection.signature
     if signature is None or inspection.fatal:

@@ -8,7 +8,7 @@ import small_models
 import tensorflow as tf
 from particlebridge.exporter.bundles.export import export
 from particlebridge.exporter.bundles.inspection import inspect
-from particlebridge.exporter.bundles.verification import verify
+from particlebridge.exporter.bundles.verifying import verify
 from particlebridge.exporter.networks.saved_model import read_saved_model
 from particlebridge.exporter.safe_zip import write_zip
 

@@ -13,7 +13,7 @@ import pytest
 import small_models
 from particlebridge.exporter.bundles.export import export
 from particlebridge.exporter.bundles.inspection import inspect
-from particlebridge.exporter.bundles.verification import verify
+from particlebridge.exporter.bundles.verifying import verify
 from particlebridge.exporter.networks.loading import load_model
 from particlebridge.exporter.networks.onnx_session import OnnxSession
 from particlebridge.exporter.safe_zip import write_zip

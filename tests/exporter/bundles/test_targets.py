@@ -13,6 +13,7 @@ from particlebridge.exporter.bundles import targets
 from particlebridge.exporter.bundles.bioimageio import package_members
 from particlebridge.exporter.bundles.export import export
 from particlebridge.exporter.bundles.onnx_layouts import channels_first, on_pixels
+from particlebridge.exporter.bundles.verifying import verify
 from particlebridge.exporter.networks.loading import load_model
 from particlebridge.exporter.runtimes import python_packages
 
@@ -66,6 +67,11 @@ def test_opencv_old_and_new_computes_what_keras_does(colour, tmp_path):
     ):  # fmt: skip
         assert words in text
     assert json.loads((tmp_path / "q.onnx.verify.json").read_text())["status"] == "verified"
+    again = verify(written.path, colour[0])
+    assert again.sha256 == written.verification.sha256 and again.status == "verified"
+    assert [result.title for result in again.results] == runtimes
+    with pytest.raises(ValueError, match=r"q\.onnx was written for qupath .* --model"):
+        verify(written.path)
 
 
 def test_onnx_runtime_of_python_and_java_agree_with_keras(colour, tmp_path):
@@ -74,6 +80,9 @@ def test_onnx_runtime_of_python_and_java_agree_with_keras(colour, tmp_path):
     by_python, by_java = written.verification.results
     assert by_python.title.startswith("ONNX Runtime 1.") and by_java.title.endswith("for Java")
     assert written.verification.reference.startswith("small in Keras")
+    again = verify(written.path)
+    assert again.status == "verified" and again.reference.startswith("m.onnx in ONNX Runtime")
+    assert [result.title for result in again.results] == [by_python.title, by_java.title]
     # What a bundle holds is the same network; without Keras, ONNX Runtime is what is compared with.
     again = export(colour[1], tmp_path / "again.onnx", to="onnx", verify=False)
     assert again.path.read_bytes() == written.path.read_bytes()
@@ -87,6 +96,8 @@ def test_a_bioimage_io_package_passes_their_tests_and_is_read_again(colour, tmp_
     assert written.status == "verified"
     assert {path.name for path in tmp_path.iterdir()} == {"p.zip", "p.zip.verify.json"}
     runtimes = [result.title for result in written.verification.results]
+    with pytest.raises(ValueError, match=r"p\.zip was written for bioimageio .* --model"):
+        verify(written.path)
     assert runtimes[1:] == [
         "bioimageio.core 0.11.0 (onnx)",
         "bioimageio.core 0.11.0 (tensorflow_saved_model_bundle)",

@@ -9,7 +9,8 @@ import pytest
 import small_models
 from particlebridge.exporter.bundles import verification
 from particlebridge.exporter.bundles.export import export
-from particlebridge.exporter.bundles.verification import TOLERANCE, verify
+from particlebridge.exporter.bundles.verification import TOLERANCE
+from particlebridge.exporter.bundles.verifying import verify
 from particlebridge.exporter.networks.saved_model import read_saved_model
 from particlebridge.exporter.runtimes import runtime_ops
 from particlebridge.exporter.safe_zip import write_zip
