@@ -142,7 +142,7 @@ def save(plate: Plate, folder: Path, dpi: int = 220) -> list[Path]:
     with mpl.rc_context(_STYLE):  # type: ignore[arg-type]
         # Laid out once, not for each format again: that costs more than the drawing.
         plate.picture.draw_without_rendering()
-        plate.picture.set_layout_engine("none")
+        plate.picture.set_layout_engine(None)  # "none" would draw before each format, for nothing
         for target in files[:2]:
             # No dates inside: the same run gives the same files.
             metadata = {"CreationDate": None} if target.suffix == ".pdf" else {"Software": None}

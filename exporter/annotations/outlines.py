@@ -35,14 +35,19 @@ def label_outlines(labels: np.ndarray) -> Iterator[tuple[int, list[np.ndarray]]]
         If `labels` is not a 2-D integer array, or holds negative numbers.
     """
     labels = checked_labels(labels)
-    vertices, ends, owners = _trace(np.ascontiguousarray(labels, dtype=np.int64))
+    labels = np.ascontiguousarray(labels, dtype=np.int64)
+    vertices, rings = np.empty((0, 2), np.float32), np.empty((0, 2), np.int64)
+    sides, borders = _trace(labels, vertices, rings)
+    vertices, rings = np.empty((sides, 2), np.float32), np.empty((borders, 2), np.int64)
+    _trace(labels, vertices, rings)
+    ends, owners = rings.T
     starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
     order = np.argsort(owners, kind="stable")
     bounds = np.flatnonzero(np.diff(owners[order])) + 1
     for group in np.split(order, bounds):
         if group.size:
-            rings = [_simplify(vertices[starts[k] : ends[k]]) for k in group]
-            yield int(owners[group[0]]), rings
+            outlines = [_simplify(vertices[starts[k] : ends[k]]) for k in group]
+            yield int(owners[group[0]]), outlines
 
 
 def checked_labels(labels: np.ndarray) -> np.ndarray:
@@ -58,16 +63,20 @@ def checked_labels(labels: np.ndarray) -> np.ndarray:
     return labels
 
 
+# Numba takes ten times as long to compile lists and array expressions as loops over given arrays.
+
+
 @numba.njit(cache=True)
-def _trace(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Walk along every border with the label on the right hand; record the sides' midpoints."""
+def _trace(labels: np.ndarray, vertices: np.ndarray, rings: np.ndarray) -> tuple[int, int]:
+    """Walk along every border with the label on the right hand; count sides and borders.
+
+    As far as there is room, the sides' midpoints are written to `vertices`, and for each border
+    where it ends there and whose it is to `rings`.
+    """
     height, width = labels.shape
     # One bit per pixel: its upper side has been walked. Every closed border has such a side.
     seen = np.zeros((height, width), np.bool_)
-    vertices = np.empty((4096, 2), np.float32)
-    ends = [0 for _ in range(0)]
-    owners = [0 for _ in range(0)]
-    n = 0
+    n = borders = 0
     for row in range(height):
         for column in range(width):
             label = labels[row, column]
@@ -81,12 +90,9 @@ def _trace(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
                     if seen[y, x]:
                         break
                     seen[y, x] = True
-                if n == len(vertices):
-                    grown = np.empty((2 * n, 2), np.float32)
-                    grown[:n] = vertices
-                    vertices = grown
-                vertices[n, 0] = y + 0.5 * dy
-                vertices[n, 1] = x + 0.5 * dx
+                if n < len(vertices):
+                    vertices[n, 0] = y + 0.5 * dy
+                    vertices[n, 1] = x + 0.5 * dx
                 n += 1
                 y += dy
                 x += dx
@@ -99,30 +105,37 @@ def _trace(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
                     dy, dx = dx, -dy
                 elif left:
                     dy, dx = -dx, dy
-            ends.append(n)
-            owners.append(label)
-    return vertices[:n], np.array(ends, np.int64), np.array(owners, np.int64)
+            if borders < len(rings):
+                rings[borders, 0] = n
+                rings[borders, 1] = label
+            borders += 1
+    return n, borders
 
 
-@numba.njit(cache=True)
 def _simplify(ring: np.ndarray) -> np.ndarray:
     """Drop vertices of a closed ring (Douglas and Peucker), moving it by less than _TOLERANCE."""
     n = len(ring)
-    closed = np.empty((n + 1, 2), np.float32)
-    closed[:n] = ring
-    closed[n] = ring[0]
-    keep = np.zeros(n + 1, np.bool_)
-    far = int(np.argmax((ring[:, 0] - ring[0, 0]) ** 2 + (ring[:, 1] - ring[0, 1]) ** 2))
-    keep[0] = keep[far] = keep[n] = True
-    stack = [(0, far), (far, n)]
-    while len(stack) > 0:
-        first, last = stack.pop()
-        y0, x0 = closed[first]
-        y1, x1 = closed[last]
+    far = int(np.argmax(((ring - ring[0]) ** 2).sum(axis=1)))
+    keep, parts = np.zeros(n, np.bool_), np.empty((n + 2, 2), np.int64)
+    keep[0] = keep[far] = True
+    parts[0], parts[1] = (0, far), (far, n)
+    _keep_far(ring, parts, keep)
+    return ring[keep]
+
+
+@numba.njit(cache=True)
+def _keep_far(ring: np.ndarray, parts: np.ndarray, keep: np.ndarray) -> None:
+    """Mark the vertices from which the chords of the parts, in halves, would be too far."""
+    n, left = len(ring), 2
+    while left > 0:
+        left -= 1
+        first, last = parts[left, 0], parts[left, 1]
+        y0, x0 = ring[first, 0], ring[first, 1]
+        y1, x1 = ring[last % n, 0], ring[last % n, 1]
         length2 = (y1 - y0) ** 2 + (x1 - x0) ** 2
         worst, at = 0.0, -1
         for k in range(first + 1, last):
-            y, x = closed[k]
+            y, x = ring[k, 0], ring[k, 1]
             along = (y - y0) * (y1 - y0) + (x - x0) * (x1 - x0)
             along = min(max(along / length2, 0.0), 1.0) if length2 > 0 else 0.0
             away = (y - y0 - along * (y1 - y0)) ** 2 + (x - x0 - along * (x1 - x0)) ** 2
@@ -130,6 +143,6 @@ def _simplify(ring: np.ndarray) -> np.ndarray:
                 worst, at = away, k
         if worst > _TOLERANCE**2:
             keep[at] = True
-            stack.append((first, at))
-            stack.append((at, last))
-    return closed[:n][keep[:n]]
+            parts[left, 0], parts[left, 1] = first, at
+            parts[left + 1, 0], parts[left + 1, 1] = at, last
+            left += 2
