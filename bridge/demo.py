@@ -29,7 +29,7 @@ _SEED = 2022
 _QUICK_STATES = (50,)
 _QUICK_SHAPE = (48, 96, 96)
 _QUICK_RADIUS = (5.0, 9.0)
-"""Small enough for a minute, with the 50 whole particles that a forest needs."""
+"""Small enough for two minutes, with the 50 whole particles that a forest needs."""
 
 
 def demo(out: str | os.PathLike[str], *, train: bool = False, quick: bool = False) -> Path:
@@ -43,8 +43,8 @@ def demo(out: str | os.PathLike[str], *, train: bool = False, quick: bool = Fals
     train
         Train the model anew (into ``out/model``, an hour or two) instead of the shipped one.
     quick
-        Generate one small electrode only: a minute instead of ten, with too few particles to
-        find the drivers of damage.
+        Generate one small electrode only: two minutes of one core instead of ten or more, with too
+        few particles to find the drivers of damage.
 
     Returns
     -------

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import int64, njit
-from numba.typed import Dict
+from numba import njit
+
+from .._shared.overlaps import grown, slot_of
 
 # Voxels of a slab when arrays are read piece by piece: 0.25 GB of int32 labels.
 _SLAB_VOXELS = 2**26
@@ -56,10 +57,11 @@ def _boxes_of(labels, first):  # type: ignore[no-untyped-def]
     """List the boxes of the labels of a slab, run by run.
 
     Returned are one row per label (the label, then its box) in the order in which they are met,
-    and the smallest label met. A dictionary tells the row of a label, so that memory follows the
-    number of labels, not the highest.
+    how many there are, and the smallest label met. A hash table tells the row of a label, so that
+    memory follows the number of labels, not the highest. (Numba takes seconds to compile a
+    dictionary or an assignment to a slice.)
     """
-    rows = Dict.empty(int64, int64)
+    keys, rows, used = np.full(128, np.int64(-1)), np.zeros(128, np.int64), 0
     table = np.empty((64, 7), np.int64)
     smallest = 0
     last, row = 0, 0
@@ -77,15 +79,21 @@ def _boxes_of(labels, first):  # type: ignore[no-untyped-def]
                     continue
                 if label != last:
                     last = label
-                    if label in rows:
-                        row = rows[label]
+                    slot = slot_of(keys, np.int64(label))
+                    if keys[slot] == label:
+                        row = rows[slot]
                     else:
-                        row = len(rows)
-                        rows[label] = row
+                        row = used
+                        keys[slot], rows[slot] = label, row
+                        used += 1
+                        if 2 * used > keys.size:
+                            keys, rows = grown(keys, rows)
                         if row == len(table):
-                            grown = np.empty((2 * row, 7), np.int64)
-                            grown[:row] = table
-                            table = grown
+                            longer = np.empty((2 * row, 7), np.int64)
+                            for i in range(row):
+                                for j in range(7):
+                                    longer[i, j] = table[i, j]
+                            table = longer
                         table[row, 0] = label
                         table[row, 1], table[row, 3], table[row, 5] = first + z, y, start
                         table[row, 2], table[row, 4], table[row, 6] = 0, 0, 0
@@ -96,7 +104,7 @@ def _boxes_of(labels, first):  # type: ignore[no-untyped-def]
                 box[3] = max(box[3], y + 1)
                 box[4] = min(box[4], start)
                 box[5] = max(box[5], x)
-    return table[: len(rows)].copy(), smallest
+    return table, used, smallest
 
 
 def as_labels(array: Any) -> np.ndarray:
@@ -136,7 +144,7 @@ def find_particles(labels: Any, depth: int, workers: int) -> Particles:
             )
         parts = np.array_split(np.arange(len(slab)), min(workers, len(slab)))
         with ThreadPoolExecutor(workers) as pool:
-            tables, smallest = zip(
+            tables, used, smallest = zip(
                 *pool.map(
                     lambda part, slab=slab, low=low: _boxes_of(
                         as_labels(slab[part[0] : part[-1] + 1]), low + int(part[0])
@@ -149,7 +157,8 @@ def find_particles(labels: Any, depth: int, workers: int) -> Particles:
             raise ValueError(
                 f"labels hold {min(smallest)}; they must be 0 (background) or positive"
             )
-        found = _joined(np.concatenate([found, *tables]))
+        met = [table[:n] for table, n in zip(tables, used, strict=True)]
+        found = _joined(np.concatenate([found, *met]))
     return Particles(found[:, 0].astype(np.int32), found[:, 1:])
 
 

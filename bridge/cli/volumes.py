@@ -27,7 +27,7 @@ def demo(
     train: Annotated[bool, typer.Option("--train", help="Train the model first.")] = False,
     quick: Annotated[
         bool,
-        typer.Option("--quick", help="Use one small electrode (a minute), to see that it works."),
+        typer.Option("--quick", help="Use one small electrode (minutes), to see that it works."),
     ] = False,
 ) -> None:
     """Run the full pipeline on generated electrodes and write OUT/report.html."""
