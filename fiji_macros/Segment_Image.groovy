@@ -27,7 +27,7 @@ report.guard(binding) { Inputs inputs ->
 	def regions = inputs.choice('regions', [ResultWindows.APPEND, ResultWindows.REPLACE], ResultWindows.APPEND)
 	def out = report.headless ? inputs.file('out', 'folder to save into') : inputs.fileOrNull('out')
 	def segmenter = Segmenter.of(report, inputs, commands, datasets, model)
-	def slices = Slices.of(inputs, Planes.of(inputs, [shown: shown != null], ['channel', 'frame', 'slice']), 0)
+	def slices = Slices.of(inputs, Planes.of(inputs, [shown: shown != null], true), 0)
 	slices.tell(report)
 	segmenter.checkMemory(slices)
 	def selection = shown?.roi

@@ -17,16 +17,19 @@ class Planes {
 	/** Frames may stand for slices: each is looked at on its own. */
 	boolean time
 
-	/** What the settings channel, frame and slice say; a command has some of them. */
-	static Planes of(Inputs inputs, Map kind, List<String> names = ['channel', 'frame']) {
+	/** What the settings channel and frame say, and slice where a command has it. */
+	static Planes of(Inputs inputs, Map kind, boolean oneSlice = false) {
 		def planes = new Planes(kind)
-		for (name in names) {
-			def text = inputs.text(name)
-			if (!text) continue
-			if (!text.isInteger() || text.toInteger() < 1) throw new Problem("$name must be a number from 1, not: $text")
-			planes."$name" = text.toInteger()
-		}
+		planes.channel = number('channel', inputs.text('channel'))
+		planes.frame = number('frame', inputs.text('frame'))
+		if (oneSlice) planes.slice = number('slice', inputs.text('slice'))
 		return planes
+	}
+
+	private static int number(String name, String text) {
+		if (!text) return 0
+		if (!text.isInteger() || text.toInteger() < 1) throw new Problem("$name must be a number from 1, not: $text")
+		return text.toInteger()
 	}
 
 	/** The chosen planes' numbers in the image's stack, from 1. */
