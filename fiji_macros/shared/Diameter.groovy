@@ -9,8 +9,8 @@ class Diameter {
 	private static final int SIDE = 640
 	private static final int ROUNDS = 2
 	private static final int SEVERAL = 4
-	private static final double SURER = 0.01d
-	private static final double SURE = 0.7d
+	private static final double MORE_PROBABLE = 0.01d
+	private static final double PROBABLE = 0.7d
 	private static final double FEWER = 0.2d
 	private static final double FAR = 2
 
@@ -32,7 +32,7 @@ class Diameter {
 	 * What is taken, and why.
 	 *
 	 * @param unit of the diameters, for people
-	 * @return diameter, record, estimate (null: no size is confirmed), sureness at the record and at the
+	 * @return diameter, record, estimate (null: no size is confirmed), probability at the record and at the
 	 *	estimate, and told: all of it in one line
 	 */
 	static Map choose(Segmenter segmenter, List<Look> looks, String unit, String what) {
@@ -48,11 +48,11 @@ class Diameter {
 		}
 		def atRecord = search.at(search.trained)
 		def choice = [diameter: search.trained, recorded_by_model: search.trained, estimate: found,
-			sureness_at_record: atRecord.sureness, sureness_at_estimate: 0d]
+			probability_at_record: atRecord.probability, probability_at_estimate: 0d]
 		if (found != null) {
 			def there = search.at(found)
-			choice.sureness_at_estimate = there.sureness
-			boolean keeps = keepsScale || there.sureness < SURE || (atRecord.sureness >= there.sureness - SURER &&
+			choice.probability_at_estimate = there.probability
+			boolean keeps = keepsScale || there.probability < PROBABLE || (atRecord.probability >= there.probability - MORE_PROBABLE &&
 				atRecord.covered >= FEWER * there.covered)
 			if (!keeps) choice.diameter = found
 		}
@@ -70,7 +70,7 @@ class Diameter {
 		double ratio = choice.estimate / choice.recorded_by_model
 		def warning = 1 / FAR < ratio && ratio < FAR ? '' : 'warning: estimate and model disagree more than twofold; '
 		def both = "the estimate is ${short_(choice.estimate)} $unit, the model was trained at $known; mean probability " +
-			"of the outlines ${sure(choice.sureness_at_estimate)} and ${sure(choice.sureness_at_record)}"
+			"of the outlines ${sure(choice.probability_at_estimate)} and ${sure(choice.probability_at_record)}"
 		if (choice.diameter == choice.estimate) {
 			return "${warning}typical particle diameter: about ${short_(choice.diameter)} $unit ($both; diameter=... sets it)"
 		}
@@ -118,8 +118,8 @@ class Diameter {
 			seen += pixel * h * w
 		}
 		double covered = areas.sum() ?: 0
-		if (covered == 0) return [supposed: supposed, sureness: 0d, covered: 0d, size: 0d, perImage: 0d]
-		return [supposed: supposed, sureness: sure / covered, covered: covered / seen, size: typical(areas, covered),
+		if (covered == 0) return [supposed: supposed, probability: 0d, covered: 0d, size: 0d, perImage: 0d]
+		return [supposed: supposed, probability: sure / covered, covered: covered / seen, size: typical(areas, covered),
 			perImage: areas.size() / (double) looks.size()]
 	}
 
@@ -145,7 +145,7 @@ class Diameter {
 			if (!(above > 0 && below <= 0)) continue
 			def place = low.supposed * Math.pow(high.supposed / low.supposed, above / (above - below))
 			def several = Math.max(low.perImage, high.perImage) >= SEVERAL ? 1 : 0
-			crossings << [several, low.sureness + high.sureness, place]
+			crossings << [several, low.probability + high.probability, place]
 		}
 		crossings.sort { a, b -> a[0] <=> b[0] ?: a[1] <=> b[1] ?: a[2] <=> b[2] }
 		return crossings ? crossings.last()[2] : null
