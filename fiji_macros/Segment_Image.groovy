@@ -15,7 +15,7 @@
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
-// shared: Problem Report Models MacroOptions Inputs InputDialog Bundle Settings Resampling FieldOfView Outlines Units Planes Look Slices Diameter Segmenter StarDist OnnxNetwork Normalisation Proposal Candidates Cells SharedArea Suppression GridMaps OnnxEngine Particles WholeFile RoiZip ImageResult ParticleTable ResultWindows Preview
+// shared: Problem Report Models MacroOptions Inputs InputDialog Bundle Settings Resampling FieldOfView Outlines Units Planes Look Slices Diameter Segmenter StarDist OnnxNetwork Normalisation Proposal Candidates Cells SharedArea Suppression GridMaps OnnxEngine Particles WholeFile RoiZip ImageResult ParticleTable Regions ResultWindows Preview
 
 def report = new Report('Segment Image', ui)
 report.guard(binding) { Inputs inputs ->
@@ -24,7 +24,7 @@ report.guard(binding) { Inputs inputs ->
 	if (image == null && shown == null) throw new Problem('No image is open: open one, or name a file (image=...).')
 	def model = inputs.model('model')
 	def maps = inputs.yes('maps')
-	def regions = inputs.choice('regions', [ResultWindows.APPEND, ResultWindows.REPLACE], ResultWindows.APPEND)
+	def regions = Regions.wanted(inputs)
 	def out = report.headless ? inputs.file('out', 'folder to save into') : inputs.fileOrNull('out')
 	def segmenter = Segmenter.of(report, inputs, commands, datasets, model)
 	def slices = Slices.of(inputs, Planes.of(inputs, [shown: shown != null], true), 0)
@@ -37,7 +37,7 @@ report.guard(binding) { Inputs inputs ->
 	segmenter.estimateFrom(slices.name) { slices.looks(segmenter.channels) }
 	segmenter.settle(report)
 	def values = slices.slice(0, segmenter.channels)
-	segmenter.progress = { int done, int total -> report.progress("$slices.name: piece", done, total) }
+	segmenter.progress = { int done, int total -> report.progress("$slices.name: piece", done + 1, total) }
 	def source = report.headless ? null : shown ?: Slices.openImage(image)
 	def particles
 	if (inputs.yes('preview')) {
@@ -59,6 +59,6 @@ report.guard(binding) { Inputs inputs ->
 	def result = new ImageResult(particles, values, slices, segmenter)
 	if (out != null) result.save(out)
 	report.say("$slices.name: ${particles.outlines.size()} particles" + (out == null ? '' : ", saved in $out"))
-	if (source != null) new ResultWindows(source, result).show(maps, regions)
+	if (source != null) new ResultWindows(source, result).show(maps, regions, report)
 }
 return null

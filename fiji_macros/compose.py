@@ -3,10 +3,17 @@
 import importlib.metadata
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 COMMANDS = ("Segment_Image", "Segment_View", "Segment_Views", "Segment_Folder", "Correct_Labels")
+HELP = "Particlebridge_Help"
+"""Shows the README; it takes nothing and segments nothing."""
 MACROS = ("Segment_Image", "Segment_View", "Segment_Views")
+SCRIPTS = PurePosixPath("scripts/Plugins/Particlebridge")
+TOOLS = SCRIPTS / "Tools"
+"""A submenu: Fiji sorts entries by name, and what comes first is what is used first."""
+MACRO_FOLDER = PurePosixPath("macros/Particlebridge")
+"""Beside the commands a macro of the same name would be a second menu entry of that name."""
 
 _FOLDER = Path(__file__).resolve().parent
 _SHARED = re.compile(r"^// shared: (.+)$", re.MULTILINE)
@@ -31,7 +38,7 @@ def compose(command: str) -> str:
     Parameters
     ----------
     command
-        One of `COMMANDS`.
+        One of `COMMANDS`, or `HELP`.
 
     Returns
     -------
@@ -43,7 +50,7 @@ def compose(command: str) -> str:
     ValueError
         If there is no such command.
     """
-    own, shared = _texts(command, COMMANDS, "command", "groovy")
+    own, shared = _texts(command, (*COMMANDS, HELP), "command", "groovy")
     parameters = [line.strip() for text in (own, *shared) for line in _PARAMETER.findall(text)]
     body = [line for line in own.splitlines() if not line.startswith(("#@", "// shared:"))]
     imports = sorted({line for text in shared for line in _IMPORT.findall(text)})
@@ -89,9 +96,28 @@ def _texts(name: str, known: Sequence[str], kind: str, suffix: str) -> tuple[str
 
 
 def documents() -> dict[str, bytes]:
-    """Map the README for Fiji users and its pictures, by relative name, to their content."""
-    files = [_FOLDER / "README.md", *sorted((_FOLDER / "images").glob("*.png"))]
+    """Map the pages for Fiji users and their pictures, by relative name, to their content."""
+    files = [*sorted(_FOLDER.glob("*.md")), *sorted((_FOLDER / "images").glob("*.png"))]
     return {file.relative_to(_FOLDER).as_posix(): file.read_bytes() for file in files}
+
+
+def installed_files() -> dict[str, str]:
+    """Map each file, relative to Fiji's folder, to the text that this version installs."""
+    files = {str(script(name)): compose(name) for name in (*COMMANDS, HELP)}
+    files |= {str(MACRO_FOLDER / f"{name}.ijm"): macro(name) for name in MACROS}
+    return files | {str(MACRO_FOLDER / "README.md"): documents()["README.md"].decode()}
+
+
+def script(command: str) -> PurePosixPath:
+    """Return where a command lies, relative to Fiji's folder.
+
+    Parameters
+    ----------
+    command
+        One of `COMMANDS`, or `HELP`.
+    """
+    folder = SCRIPTS if command.startswith("Segment") else TOOLS
+    return folder / f"{command}.groovy"
 
 
 def version() -> str:

@@ -10,14 +10,17 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from particlebridge.analysis import atomic_path
-from particlebridge.fiji_macros.compose import COMMANDS, MACROS, compose, macro, version
+from particlebridge.fiji_macros.compose import (
+    MACRO_FOLDER,
+    SCRIPTS,
+    TOOLS,
+    installed_files,
+    version,
+)
 
 from .home import Endpoint, Fiji, find_fiji
 from .jars import ONNX_RUNTIME, fetched
 
-SCRIPTS = PurePosixPath("scripts/Plugins/Particlebridge")
-MACRO_FOLDER = PurePosixPath("macros/Particlebridge")
-"""Beside the commands a macro of the same name would be a second menu entry of that name."""
 MANIFEST = SCRIPTS / "particlebridge.json"
 RUNTIME = PurePosixPath("jars") / ONNX_RUNTIME.name
 """With it the commands run models without StarDist, CSBDeep and TensorFlow."""
@@ -153,16 +156,10 @@ def uninstall_macros(fiji: str | os.PathLike[str] | None = None) -> Installation
         path.unlink()
         done.removed.append(path)
     (home / MANIFEST).unlink(missing_ok=True)
-    for folder in (home / SCRIPTS, home / MACRO_FOLDER):
+    for folder in (home / TOOLS, home / SCRIPTS, home / MACRO_FOLDER):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
     return done
-
-
-def installed_files() -> dict[str, str]:
-    """Map each file, relative to Fiji's folder, to the text that this version installs."""
-    scripts = {str(SCRIPTS / f"{name}.groovy"): compose(name) for name in COMMANDS}
-    return scripts | {str(MACRO_FOLDER / f"{name}.ijm"): macro(name) for name in MACROS}
 
 
 def manifest(*, runtime: bool) -> str:
@@ -278,9 +275,9 @@ def _our_runtimes(home: Path) -> list[Path]:
 
 
 def _is_ours(name: str) -> bool:
-    # A manifest may be damaged or forged: never leave our two folders.
+    # A manifest may be damaged or forged: never leave our folders.
     path = PurePosixPath(name)
-    return path.parent in (SCRIPTS, MACRO_FOLDER) and ".." not in path.parts
+    return path.parent in (SCRIPTS, TOOLS, MACRO_FOLDER) and ".." not in path.parts
 
 
 def _read_manifest(home: Path) -> dict[str, Any]:

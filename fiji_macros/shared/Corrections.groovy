@@ -17,8 +17,8 @@ class Corrections {
 		this.report = report
 	}
 
-	/** Shows the image with the labels as regions; without a window they are only saved as rois.zip. */
-	void load(ImagePlus labels, String labelsName, File out) {
+	/** Shows the image with the labels as regions, `wanted` in the ROI Manager as by Regions.wanted; without a window they are only saved as rois.zip. */
+	void load(ImagePlus labels, String labelsName, File out, String wanted) {
 		if (labels.width != image.width || labels.height != image.height || labels.stackSize != image.stackSize) {
 			throw new Problem("$labelsName: is $labels.width x $labels.height x $labels.stackSize, but $name is " +
 				"$image.width x $image.height x $image.stackSize; choose the labels of this image.")
@@ -40,9 +40,7 @@ class Corrections {
 		report.say("$labelsName: ${regions.size()} regions")
 		if (!report.headless) {
 			image.show()
-			def manager = RoiManager.getRoiManager()
-			manager.reset()
-			regions.each { manager.addRoi(it) }
+			def manager = Regions.put(regions, wanted, report)
 			manager.runCommand('Associate', 'true')
 			manager.runCommand('Show All with labels')
 		}

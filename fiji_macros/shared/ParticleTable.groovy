@@ -21,8 +21,8 @@ class ParticleTable {
 			double share = 100d * rows.sum { it[0] } / (particles.h * sides[0] * particles.w * sides[1])
 			add(table, String.format(Locale.ROOT, 'median of %d (%.1f %% of the image)', rows.size(), share), columns,
 				(0..2).collect { k -> median(rows.collect { it[k] }) })
-		}
-		columns.each { table.setDecimalPlaces(table.getColumnIndex(it), it == 'Probability' ? 3 : 2) }
+			columns.each { table.setDecimalPlaces(table.getColumnIndex(it), it == 'Probability' ? 3 : 2) }
+		} else add(table, 'no particles', columns, [])
 		table.showRowNumbers(false)
 		return table
 	}

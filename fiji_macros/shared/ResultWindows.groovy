@@ -1,6 +1,7 @@
 import ij.IJ
 import ij.ImagePlus
 import ij.WindowManager
+import ij.gui.ImageWindow
 import ij.gui.Overlay
 import ij.gui.Roi
 import ij.plugin.frame.RoiManager
@@ -10,8 +11,6 @@ import java.awt.Window
 /** What is shown of one image: outlines on it, in front; labels behind it; regions; a table. */
 class ResultWindows {
 
-	static final String APPEND = 'append'
-	static final String REPLACE = 'replace'
 	private static final int STEP = 32
 
 	private final ImagePlus source
@@ -22,10 +21,12 @@ class ResultWindows {
 		this.result = result
 	}
 
-	/** @param maps whether probability and distance are shown, too; @param regions of the ROI Manager: APPEND or REPLACE */
-	void show(boolean maps, String regions) {
+	/** @param maps whether probability and distance are shown, too; @param regions as `Regions.wanted` */
+	void show(boolean maps, String regions, Report report) {
 		if (!source.visible) source.show()
 		draw(source, result.rois())
+		boolean open = RoiManager.getInstance()?.visible
+		def manager = Regions.put(result.rois(), regions, report)
 		def images = [labels: result.particles.labels]
 		if (maps) images += [prob: result.particles.probImage(), dist: result.particles.distImage()]
 		Window last = source.window
@@ -34,11 +35,12 @@ class ResultWindows {
 			image.title = WindowManager.makeUniqueName("$name of $source.title".toString())
 			if (name == 'labels') pixels.setColorModel(ImageResult.labelColours())
 			image.resetDisplayRange()
+			ImageWindow.setNextLocation(beside(last))
 			image.show()
-			last = place(image.window, last)
+			last = image.window
 		}
-		tabulate()
-		manage(regions)
+		def table = tabulate()
+		if (!open && table != null) manager.setLocation(table.x + table.width + 4, table.y)
 		source.window.toFront()
 		WindowManager.setCurrentWindow(source.window)
 	}
@@ -55,32 +57,25 @@ class ResultWindows {
 		image.setOverlay(overlay)
 	}
 
-	/** Right of the other window where there is room, else behind it and further down; never exactly on another. */
-	private static Window place(Window window, Window other) {
-		def taken = Window.windows.findAll { it.visible && !it.is(window) }*.location
+	/** Right of another window where there is room, else behind it and further down; never exactly on one. */
+	private static Point beside(Window other) {
+		def taken = Window.windows.findAll { it.visible }*.location
 		int right = other.x + other.width + 4
-		def corner = right + window.width <= IJ.screenSize.width ? new Point(right, other.y) : other.location
+		def corner = right + other.width <= IJ.screenSize.width ? new Point(right, other.y) : other.location
 		while (corner in taken) corner.translate(STEP, STEP)
-		window.setLocation(corner)
-		return window
+		return corner
 	}
 
-	private void tabulate() {
+	/** The table's window, under the image; null in batch mode. */
+	private Window tabulate() {
 		def title = "Particles of $source.title".toString()
 		ParticleTable.of(result).show(title)
 		def window = WindowManager.getWindow(title)
-		if (window == null) return // batch mode
-		window.setSize(740, 240)
+		if (window == null) return null
+		window.setSize(790, 240)
 		def below = source.window.bounds
 		int y = Math.min(below.@y + below.@height + 4, IJ.screenSize.height - window.height)
 		window.setLocation(below.@x, y)
-	}
-
-	private void manage(String regions) {
-		boolean open = RoiManager.getInstance()?.visible
-		def manager = RoiManager.getRoiManager()
-		if (!open) manager.setLocation(Math.max(0, source.window.x - manager.width - 4), source.window.y)
-		if (regions == REPLACE) manager.reset()
-		result.rois().each { manager.addRoi(it) }
+		return window
 	}
 }

@@ -13,13 +13,12 @@ from engine_contract import PLUGIN, THRESHOLDS, recorded
 from particlebridge.bridge import FijiEngine, FijiSession, PythonEngine, Settings
 from particlebridge.bridge.fiji.install import (
     MACRO_FOLDER,
-    SCRIPTS,
     install_macros,
     installed_version,
     uninstall_macros,
 )
 from particlebridge.exporter import export, load_model
-from particlebridge.fiji_macros.compose import COMMANDS, MACROS, compose, version
+from particlebridge.fiji_macros.compose import COMMANDS, MACROS, compose, script, version
 from real_fiji import NEEDED, launch, left_out, phantom, truth
 
 pytestmark = pytest.mark.fiji
@@ -54,9 +53,7 @@ def call(real_fiji, request, tmp_path):
             return 0, "\n".join(session.log_lines())
         if route == "--run":
             inputs = ",".join(f"{key}='{value}'" for key, value in settings.items())
-            done = launch(
-                real_fiji, "--run", str(real_fiji / SCRIPTS / f"{command}.groovy"), inputs
-            )
+            done = launch(real_fiji, "--run", str(real_fiji / script(command)), inputs)
         elif route == "-macro" and command in MACROS:
             path = real_fiji / MACRO_FOLDER / f"{command}.ijm"
             done = launch(real_fiji, "-macro", str(path), options(settings))

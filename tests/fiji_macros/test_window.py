@@ -2,12 +2,15 @@
 
 import csv
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 from engine_contract import PLUGIN, THRESHOLDS
 from particlebridge.exporter import export
+from test_fiji_onnx import rewritten
 from window import in_window
 
 PHANTOM = str(PLUGIN / "phantom_slice.tif")
@@ -204,3 +207,61 @@ def test_escape_leaves_nothing_behind(bundle, tmp_path):
     assert not (tmp_path / "out").exists()
     assert "particles" not in seen.pop("log")
     assert seen == {"titles": ["noise"], "overlay": None, "console": "", "dialogs": []}
+
+
+PAGE = (Path(__file__).parents[2] / "fiji_macros" / "one_line_macros.md").read_text()
+MACROS = re.findall(r"^    (run\(.+\);)$", PAGE, re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def with_diameter(bundle, tmp_path_factory):
+    path = tmp_path_factory.mktemp("d") / "d.zip"
+    rewritten(bundle, path, "particlebridge.json", lambda facts: facts | {"diameter": 40})
+    return str(path)
+
+
+def test_there_are_ten_macros():
+    assert len(MACROS) == len(set(MACROS)) == 10
+
+
+@pytest.mark.parametrize("line", MACROS)
+def test_a_macro_of_one_line_does_its_job(with_diameter, tmp_path, line):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "results").mkdir()
+    image = tifffile.imread(PHANTOM)
+    for name in ("slice.tif", "images/a.tif"):
+        tifffile.imwrite(tmp_path / name, image)
+    small = np.stack([image[40:88, 60:124]] * 2)
+    tifffile.imwrite(tmp_path / "stack.tif", small, imagej=True, metadata={"axes": "ZYX"})
+    tifffile.imwrite(tmp_path / "results/labels.tif", (image > image.mean()).astype(np.uint16))
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    seen = in_window(
+        """
+        def models = new File(System.getProperty('ij.dir'), 'models/Particlebridge')
+        models.mkdirs()
+        new File(models, 'nmc.zip').bytes = new File(model).bytes
+        ij.IJ.openImage(image).show()
+        def manager = ij.plugin.frame.RoiManager.getRoiManager()
+        manager.addRoi(new ij.gui.Roi(10, 10, 30, 30))
+        def thread = Thread.start { ij.IJ.runMacro(line) }
+        Window.end(thread)
+        [dialogs: Window.dialogs()*.title, console: Window.console.toString(), log: ij.IJ.log,
+            front: ij.IJ.getImage().title, overlay: ij.IJ.getImage().overlay?.size(),
+            titles: ij.WindowManager.imageTitles, regions: manager.count]
+        """,
+        model=with_diameter,
+        image=PHANTOM,
+        line=line.replace("/data", str(tmp_path)),
+    )
+    assert (seen["dialogs"], seen["console"]) == ([], "")
+    assert seen["log"]
+    if "Segment Image" in line:
+        assert seen["front"] == "phantom_slice.tif"
+        assert seen["overlay"] > 3 or "prob=" in line  # the small model is never that sure
+        assert ("prob of phantom_slice.tif" in seen["titles"]) == ("maps=true" in line)
+        assert seen["regions"] == seen["overlay"] + ("regions=replace" not in line)
+    if "Load labels" in line:
+        assert seen["regions"] == 2
+    written = {path for path in tmp_path.rglob("*") if path.is_file()} - before
+    assert bool(written) == ("out=" in line)
+    assert all(path.stat().st_size for path in written)

@@ -47,6 +47,8 @@ class Window {
 		IJ.run('Close All')
 		RoiManager.getInstance()?.with { reset(); close() }
 		Recorder.getInstance()?.close()
+		// A table that is only disposed would be shown again under its title.
+		AwtWindow.windows.findAll { it.visible && it instanceof ij.text.TextWindow }*.close(false)
 		AwtWindow.windows.findAll { it.visible && !(it instanceof ij.ImageJ) }*.dispose()
 		IJ.log('\\Clear')
 		IJ.resetEscape()

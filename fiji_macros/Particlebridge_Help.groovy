@@ -1,0 +1,4 @@
+// shared: Models Readme
+
+Readme.show()
+return null
