@@ -21,7 +21,7 @@ extensions = [
     "sphinx_copybutton",
 ]
 root_doc = "docs/index"
-include_patterns = ["docs/**", "fiji_macros/README.md", "CHANGELOG.md", "CONTRIBUTING.md"]
+include_patterns = ["docs/**", "fiji_macros/*.md", "CHANGELOG.md", "CONTRIBUTING.md"]
 exclude_patterns = ["docs/_*", "build", "dist", ".*", "**/.*", "demo"]
 templates_path = [str(Path(__file__).parent / "_templates")]  # autosummary looks in the source
 needs_sphinx = "8.2"
