@@ -3,6 +3,7 @@
 import csv
 import math
 import re
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import tifffile
 from engine_contract import PLUGIN, THRESHOLDS
 from particlebridge.exporter import export
+from plain_imagej import plain_imagej
 from test_fiji_onnx import rewritten
 from window import in_window
 
@@ -207,6 +209,14 @@ def test_escape_leaves_nothing_behind(bundle, tmp_path):
     assert not (tmp_path / "out").exists()
     assert "particles" not in seen.pop("log")
     assert seen == {"titles": ["noise"], "overlay": None, "console": "", "dialogs": []}
+
+
+def test_preferences_of_the_tests_lie_in_a_folder_of_theirs():
+    text = (
+        "[ij.Prefs.prefsDir, *['java.util.prefs.userRoot', 'ij.dir'].collect(System.&getProperty)]"
+    )
+    for folder in (*in_window(text), *plain_imagej().run(text)):
+        assert Path(folder).is_relative_to(tempfile.gettempdir())
 
 
 PAGE = (Path(__file__).parents[2] / "fiji_macros" / "one_line_macros.md").read_text()

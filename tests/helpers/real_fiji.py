@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import tifffile
 from engine_contract import PLUGIN, recorded
 
 SECONDS = 300
+_HOME = Path(tempfile.gettempdir()) / "particlebridge-tests-home"
 _LAUNCHERS = ("fiji-linux-x64", "fiji", "ImageJ-linux64", "ImageJ-macosx", "ImageJ-win64.exe")
 
 NEEDED = {
@@ -32,6 +34,8 @@ def launch(
     environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
     if display is not None:
         environment["DISPLAY"] = display
+    # ImageJ's and SciJava's preferences are the user's; the tests have theirs.
+    environment["JAVA_TOOL_OPTIONS"] = f"-Duser.home={_HOME} -Djava.util.prefs.userRoot={_HOME}"
     command = [launcher, *([] if display else ["--headless"]), *arguments]
     return subprocess.run(
         command, capture_output=True, text=True, timeout=SECONDS, check=False, env=environment
