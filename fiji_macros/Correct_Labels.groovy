@@ -1,6 +1,6 @@
 #@ String (label="What", among="Load labels as regions|Save regions as labels", description="First load, then correct in the ROI Manager, then save") what
 #@ File (label="Image or stack (empty: the image in front)", style="open", description="The grey image that was segmented") image
-#@ File (label="Labels (to load)", style="open", description="Its labels.tif; empty: those that Segment Image left open.") labels
+#@ File (label="Labels (to load)", style="open", description="Its labels.tif; empty: those that Segment Image left open") labels
 #@ File (label="Regions, RoiSet.zip (empty: the ROI Manager's)", style="open", description="What to save; without a window it must be given") rois
 #@ File (label="Save into folder", style="directory", description="Gets labels.tif, rois.zip, and images/ and labels/ to train on") out
 #@ String (label="ROI Manager", among="append|replace", description="Whether what is loaded is added to what is in the ROI Manager, or takes its place") regions
