@@ -118,7 +118,6 @@ def test_other_zips_are_named(tmp_path, names, kind):
         ("frozen.pb", b"\x0a\x00", "frozen TensorFlow graph"),
         ("saved_model.pb", b"\x08\x01", "graph of a SavedModel"),
         ("weights_best.h5", b"\x89HDF\r\n\x1a\n", "Keras weights"),
-        ("net.onnx", b"\x08\x07", "ONNX network"),
         ("net.pth", b"\x80\x02", "PyTorch weights"),
         ("config.json", b"{}", "part of a model folder"),
     ],
@@ -130,6 +129,14 @@ def test_files_of_other_kinds_are_named_and_what_to_do(tmp_path, name, head, kin
     with pytest.raises(ValueError, match="cannot be run") as caught:
         verify(tmp_path / name)
     assert kind in str(caught.value)
+
+
+def test_a_damaged_onnx_network_is_named(tmp_path):
+    (tmp_path / "net.onnx").write_bytes(b"\x08\x07")
+    found = inspect(tmp_path / "net.onnx")
+    assert "ONNX network" in found.kind and not found.would_load and found.fatal
+    with pytest.raises(ValueError, match=r"net\.onnx: ONNX Runtime does not load it .* again"):
+        verify(tmp_path / "net.onnx")
 
 
 def test_a_bioimage_io_package_is_told_from_bare_weights(tmp_path):
