@@ -344,8 +344,7 @@ def test_what_cannot_be_is_one_sentence(java, tmp_path, typed, sentence):
 def test_the_pixel_size_is_the_users_then_the_bundles(java, tmp_path, typed, recorded, um):
     bundle = make_bundle(tmp_path / "m.zip", recorded)
     text = with_classes(
-        "Settings.pixelSize(Bundle.open(new File(path)), typed)", "Settings", "Bundle", "Problem",
-        "Slices", "FieldOfView",
+        "Settings.pixelSize(Bundle.open(new File(path)), typed)", "Settings", "Bundle", "Problem"
     )  # fmt: skip
     assert java.run(text, path=str(bundle), typed=typed) == um
 
@@ -360,7 +359,7 @@ def test_a_bundle_that_records_nonsense_is_refused(java, tmp_path, record):
         java.run(
             with_classes(
                 "Settings.of(Bundle.open(new File(p)), '', '', '', '')",
-                *("Settings", "Bundle", "Problem", "Slices", "FieldOfView"),
+                *("Settings", "Bundle", "Problem"),
             ),
             p=str(bundle),
         )
