@@ -2,7 +2,7 @@
 
     python -m benchmarks.ablation nmc_slice.tif nmc_slice_marks.json --out DIR
 
-Five arms of 1,200 steps with one seed, a second seed of the recipe, and Otsu + watershed; a small
+Five arms of 1,200 steps with one seed, the chosen one with a second, and Otsu + watershed; a small
 network (16 filters) pays for the steps, for after 400 no arm had begun to find particles.
 Thresholds are tuned on generated slices; the marks only measure. "generated" is F1 on 24 unseen
 rich slices, which hold many more particles than the real one: less a matter of luck.
@@ -24,19 +24,19 @@ from particlebridge.exporter import load_model
 from particlebridge.exporter.networks.record import RECORD_NAME, ModelRecord, folder_digest
 from particlebridge.exporter.training.examples import Example, normalized
 from particlebridge.exporter.training.folder import TrainingSettings
-from particlebridge.exporter.training.nmc.recipe import (
-    RECIPE,
+from particlebridge.exporter.training.nmc.training import (
+    NMC_OPTIONS,
     TRAINING_DIAMETER,
     as_examples,
     held_out_slices,
 )
-from particlebridge.exporter.training.recipe import Recipe
+from particlebridge.exporter.training.options import TrainOptions
 from particlebridge.exporter.training.threshold_tuning import evaluate, tune_thresholds
 from particlebridge.exporter.training.train import train_examples
 
 from .real_slice import judge, otsu_watershed
 
-_RECIPE = replace(RECIPE, epochs=12, filters=16)
+_OPTIONS = replace(NMC_OPTIONS, epochs=12, filters=16)
 _SLICES, _DIAMETER, _SEED = 240, 40.0, 42
 
 
@@ -60,9 +60,13 @@ def plain(seed: int = 42) -> list[Example]:
 
 
 def fit(
-    out: Path, recipe: Recipe, pool: list[Example], held_out: list[Example], seed: int = _SEED
+    out: Path,
+    options: TrainOptions,
+    pool: list[Example],
+    held_out: list[Example],
+    seed: int = _SEED,
 ) -> None:
-    settings = TrainingSettings(None, 2, recipe, seed)
+    settings = TrainingSettings(None, 2, options, seed)
     train_examples(pool, out, settings, None, held_out, TRAINING_DIAMETER)
 
 
@@ -79,12 +83,12 @@ def stardist_defaults(out: Path, pool: list[Example], held_out: list[Example]) -
         sigma = 0.02 * rng.uniform(0, 1)
         return x + sigma * rng.normal(0, 1, x.shape), y
 
-    pool, held_out = (normalized(e, _RECIPE.percentiles) for e in (pool, held_out))
+    pool, held_out = (normalized(e, _OPTIONS.percentiles) for e in (pool, held_out))
     config = Config2D(
         n_rays=32,
         grid=(2, 2),
         n_channel_in=1,
-        unet_n_filter_base=_RECIPE.filters,
+        unet_n_filter_base=_OPTIONS.filters,
         train_patch_size=(256, 256),
         train_tensorboard=False,
     )
@@ -94,8 +98,8 @@ def stardist_defaults(out: Path, pool: list[Example], held_out: list[Example]) -
         [np.maximum(e.labels, 0) for e in pool],
         validation_data=([e.image for e in held_out], [np.maximum(e.labels, 0) for e in held_out]),
         augmenter=augmenter,
-        epochs=_RECIPE.epochs,
-        steps_per_epoch=_RECIPE.steps,
+        epochs=_OPTIONS.epochs,
+        steps_per_epoch=_OPTIONS.steps,
         seed=_SEED,
     )
     thresholds = tune_thresholds(load_model(out), held_out)
@@ -113,33 +117,33 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--diameter", type=float, default=120.0)
     parser.add_argument("--arms", nargs="*", help="numbers of the arms to run; default all")
-    options = parser.parse_args()
-    image, truth = imread(options.image), json.loads(options.marks.read_text())
+    given = parser.parse_args()
+    image, truth = imread(given.image), json.loads(given.marks.read_text())
     held_out = held_out_slices(_SEED, _DIAMETER)[:16]
     made = training_slices(24, seed=6006, diameter=TRAINING_DIAMETER)
-    unseen = normalized(as_examples(made), _RECIPE.percentiles)
-    still = replace(_RECIPE, augmentation=None)
+    unseen = normalized(as_examples(made), _OPTIONS.percentiles)
+    still = replace(_OPTIONS, augmentation=None)
     arms = {
         "1 plain slices, no augmentation": lambda at: fit(at, still, plain(), plain(900)[:16]),
         "2 rich slices, no augmentation": lambda at: fit(at, still, rich(), held_out),
         "3 rich slices, one scale, augmented": lambda at: fit(
-            at, _RECIPE, rich(scale=(1, 1)), held_out
+            at, _OPTIONS, rich(scale=(1, 1)), held_out
         ),
-        "4 rich slices, all scales, augmented (the recipe)": lambda at: fit(
-            at, _RECIPE, rich(), held_out
+        "4 rich slices, all scales, augmented (chosen)": lambda at: fit(
+            at, _OPTIONS, rich(), held_out
         ),
         "5 rich slices, StarDist's defaults": lambda at: stardist_defaults(at, rich(), held_out),
-        "6 the recipe, second seed": lambda at: fit(at, _RECIPE, rich(seed=143), held_out, 43),
+        "6 chosen, second seed": lambda at: fit(at, _OPTIONS, rich(seed=143), held_out, 43),
     }
-    rows = [{"arm": "Otsu + watershed"} | judge(otsu_watershed(image, options.diameter), truth)]
+    rows = [{"arm": "Otsu + watershed"} | judge(otsu_watershed(image, given.diameter), truth)]
     for name, train in arms.items():
-        if options.arms and name.split()[0] not in options.arms:
+        if given.arms and name.split()[0] not in given.arms:
             continue
-        at = options.out / f"arm{name.split()[0]}"
+        at = given.out / f"arm{name.split()[0]}"
         train(at)
         network = load_model(at)
         f1 = evaluate(network, unseen, network.thresholds).f1
-        engine = PythonEngine(network, Settings(diameter=options.diameter))
+        engine = PythonEngine(network, Settings(diameter=given.diameter))
         rows.append(
             {"arm": name}
             | judge(engine.segment(image).labels, truth)

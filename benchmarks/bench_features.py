@@ -75,9 +75,7 @@ def against_simpleitk() -> None:
     for name, work in {
         "measure, solid given": lambda: measure(grey, labels, SPACING, solid=solid),
         "measure, closing": lambda: measure(grey, shattered, SPACING),
-        "measure, closing, paper's definitions": lambda: measure(
-            grey, shattered, SPACING, definitions="paper"
-        ),
+        "measure, closing, paper recipe": lambda: measure(grey, shattered, SPACING, recipe="paper"),
         "measure, closing, 64 slices a time": lambda: measure(grey, shattered, SPACING, block=64),
         "contacts": lambda: contacts(labels, SPACING),
     }.items():
@@ -90,7 +88,7 @@ def against_the_papers_way(sample: int = 2) -> None:
     grey, labels, solid = packed(SHAPE, PARTICLES)
     shattered = labels * solid
     chosen = np.random.default_rng(0).choice(np.unique(shattered)[1:], sample, replace=False)
-    fast = best(lambda: measure(grey, shattered, SPACING, definitions="paper"), 2)
+    fast = best(lambda: measure(grey, shattered, SPACING, recipe="paper"), 2)
     slow = best(lambda: paper_way(grey, shattered, chosen, 143), 1)
     print(f"\nms per particle, {sample} of {PARTICLES} the paper's way")
     for clock, name in enumerate(("wall", "CPU")):

@@ -18,8 +18,8 @@ from .networks.record import Thresholds as Thresholds
 from .runtimes.java import Java as Java
 from .runtimes.java import find_java as find_java
 from .training.augmentation import Augmentation as Augmentation
-from .training.nmc.recipe import train_nmc as train_nmc
-from .training.recipe import Recipe as Recipe
+from .training.nmc.training import train_nmc as train_nmc
+from .training.options import TrainOptions as TrainOptions
 from .training.result import TrainingProgress as TrainingProgress
 from .training.result import TrainingResult as TrainingResult
 from .training.train import train as train

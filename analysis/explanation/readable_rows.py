@@ -15,7 +15,7 @@ from ..features.columns import COLUMNS
 _NAMES = ("label", "Border")
 
 # Known of real grey values to seven digits, so no two particles share all of them.
-_FINGERPRINT = ("MeanGrey", "Homogeneity", "Volume", "SurfaceOuter", "Elongation")
+_FINGERPRINT = ("EDensity", "Homogeneity", "Volume", "SurfaceOuter", "Elongation")
 
 
 def repeated(table: pd.DataFrame) -> pd.Series:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Definitions = Literal["physical", "paper", "both"]
+Recipe = Literal["physical", "paper", "both"]
 
 PAPER_SUFFIX = "_paper"
-"""Of the paper's columns where a table has both definitions."""
+"""Of the paper recipe's columns where both recipes are asked for."""
 LengthUnit = Literal["um", "voxel"]
 """Micrometres, or the smallest side of a voxel where the voxel size is not known."""
 Group = Literal["key", "position", "chemistry", "morphology", "neighbourhood"]
@@ -21,15 +21,15 @@ class Column:
     group
         Where it belongs in the paper's grouping; ``"key"``: not a feature.
     unit
-        Unit; ``"1"``: a plain number; ``"grey"``: the volume's own.
+        Unit in the physical recipe; ``"1"``: a plain number; ``"grey"``: the volume's own.
     formula
         Definition.
     code_name
         Name in the public MATLAB code getAllFeatures; empty if it has none.
     paper_unit
-        Unit in the paper's code where it differs.
+        Unit in the paper recipe where it differs.
     paper_formula
-        Definition in the paper's code where it differs.
+        Definition in the paper recipe where it differs.
     """
 
     group: Group
@@ -64,7 +64,7 @@ COLUMNS: dict[str, Column] = {
     ),
     "Pitch": Column("position", "degree", "about y, see Yaw", "OriY"),
     "Roll": Column("position", "degree", "about x, see Yaw", "OriZ"),
-    "MeanGrey": Column(
+    "EDensity": Column(
         "chemistry",
         "grey",
         "mean grey value in the body; in phase contrast that is its electron density",
@@ -224,7 +224,7 @@ PUBLISHED = tuple(name for name, column in COLUMNS.items() if column.code_name)
 """Columns that the public code has."""
 
 # Computed from the cracks themselves: they follow damage instead of driving it.
-CONSEQUENCES = ("SurfaceInner", "RoughInner", "VSratio", "Sphericity", "MeanGrey", "Homogeneity")
+CONSEQUENCES = ("SurfaceInner", "RoughInner", "VSratio", "Sphericity", "EDensity", "Homogeneity")
 
 FEATURES: dict[str, tuple[str, ...]] = {
     # The published 21: all but X, Y and Damage.
@@ -243,12 +243,12 @@ FEATURES: dict[str, tuple[str, ...]] = {
 }
 
 
-def units(definitions: Definitions) -> dict[str, str]:
+def units(recipe: Recipe) -> dict[str, str]:
     """Give the unit of every column.
 
     Parameters
     ----------
-    definitions
+    recipe
         ``"physical"``, ``"paper"`` or ``"both"``.
 
     Returns
@@ -258,6 +258,6 @@ def units(definitions: Definitions) -> dict[str, str]:
     """
     physical = {name: column.unit for name, column in COLUMNS.items()}
     paper = {name: column.paper_unit or column.unit for name, column in COLUMNS.items()}
-    if definitions == "both":
+    if recipe == "both":
         return physical | {f"{name}{PAPER_SUFFIX}": paper[name] for name in PUBLISHED}
-    return physical if definitions == "physical" else paper
+    return physical if recipe == "physical" else paper

@@ -102,7 +102,7 @@ def spread(values: np.ndarray, index: np.ndarray) -> np.ndarray:
 
 
 def orientation_spread(
-    angles: np.ndarray, index: np.ndarray, definitions: Literal["physical", "paper"]
+    angles: np.ndarray, index: np.ndarray, recipe: Literal["physical", "paper"]
 ) -> np.ndarray:
     """Largest of the spreads of Yaw, Pitch and Roll over each particle's neighbours.
 
@@ -112,7 +112,7 @@ def orientation_spread(
         (n, 3) degrees.
     index
         (n, k) from `nearest`.
-    definitions
+    recipe
         ``"physical"``: circular, for axes that repeat after 180 degrees; ``"paper"``: ordinary.
 
     Returns
@@ -120,7 +120,7 @@ def orientation_spread(
     ndarray (n,)
         Degrees; NaN with fewer than two neighbours.
     """
-    if definitions == "paper":
+    if recipe == "paper":
         each = [spread(angles[:, i], index) for i in range(3)]
     else:
         each = [axial_spread(angles[index, i]) for i in range(3)]

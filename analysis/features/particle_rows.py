@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import paper_definitions
+from . import paper_recipe
 from .closing import ball_reach
 from .measured_volume import OUTSIDE, MeasuredVolume, Slab
 from .particle_crops import Particles, as_labels, crop, windows
@@ -61,7 +61,7 @@ class Setting:
     def margin(self) -> np.ndarray:
         """Voxels to see beyond a particle's bounding box: the ring's reach, at least one."""
         if self.paper:
-            return np.full(3, paper_definitions.BALL + 1, np.int64)
+            return np.full(3, paper_recipe.BALL + 1, np.int64)
         return np.maximum(ball_reach(self.ring, self.spacing), 1)
 
     @property
@@ -186,7 +186,7 @@ def _as_published(
     if slab.grey is not None:
         grey = np.ascontiguousarray(slab.grey[here], np.float64)
     return np.asarray(
-        paper_definitions.describe_as_published(
+        paper_recipe.describe_as_published(
             as_labels(slab.labels[here]), label, grey, margin - beyond[:, 0], box[1::2] - box[::2]
         )
     )

@@ -65,7 +65,7 @@ def check_reach(
     spacing: tuple[float, float, float],
     ball: float | None,
     density_reach: float | None,
-    definitions: str,
+    recipe: str,
     unit: LengthUnit = "um",
 ) -> None:
     """Refuse what cannot be measured with; see `check_ball`.
@@ -73,13 +73,13 @@ def check_reach(
     Raises
     ------
     ValueError
-        Also if the paper's definitions are given a ball or a reach of one's own.
+        Also if the paper recipe is given a ball or a reach of one's own.
     """
-    if definitions == "paper":
+    if recipe == "paper":
         if ball is not None or density_reach is not None:
             raise ValueError(
-                "the ball of the paper's definitions is always 10 voxels, and PDensity reaches "
-                "10 um; leave out the ball and the reach, or take the physical definitions"
+                "the paper recipe's ball is always 10 voxels, and PDensity reaches 10 um; leave "
+                "out the ball and the reach, or take the physical recipe"
             )
         return
     check_ball(spacing, ball, unit)

@@ -8,8 +8,8 @@ import pandas as pd
 
 from .._shared.memory import free_memory
 from .._shared.parallel import thread_count
-from . import paper_definitions
-from .columns import COLUMNS, PAPER_SUFFIX, PUBLISHED, Definitions, units
+from . import paper_recipe
+from .columns import COLUMNS, PAPER_SUFFIX, PUBLISHED, Recipe, units
 from .measured_volume import MeasuredVolume, check_spacing
 from .moments import principal_axes
 from .neighbourhood import nearest, orientation_spread, spread
@@ -27,7 +27,7 @@ def measure(
     labels: Any,
     spacing: tuple[float, float, float],
     solid: Any = None,
-    definitions: Definitions = "physical",
+    recipe: Recipe = "physical",
     *,
     field_of_view: Any = None,
     ball: float | None = None,
@@ -58,18 +58,18 @@ def measure(
         One that `find_void` made says too of which bodies void cannot be known
         (`void_evidence.coded`): their Damage is NaN, and ``Void`` says why. Give a uint8 mask of
         your own that holds 64, 128 or 192 as bool.
-    definitions
+    recipe
         ``"physical"``: micrometres and estimators of area; ``"paper"``: the counting of the public
         MATLAB code getAllFeatures, in voxels, its bodies closed from the solid (see `COLUMNS` and
-        `paper_definitions`); ``"both"``: physical, and beside it the paper's columns, named with
+        `paper_recipe`); ``"both"``: physical, and beside it the paper's columns, named with
         ``_paper``.
     field_of_view
         (Z, Y, X) mask of what was imaged; None: all of the volume that is not NaN.
     ball
         Radius of the ball that closes a solid and spans the ring for Contact, um (default: 0.7).
-        The ring is a voxel wide at least. That of the paper's definitions is always 10 voxels.
+        The ring is a voxel wide at least. The paper recipe's is always 10 voxels.
     density_reach
-        How far PDensity looks beyond the bounding box, um (default: 10, as in the paper's code).
+        How far PDensity looks beyond the bounding box, um (default: 10, as in the paper recipe).
     block
         Slices to read at a time; None: as many as 0.25 GB of labels.
         Tall particles are read whole all the same.
@@ -83,7 +83,7 @@ def measure(
     -------
     DataFrame
         One row per particle, rising by label; the columns are those of `COLUMNS`. ``attrs`` holds
-        ``units`` (column to unit), ``definitions``, ``spacing``, ``ball`` and ``density_reach``.
+        ``units`` (column to unit), ``recipe``, ``spacing``, ``ball`` and ``density_reach``.
 
     Raises
     ------
@@ -108,22 +108,22 @@ def measure(
     spacing = check_spacing(spacing)
     arrays = MeasuredVolume(labels, solid, volume, field_of_view)
     arrays.check()
-    if definitions not in get_args(Definitions):
-        raise ValueError(f"definitions={definitions!r}; it must be 'physical', 'paper' or 'both'")
-    check_reach(spacing, ball, density_reach, definitions)
+    if recipe not in get_args(Recipe):
+        raise ValueError(f"recipe is {recipe!r}; it must be 'physical', 'paper' or 'both'")
+    check_reach(spacing, ball, density_reach, recipe)
     same: dict[str, Any] = {
         "field_of_view": field_of_view,
         "block": block,
         "workers": workers,
         "run": run,
     }
-    if definitions == "both":
+    if recipe == "both":
         same |= {"volume": volume, "labels": labels, "spacing": spacing, "solid": solid}
         table = measure(**same, ball=ball, density_reach=density_reach)
-        return beside(table, measure(**same, definitions="paper"))
-    if definitions == "paper" and solid is not None:
-        material = paper_definitions.Material(labels, solid)
-        return measure(volume, material, spacing, definitions="paper", **same)
+        return beside(table, measure(**same, recipe="paper"))
+    if recipe == "paper" and solid is not None:
+        material = paper_recipe.Material(labels, solid)
+        return measure(volume, material, spacing, recipe="paper", **same)
     ball = BALL if ball is None else ball
     density_reach = DENSITY_REACH if density_reach is None else density_reach
     depth = slab_depth(labels.shape, block)
@@ -136,44 +136,44 @@ def measure(
             "the volume holds values that are NaN or infinite: taken as outside the field of view",
             stacklevel=2,
         )
-    coded = definitions == "physical" and arrays.is_coded(depth)
-    setting = Setting(spacing, float(ball), definitions == "paper", has_gaps, coded)
+    coded = recipe == "physical" and arrays.is_coded(depth)
+    setting = Setting(spacing, float(ball), recipe == "paper", has_gaps, coded)
     _check_crops(particles, setting)
     raw, border = describe_all(arrays, particles, setting, depth, workers, run)
-    if definitions == "paper":
+    if recipe == "paper":
         density = _published_density(arrays, particles, spacing, depth, workers)
     else:
         boxes = particles.boxes
         density = packing_density(arrays, has_gaps, boxes, spacing, depth, workers, density_reach)
-    table = _table(raw, particles, border, density, spacing, definitions)
-    if definitions == "physical":
+    table = _table(raw, particles, border, density, spacing, recipe)
+    if recipe == "physical":
         tell_void(table, raw[:, -1], volume is not None or solid is not None)
     table.attrs = {
-        "units": units(definitions),
-        "definitions": definitions,
+        "units": units(recipe),
+        "recipe": recipe,
         "spacing": list(spacing),
-        "ball": paper_definitions.BALL if definitions == "paper" else float(ball),
+        "ball": paper_recipe.BALL if recipe == "paper" else float(ball),
         "density_reach": density_reach,
     }
     return table
 
 
 def beside(table: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Put the paper's columns behind those of the physical one, particle by particle.
+    """Put the paper recipe's columns behind those of the physical one, particle by particle.
 
     Parameters
     ----------
     table, published
-        Of `measure`, by the physical and the paper's definitions.
+        Of `measure`, with the recipes physical and paper.
 
     Returns
     -------
     DataFrame
-        A particle without solid is unknown by the paper's definitions: NaN.
+        A particle without solid is unknown to the paper recipe: NaN.
     """
     columns = published.set_index("label")[list(PUBLISHED)].add_suffix(PAPER_SUFFIX)
     both = table.join(columns, on="label")
-    both.attrs = {**table.attrs, "units": units("both"), "definitions": "both"}
+    both.attrs = {**table.attrs, "units": units("both"), "recipe": "both"}
     return both
 
 
@@ -201,7 +201,7 @@ def _published_density(
     depth: int,
     workers: int,
 ) -> np.ndarray:
-    cubes, size = paper_definitions.cubes(
+    cubes, size = paper_recipe.cubes(
         particles.boxes, tuple(arrays.labels.shape), spacing, DENSITY_REACH
     )
     material = count_material(MeasuredVolume(arrays.labels), False, cubes, depth, workers)[0]
@@ -215,13 +215,13 @@ def _table(
     border: np.ndarray,
     density: np.ndarray,
     spacing: tuple[float, float, float],
-    definitions: Definitions,
+    recipe: Recipe,
 ) -> pd.DataFrame:
     """Columns from what was counted."""
-    paper = definitions == "paper"
+    paper = recipe == "paper"
     count = len(raw)
     r = dict(zip(FIELDS, raw.T[: len(FIELDS)], strict=True))
-    size = np.array(paper_definitions.SPACING if paper else spacing)
+    size = np.array(paper_recipe.SPACING if paper else spacing)
     scale = np.outer(size, size)
     columns = [name for name in FIELDS if "covariance" in name]
     solid_tensor = np.stack([r[c] for c in columns[:9]], -1).reshape(count, 3, 3) * scale
@@ -231,7 +231,7 @@ def _table(
     lengths, _ = principal_axes(solid_tensor if paper else body_tensor)
 
     centroid = np.stack([r[f"centroid_{a}"] for a in "zyx"], -1) + particles.boxes[:, ::2]
-    centroid = (centroid + paper_definitions.FIRST_INDEX) if paper else centroid * size
+    centroid = (centroid + paper_recipe.FIRST_INDEX) if paper else centroid * size
     volume = r["body_voxels"] * size.prod()
     outer, whole = r["body_area"], r["solid_area"]
     # No solid left: no surface of it either.
@@ -254,7 +254,7 @@ def _table(
             "Yaw": angles[:, 0],
             "Pitch": angles[:, 1],
             "Roll": angles[:, 2],
-            "MeanGrey": r["grey_mean"],
+            "EDensity": r["grey_mean"],
             "Homogeneity": deviation if paper else np.where(deviation > 0, 1 / deviation, np.nan),
             "Volume": volume,
             "SurfaceOuter": outer,
@@ -273,7 +273,7 @@ def _table(
             "BodySphericity": 36 * np.pi * volume**2 / outer**3,
             "BodyVSratio": np.cbrt(volume) / np.sqrt(outer),
         }
-    points = paper_definitions.matlab_round(centroid) if paper else centroid
+    points = paper_recipe.matlab_round(centroid) if paper else centroid
     index, distance = nearest(points)
     table["DistNearest"] = distance.mean(axis=1) if distance.shape[1] else np.full(count, np.nan)
     for name, of in (

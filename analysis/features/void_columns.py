@@ -19,7 +19,7 @@ def tell_void(table: pd.DataFrame, marks: np.ndarray, has_source: bool) -> None:
     Parameters
     ----------
     table
-        By the physical definitions; changed in place.
+        Of the physical recipe; changed in place.
     marks
         What the mask of material gives to all of a body whose void cannot be known; 0: nothing.
     has_source

@@ -187,7 +187,7 @@ def unit_of(feature: str, *tables: pd.DataFrame) -> str:
     feature
         A column of `measure`.
     tables
-        The tables it comes from: their attrs know the columns' units, their column Unit that of
+        The tables it comes from: their attrs know the recipe's units, their column Unit that of
         lengths. Without them: physical.
     """
     return " or ".join(dict.fromkeys(_unit(feature, table) for table in tables))

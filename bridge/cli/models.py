@@ -52,13 +52,13 @@ def train(
             "(default: that of --from; otherwise images keep their scale).",
         ),
     ] = None,
-    recipe: Annotated[
-        Literal["augmented", "published"],
+    published: Annotated[
+        bool,
         typer.Option(
-            "--recipe",
-            help="published: settings of the paper's notebook (no augmentation, all epochs).",
+            "--published",
+            help="Take the settings of the paper's notebook: no augmentation, all epochs.",
         ),
-    ] = "augmented",
+    ] = False,
 ) -> None:
     """Train a StarDist model on annotated images.
 
@@ -67,20 +67,20 @@ def train(
     """
     from dataclasses import replace
 
-    from particlebridge.exporter import Recipe
+    from particlebridge.exporter import TrainOptions
     from particlebridge.exporter import train as function
 
     from .._shared.progress import notice
     from .console import training_progress
 
-    kind = Recipe.published if recipe == "published" else Recipe.augmented
+    kind = TrainOptions.published if published else TrainOptions.augmented
     usual = kind(dims)
     chosen = replace(
         usual, epochs=epochs or usual.epochs, steps=steps or usual.steps, diameter=diameter
     )
     with training_progress() as show:
         result = function(
-            images, labels, out, start=start, dims=dims, recipe=chosen, seed=seed, progress=show,
+            images, labels, out, start=start, dims=dims, options=chosen, seed=seed, progress=show,
             notice=notice,
         )  # fmt: skip
     print(result.path)

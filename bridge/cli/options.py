@@ -139,11 +139,9 @@ def rounds(
 
 
 def measuring(
-    definitions: Annotated[
+    recipe: Annotated[
         Literal["physical", "paper", "both"],
-        typer.Option(
-            "--definitions", help="How features are defined; paper: exactly as published."
-        ),
+        typer.Option("--recipe", help="How to compute features; paper: exactly as published."),
     ] = "physical",
     ball: Annotated[
         float | None,

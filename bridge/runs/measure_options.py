@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from particlebridge.analysis._shared.parallel import thread_count
-from particlebridge.analysis.features.columns import Definitions, LengthUnit
+from particlebridge.analysis.features.columns import LengthUnit, Recipe
 from particlebridge.analysis.features.particle_rows import Setting
 from particlebridge.analysis.features.reach import (
     BALL,
@@ -27,7 +27,7 @@ class MeasureOptions:
 
     Attributes
     ----------
-    definitions
+    recipe
         ``physical``, the default; ``paper``, as published; or ``both``, side by side.
     ball
         Radius of the ball that closes solids and spans the ring for Contact, um (default: 0.7).
@@ -38,34 +38,30 @@ class MeasureOptions:
     --------
     >>> from particlebridge.bridge import MeasureOptions
     >>> MeasureOptions(ball=0.5).as_settings()
-    {'definitions': 'physical', 'ball': 0.5, 'density_reach': 10.0}
+    {'recipe': 'physical', 'ball': 0.5, 'density_reach': 10.0}
     """
 
-    definitions: Definitions = "physical"
+    recipe: Recipe = "physical"
     ball: float | None = None
     density_reach: float | None = None
 
     def given(self) -> dict[str, Any]:
-        """Name the definitions, and what else is not left to the default."""
+        """Name the recipe, and what else is not left to the default."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
     def as_settings(self) -> dict[str, Any]:
         """As run.json records it: all that was measured with."""
-        if self.definitions == "paper":
-            return {
-                "definitions": self.definitions,
-                "ball": "10 voxels",
-                "density_reach": DENSITY_REACH,
-            }
+        if self.recipe == "paper":
+            return {"recipe": self.recipe, "ball": "10 voxels", "density_reach": DENSITY_REACH}
         defaults = {"ball": BALL, "density_reach": DENSITY_REACH}
-        return {"definitions": self.definitions, **defaults, **self.given()}
+        return {"recipe": self.recipe, **defaults, **self.given()}
 
     def check(
         self, path: str | os.PathLike[str], spacing: Spacing, unit: LengthUnit = "um"
     ) -> None:
         """Refuse a voxel size that cannot be measured with; the sentence names the file."""
         try:
-            check_reach(spacing, self.ball, self.density_reach, self.definitions, unit)
+            check_reach(spacing, self.ball, self.density_reach, self.recipe, unit)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
@@ -75,10 +71,10 @@ class MeasureOptions:
         reach = self.density_reach or DENSITY_REACH
         lengths = f"the reach of PDensity, {reach:g} um, is"
         said = []
-        if self.definitions == "paper":
+        if self.recipe == "paper":
             if np.ptp(spacing) > 1e-6 * max(spacing):
                 size = " x ".join(f"{s:g}" for s in spacing) + (" um" if unit == "um" else "")
-                said = [f"the paper's definitions take voxels of {size} for cubes"]
+                said = [f"the paper recipe treats voxels of {size} for cubes"]
         else:
             said = ball_doubts(spacing, self.ball, closing, unit)
             lengths = f"the ball of {self.ball or BALL:g} um and {lengths[:-2]}are"
@@ -88,6 +84,6 @@ class MeasureOptions:
 
     def bytes(self, spacing: Spacing) -> float:
         """Estimate the memory of particles under way, of which no more is known than the ball."""
-        setting = Setting(spacing, self.ball or BALL, self.definitions == "paper", False)
+        setting = Setting(spacing, self.ball or BALL, self.recipe == "paper", False)
         margin = setting.margin.astype(float)
         return crop_bytes(seen_voxels(2 * margin, margin), thread_count())

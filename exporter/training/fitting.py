@@ -12,8 +12,8 @@ from ..networks.model_folders import dimensions
 from ..quiet import Loud, quiet
 from .checkpoint import Checkpoint
 from .examples import Example, Split, validation_patches
+from .options import TrainOptions
 from .patch_stream import PatchStream
-from .recipe import Recipe
 from .result import TrainingProgress
 
 WEIGHTS = "weights_best.h5"
@@ -45,7 +45,7 @@ def load_start(start: str | os.PathLike[str], dims: int) -> Any:
 
 
 def build_model(
-    folder: Path, start: Any, dims: int, recipe: Recipe, channels: int, split: Split
+    folder: Path, start: Any, dims: int, options: TrainOptions, channels: int, split: Split
 ) -> Any:
     """Make the StarDist model to be trained, with the weights of `start` if there is one.
 
@@ -73,15 +73,15 @@ def build_model(
     config_class, model_class = kinds[dims]
     usual = 3e-4 if start is None else 1e-4
     training = {
-        "train_patch_size": (recipe.patch,) * 2
+        "train_patch_size": (options.patch,) * 2
         if dims == 2
-        else (recipe.patch_depth,) + (recipe.patch,) * 2,
-        "train_batch_size": recipe.batch,
-        "train_epochs": recipe.epochs,
-        "train_steps_per_epoch": recipe.steps,
-        "train_learning_rate": recipe.learning_rate or usual,
+        else (options.patch_depth,) + (options.patch,) * 2,
+        "train_batch_size": options.batch,
+        "train_epochs": options.epochs,
+        "train_steps_per_epoch": options.steps,
+        "train_learning_rate": options.learning_rate or usual,
         "train_tensorboard": False,
-        **({"train_reduce_lr": None} if recipe.schedule == "cosine" else {}),
+        **({"train_reduce_lr": None} if options.schedule == "cosine" else {}),
         # Patches come chosen and cut (patch_stream): StarDist has nothing to search.
         "train_foreground_only": 0,
     }
@@ -95,23 +95,23 @@ def build_model(
     else:
         network = {
             "n_channel_in": channels,
-            "unet_n_filter_base": recipe.filters,
-            "unet_n_depth": recipe.depth,
+            "unet_n_filter_base": options.filters,
+            "unet_n_depth": options.depth,
         }
         if dims == 2:
-            config = Config2D(n_rays=recipe.rays, grid=recipe.grid, **network, **training)
+            config = Config2D(n_rays=options.rays, grid=options.grid, **network, **training)
         else:
             extents = np.asarray(calculate_extents([np.maximum(e.labels, 0) for e in split.train]))
             anisotropy = tuple(float(a) for a in extents.max() / extents)
             config = Config3D(
-                rays=Rays_GoldenSpiral(recipe.rays, anisotropy=anisotropy),
-                grid=(1, *recipe.grid),
+                rays=Rays_GoldenSpiral(options.rays, anisotropy=anisotropy),
+                grid=(1, *options.grid),
                 anisotropy=anisotropy,
                 **network,
                 **training,
             )
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16" if recipe.bfloat16 else "float32")
+    keras.config.set_dtype_policy("mixed_bfloat16" if options.bfloat16 else "float32")
     try:
         model = model_class(config, name=folder.name, basedir=str(folder.parent))
     finally:
@@ -124,7 +124,7 @@ def build_model(
         if length % step:
             raise ValueError(
                 f"the patch is {length} pixels along {axis}, and model {start.name} needs a "
-                f"multiple of {step}; change the recipe's patch"
+                f"multiple of {step}; choose another patch"
             )
     if start is not None:
         model.keras_model.set_weights(start.keras_model.get_weights())
@@ -135,7 +135,7 @@ def build_model(
 def fit(
     model: Any,
     split: Split,
-    recipe: Recipe,
+    options: TrainOptions,
     seed: int,
     checkpoint_path: Path,
     progress: Callable[[TrainingProgress], None] | None,
@@ -150,11 +150,11 @@ def fit(
     """
     import keras
 
-    model.prepare_for_training(_optimizer(model.config, recipe))
-    if recipe.patience is not None:
-        model.callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=recipe.patience))
+    model.prepare_for_training(_optimizer(model.config, options))
+    if options.patience is not None:
+        model.callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=options.patience))
     checkpoint = Checkpoint(
-        checkpoint_path, list(model.callbacks), recipe.epochs, recipe.steps, progress, loud
+        checkpoint_path, list(model.callbacks), options.epochs, options.steps, progress, loud
     )
     model.callbacks.append(checkpoint)
     resumed = checkpoint.restore(model.keras_model)
@@ -168,12 +168,12 @@ def fit(
             [example.labels for example in split.train],
             patch,
             seed,
-            recipe.augmentation,
-            first=checkpoint.resumed_at * recipe.steps * recipe.batch,
+            options.augmentation,
+            first=checkpoint.resumed_at * options.steps * options.batch,
         )
         model.train(
             *stream.views(),
-            validation_data=validation_patches(split.validation, patch, recipe.split_seed),
+            validation_data=validation_patches(split.validation, patch, options.split_seed),
             seed=seed,
         )
     model.keras_model.set_weights(checkpoint.best_weights)
@@ -181,13 +181,13 @@ def fit(
     return checkpoint
 
 
-def _optimizer(config: Any, recipe: Recipe) -> Any:
-    """Give Adam with the recipe's schedule; None is StarDist's own."""
+def _optimizer(config: Any, options: TrainOptions) -> Any:
+    """Give Adam with the schedule of the options; None is StarDist's own."""
     import keras
 
-    if recipe.schedule == "plateau":
+    if options.schedule == "plateau":
         return None
-    total, rate = recipe.epochs * recipe.steps, config.train_learning_rate
+    total, rate = options.epochs * options.steps, config.train_learning_rate
     warm_up = min(_WARM_UP, max(1, total // 10))
     schedule = keras.optimizers.schedules.CosineDecay(
         rate / warm_up, total - warm_up, warmup_target=rate, warmup_steps=warm_up

@@ -9,7 +9,7 @@ from particlebridge.analysis.io.atomic import write_json
 
 from ..networks.record import RECORD_NAME, ModelRecord, folder_digest
 from .examples import Split
-from .recipe import Recipe
+from .options import TrainOptions
 from .result import TrainingResult
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class TrainingSettings:
 
     start: str | None
     dims: int
-    recipe: Recipe
+    options: TrainOptions
     seed: int
 
 
@@ -56,7 +56,7 @@ def write_folder(
     record = ModelRecord(
         thresholds=result.thresholds,
         numerics="plugin" if settings.dims == 2 else "stardist",
-        percentiles=settings.recipe.percentiles,
+        percentiles=settings.options.percentiles,
         diameter=result.diameter,
         grid=tuple(config.grid)[-2:],
         rays=int(config.n_rays),

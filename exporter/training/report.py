@@ -83,9 +83,9 @@ def write_report(
         What training.json holds.
     """
     best = result.history.iloc[int(result.history["val_loss"].to_numpy().argmin())]
-    recipe = dict(settings["recipe"])
-    augmentation = recipe.pop("augmentation")
-    flat = {**recipe, **{f"versions: {k}": v for k, v in settings["versions"].items()}}
+    options = dict(settings["options"])
+    augmentation = options.pop("augmentation")
+    flat = {**options, **{f"versions: {k}": v for k, v in settings["versions"].items()}}
     flat |= {k: settings[k] for k in ("seed", "dims", "start")}
     flat |= {f"augmentation: {k}": v for k, v in (augmentation or {"at all": "none"}).items()}
     page = Environment(autoescape=True).from_string(_PAGE)

@@ -60,7 +60,7 @@ def rescale_examples(
     """
     if examples[0].labels.ndim != 2:
         if diameter is not None:
-            raise ValueError("volumes are not rescaled; leave out the recipe's diameter")
+            raise ValueError("volumes are not rescaled; leave out the diameter")
         return list(examples), []
     own = _diameters(examples)
     known = [size for size in own.values() if size]

@@ -1,4 +1,4 @@
-"""Training StarDist models by one recipe on any machine, continued after a kill."""
+"""Training StarDist models with the same settings on any machine, continued after a kill."""
 
 import hashlib
 import json
@@ -27,8 +27,8 @@ from .examples import (
     split_examples,
 )
 from .folder import TrainingSettings, write_folder
+from .options import TrainOptions
 from .pairing import Given, gather_examples
-from .recipe import Recipe
 from .result import TrainingProgress, TrainingResult
 from .scale import labelled_diameter, rescale_examples
 
@@ -45,7 +45,7 @@ def train(
     *,
     start: str | os.PathLike[str] | None = None,
     dims: int = 2,
-    recipe: Recipe | None = None,
+    options: TrainOptions | None = None,
     seed: int = 42,
     names: Sequence[str] | None = None,
     progress: Callable[[TrainingProgress], None] | None = None,
@@ -69,11 +69,12 @@ def train(
         The model folder to make.
     start
         A model to train on: a folder, or the name of a shipped or registered model. Its network
-        is kept, so `recipe`'s rays, grid, filters and depth do not apply.
+        is kept, so rays, grid, filters and depth of `options` do not apply.
     dims
         2, or 3 for StarDist3D.
-    recipe
-        By default ``Recipe.augmented(dims)``; ``Recipe.published(dims)`` is that of the paper.
+    options
+        By default ``TrainOptions.augmented(dims)``; ``TrainOptions.published(dims)`` holds the
+        settings of the paper.
     seed
         Of initial weights, patches and augmentation.
     names
@@ -104,17 +105,17 @@ def train(
 
     References
     ----------
-    Schmidt et al., MICCAI 2018 (StarDist); Li et al., Science 376 (2022) 517 (the recipe).
+    Schmidt et al., MICCAI 2018 (StarDist); Li et al., Science 376 (2022) 517 (the settings).
 
     Examples
     --------
-    Two steps, to show the call; the default recipe trains up to 5,000.
+    Two steps, to show the call; by default training takes up to 5,000.
 
     >>> from particlebridge.analysis import training_slices
-    >>> from particlebridge.exporter import Recipe, train
+    >>> from particlebridge.exporter import TrainOptions, train
     >>> images, labels = zip(*training_slices(2, (64, 64), seed=1, diameter=16), strict=True)
-    >>> recipe = Recipe(epochs=1, steps=2, batch=1, patch=64, rays=8, filters=4, depth=2)
-    >>> result = train(images, labels, "model", recipe=recipe, notice=lambda text: None)
+    >>> options = TrainOptions(epochs=1, steps=2, batch=1, patch=64, rays=8, filters=4, depth=2)
+    >>> result = train(images, labels, "model", options=options, notice=lambda text: None)
     >>> result.path.name, len(result.history)
     ('model', 1)
     """
@@ -123,7 +124,7 @@ def train(
     require_training("training")
     gathered, notes = gather_examples(images, labels, names)
     start = None if start is None else os.fspath(start)
-    settings = TrainingSettings(start, dims, recipe or Recipe.augmented(dims), seed)
+    settings = TrainingSettings(start, dims, options or TrainOptions.augmented(dims), seed)
     told = _Notes([], notice or logging.getLogger("particlebridge").warning)
     told.add(*notes)
     examples, left_out = check_examples(gathered, dims)
@@ -199,7 +200,7 @@ def _train(
     from .fitting import build_model, find_3d, fit, load_start, tune_3d
     from .threshold_tuning import evaluate, summarise, tune_thresholds
 
-    recipe, dims = settings.recipe, settings.dims
+    options, dims = settings.options, settings.dims
     keras.utils.set_random_seed(settings.seed)
     if not tf.config.list_physical_devices("GPU"):
         # On a GPU TensorFlow refuses operations that it cannot repeat exactly.
@@ -210,16 +211,15 @@ def _train(
         start = None if settings.start is None else load_start(settings.start, dims)
         network = load_model(start) if start is not None and dims == 2 else None
         recorded = None if network is None else network.diameter
-        examples, rescaled = rescale_examples(examples, recipe.diameter or recorded)
+        examples, rescaled = rescale_examples(examples, options.diameter or recorded)
         examples, filled = fill_holes(examples)
         if held_out:
-            ready = [normalized(e, recipe.percentiles) for e in (examples, held_out)]
+            ready = [normalized(e, options.percentiles) for e in (examples, held_out)]
             split = Split(ready[0], ready[1])
         else:
-            split = split_examples(
-                examples, recipe.validation, recipe.split_seed, recipe.percentiles, recipe.unseen
-            )
-        own_scale = recipe.diameter is None and diameter is None
+            share, seed = options.validation, options.split_seed
+            split = split_examples(examples, share, seed, options.percentiles, options.unseen)
+        own_scale = options.diameter is None and diameter is None
         own_scale = own_scale and all(e.scale == 1 for e in examples)
         if recorded is not None and network is not None:
             own_scale = own_scale and network.own_scale
@@ -227,10 +227,10 @@ def _train(
         with loud():
             notes.add(*rescaled, *filled, *split.notes, _told_scale(diameter, own_scale, dims))
         channels = examples[0].image.shape[-1] if examples[0].image.ndim > dims else 1
-        model = build_model(work / "model", start, dims, recipe, channels, split)
+        model = build_model(work / "model", start, dims, options, channels, split)
         if network is not None:
             before = evaluate(network, split.validation, network.thresholds)
-        checkpoint = fit(model, split, recipe, settings.seed, work / _CHECKPOINT, progress, loud)
+        checkpoint = fit(model, split, options, settings.seed, work / _CHECKPOINT, progress, loud)
         if dims == 2:
             trained = load_model(model)
             thresholds = tune_thresholds(trained, split.validation)

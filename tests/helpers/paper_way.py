@@ -1,6 +1,6 @@
 """The published per-particle code written as its MATLAB does it: the whole volume each time.
 
-Slow on purpose, and independent of the package: the tests hold `measure(..., definitions="paper")`
+Slow on purpose, and independent of the package: the tests hold `measure(..., recipe="paper")`
 against it, and the benchmark its speed. It is spared the slowest part, a closing with a
 4169-voxel structuring element: distance transforms do that here.
 """
@@ -64,7 +64,7 @@ def paper_way(data: np.ndarray, seg: np.ndarray, labels: Iterable[int], cube: in
                     **dict(zip("ZYX", index.mean(axis=0) + 1, strict=True)),
                     "Elongation": lengths[-1] / lengths[0],
                     "Volume": volume,
-                    "MeanGrey": grey.mean(),
+                    "EDensity": grey.mean(),
                     "Homogeneity": grey.std(ddof=1),
                     "SurfaceOuter": outer,
                     "SurfaceInner": whole - outer,

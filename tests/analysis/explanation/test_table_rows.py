@@ -52,7 +52,7 @@ def test_a_particle_of_two_overlapping_crops_is_one() -> None:
 
 
 def test_equal_shapes_without_grey_values_are_two_particles() -> None:
-    table = _table(0).assign(Volume=8.0, SurfaceOuter=24.0, MeanGrey=np.nan, Homogeneity=np.nan)
+    table = _table(0).assign(Volume=8.0, SurfaceOuter=24.0, EDensity=np.nan, Homogeneity=np.nan)
     assert not repeated(table).any()
 
 

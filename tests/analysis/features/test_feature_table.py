@@ -30,7 +30,7 @@ def test_two_sets_of_regressors() -> None:
     assert paper | drivers < set(COLUMNS)
 
 
-def test_units_follow_the_definitions() -> None:
+def test_units_follow_the_recipe() -> None:
     assert units("physical")["SurfaceOuter"] == "um2"
     assert units("paper")["SurfaceOuter"] == "voxel"
     assert units("physical").keys() == units("paper").keys() == COLUMNS.keys()

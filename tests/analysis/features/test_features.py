@@ -78,7 +78,7 @@ def test_shell_is_a_damaged_ball_with_an_inner_surface() -> None:
         assert row["SurfaceOuter"] == pytest.approx(4 * np.pi * 20**2, rel=0.03)
         assert row["RoughInner"] == pytest.approx(1, abs=0.03)
         assert row["Sphericity"] < 0.5 < row["BodySphericity"]
-    assert given["MeanGrey"] == pytest.approx(100 - 90 * given["Damage"])
+    assert given["EDensity"] == pytest.approx(100 - 90 * given["Damage"])
     assert given["SolidDensity"] == 100
     assert given["SolidStd"] == 0
     damage = given["Damage"]
@@ -186,7 +186,7 @@ def test_grey_values_of_the_body_and_of_the_solids_core() -> None:
     volume = rng.integers(0, 60000, labels.shape).astype(np.uint16)
     row = measure(volume, labels, (1, 1, 1), solid=solid).iloc[0]
     body = volume[labels == 1].astype(float)
-    assert row["MeanGrey"] == pytest.approx(body.mean())
+    assert row["EDensity"] == pytest.approx(body.mean())
     assert row["Homogeneity"] == pytest.approx(1 / body.std(ddof=1))
     core = np.concatenate([volume[4:6, 4:11, 4:11].ravel(), volume[9:11, 4:11, 4:11].ravel()])
     assert row["SolidDensity"] == pytest.approx(core.mean())
@@ -209,7 +209,7 @@ def test_border_is_the_volumes_edge_or_the_field_of_views() -> None:
     with pytest.warns(UserWarning, match="outside the field of view"):
         table = measure(volume, labels, (1, 1, 1))
     assert table["Border"].tolist() == flags.tolist()
-    assert (table["MeanGrey"] == 1).all()
+    assert (table["EDensity"] == 1).all()
 
 
 def test_ring_and_cube_end_at_the_field_of_view() -> None:
@@ -240,7 +240,7 @@ def test_nan_inside_a_particle_is_an_error_that_names_it() -> None:
     with pytest.warns(UserWarning, match="NaN"):
         row = measure(volume, labels, (1, 1, 1)).iloc[0]
     assert row["Border"]
-    assert row["MeanGrey"] == 1
+    assert row["EDensity"] == 1
 
 
 def test_one_voxel_particle_has_documented_values() -> None:
@@ -248,7 +248,7 @@ def test_one_voxel_particle_has_documented_values() -> None:
     labels[2, 2, 2] = 1
     row = measure(labels * 7.0, labels, (1, 1, 1)).iloc[0]
     expected = {"Volume": 1, "SurfaceOuter": 6, "SurfaceInner": 0, "Elongation": 1, "Damage": 0}
-    expected |= {"MeanGrey": 7, "Yaw": 0, "Pitch": 0, "Roll": 0, "RoughOuter": 0, "RoughInner": 1}
+    expected |= {"EDensity": 7, "Yaw": 0, "Pitch": 0, "Roll": 0, "RoughOuter": 0, "RoughInner": 1}
     assert {k: row[k] for k in expected} == pytest.approx(expected)
     undefined = {"Homogeneity", "SolidDensity", "SolidStd", "DistNearest", "VolumeStd", "ElongStd"}
     undefined |= {"SpherStd", "BodySpherStd", "OrienIso"}
@@ -267,7 +267,7 @@ def test_wholly_void_body_keeps_its_place() -> None:
 def test_without_grey_values_there_is_no_damage() -> None:
     labels = ball((24, 24, 24), (12, 12, 12), 9).astype(np.int32)
     table = measure(None, labels, (1, 1, 1))
-    undefined = ["Damage", "SurfaceInner", "RoughInner", "MeanGrey", "Homogeneity", "SolidDensity"]
+    undefined = ["Damage", "SurfaceInner", "RoughInner", "EDensity", "Homogeneity", "SolidDensity"]
     assert table[undefined].isna().all().all()
     assert table["Volume"][0] == labels.sum()
 
@@ -300,7 +300,7 @@ def test_gaps_and_large_labels_and_other_integer_types() -> None:
         ({"labels": np.zeros((4, 4), int), "volume": None}, r"must be \(Z, Y, X\)"),
         ({"spacing": (1, 1)}, "three numbers"),
         ({"spacing": (1, -1, 1)}, "three numbers"),
-        ({"definitions": "best"}, "'physical', 'paper' or 'both'"),
+        ({"recipe": "best"}, "'physical', 'paper' or 'both'"),
         ({"ball": 0}, "ball is 0"),
     ],
 )
@@ -314,15 +314,15 @@ def test_bad_input_is_told_in_a_sentence(change: dict[str, Any], sentence: str) 
         measure(**(given | change))
 
 
-def test_table_carries_its_units_and_definitions() -> None:
+def test_table_carries_its_units_and_recipe() -> None:
     labels = np.zeros((9, 9, 9), np.int32)
     labels[3:6, 3:6, 3:6] = 1
     table = measure(None, labels, (0.5, 1, 1))
     assert set(table.attrs["units"]) == set(table.columns)
     assert table.attrs["units"]["Volume"] == "um3"
-    assert table.attrs["definitions"] == "physical"
+    assert table.attrs["recipe"] == "physical"
     assert table.attrs["spacing"] == [0.5, 1, 1]
-    assert measure(None, labels, (1, 1, 1), definitions="paper").attrs["units"]["Volume"] == "voxel"
+    assert measure(None, labels, (1, 1, 1), recipe="paper").attrs["units"]["Volume"] == "voxel"
 
 
 def test_damage_of_a_generated_electrode_is_its_truth() -> None:

@@ -36,15 +36,13 @@ def same(a: pd.DataFrame, b: pd.DataFrame) -> bool:
     return a.equals(b) and a.attrs == b.attrs
 
 
-@pytest.mark.parametrize("definitions", ["physical", "paper"])
+@pytest.mark.parametrize("recipe", ["physical", "paper"])
 @pytest.mark.parametrize("with_solid", [True, False])
-def test_table_does_not_depend_on_blocks_or_threads(
-    packed, definitions: Any, with_solid: bool
-) -> None:
+def test_table_does_not_depend_on_blocks_or_threads(packed, recipe: Any, with_solid: bool) -> None:
     volume, labels, solid = packed
     if not with_solid:
         labels = labels * solid
-    given = {"solid": solid if with_solid else None, "definitions": definitions}
+    given = {"solid": solid if with_solid else None, "recipe": recipe}
     whole = measure(volume, labels, SPACING, **given)
     for block, workers in ((1, 1), (7, 2), (33, 3)):
         parts = measure(volume, labels, SPACING, block=block, workers=workers, **given)

@@ -139,5 +139,5 @@ def test_ball_and_reach_on_files(files: Path, capsys: pytest.CaptureFixture[str]
     measure_files(*where, labels_are="body", voxel_size=(1.0,) * 3, ball=2.0, density_reach=1.0)
     wide = pd.read_csv(files / "f.csv")
     assert wide["PDensity"].tolist() == pytest.approx([7 * 36 / 8**3] * 2)
-    measure_files(*where, labels_are="body", voxel_size=(1.0,) * 3, definitions="both")
+    measure_files(*where, labels_are="body", voxel_size=(1.0,) * 3, recipe="both")
     assert {"Damage", "Damage_paper", "Volume_paper"} <= set(pd.read_csv(files / "f.csv"))

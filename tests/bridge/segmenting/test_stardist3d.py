@@ -8,17 +8,17 @@ import pytest
 from particlebridge.analysis import electrode
 from particlebridge.bridge import measure_files, read_labels, read_volume, segment
 from particlebridge.bridge.volumes.writing import write_stack
-from particlebridge.exporter import Recipe, train
+from particlebridge.exporter import TrainOptions, train
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = [electrode((24, 48, 48), seed=s, radius=(4, 8), view=3.0) for s in (1, 2)]
-    recipe = Recipe(
+    options = TrainOptions(
         epochs=2, steps=6, batch=1, patch=32, patch_depth=16, rays=16, filters=8, depth=1
     )
     out = tmp_path_factory.mktemp("models") / "small3d"
-    train([m.volume for m in made], [m.labels for m in made], out, dims=3, recipe=recipe)
+    train([m.volume for m in made], [m.labels for m in made], out, dims=3, options=options)
     return out
 
 

@@ -12,7 +12,7 @@ from particlebridge.bridge.engines.python import PythonEngine
 from particlebridge.exporter import load_model, train_nmc
 from particlebridge.exporter.networks.model_folders import SHIPPED
 from particlebridge.exporter.networks.record import Thresholds, folder_digest, read_record
-from particlebridge.exporter.training.nmc.recipe import RECIPE, TRAINING_DIAMETER
+from particlebridge.exporter.training.nmc.training import NMC_OPTIONS, TRAINING_DIAMETER
 from skimage.segmentation import clear_border
 
 FOLDER = SHIPPED / "nmc"
@@ -55,7 +55,7 @@ def test_train_nmc_leaves_a_model(tmp_path, monkeypatch):
         "particlebridge.exporter.training.threshold_tuning.tune_thresholds",
         lambda *_: Thresholds(0.6, 0.3),
     )
-    out = train_nmc(tmp_path / "mine", replace(RECIPE, epochs=2, steps=1, filters=4), slices=3)
+    out = train_nmc(tmp_path / "mine", replace(NMC_OPTIONS, epochs=2, steps=1, filters=4), slices=3)
     network = load_model(out)
     assert (network.rays, network.backend) == (32, "onnx")
     prob, dist = network.predict(np.zeros((64, 64), np.float32))

@@ -14,17 +14,19 @@ import pandas as pd
 import pytest
 import tifffile
 from particlebridge.exporter import (
-    Recipe,
     Thresholds,
     TrainingProgress,
     TrainingResult,
+    TrainOptions,
     load_model,
     train,
     write_rois,
     write_via,
 )
 
-TINY = Recipe(epochs=4, steps=3, batch=2, patch=32, rays=8, filters=4, depth=1, learning_rate=2e-3)
+TINY = TrainOptions(
+    epochs=4, steps=3, batch=2, patch=32, rays=8, filters=4, depth=1, learning_rate=2e-3
+)
 
 
 def disks(count: int = 4, seed: int = 0) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -53,7 +55,7 @@ def weights(folder: Path) -> list[np.ndarray]:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainingResult, list]:
     seen: list[TrainingProgress] = []
     out = tmp_path_factory.mktemp("models") / "whole"
-    return train(*disks(), out, recipe=TINY, progress=seen.append), seen
+    return train(*disks(), out, options=TINY, progress=seen.append), seen
 
 
 def test_what_a_training_leaves(trained: tuple[TrainingResult, list]) -> None:
@@ -99,7 +101,7 @@ tf.config.threading.set_intra_op_parallelism_threads(int(sys.argv[3]))
 tf.config.threading.set_inter_op_parallelism_threads(int(sys.argv[4]))
 from test_training import TINY, disks
 from particlebridge.exporter import train
-train(*disks(), sys.argv[2], recipe=TINY,
+train(*disks(), sys.argv[2], options=TINY,
       progress=lambda p: print(p.epoch, p.step, flush=True))
 """
 
@@ -127,8 +129,8 @@ def test_killed_and_repeated_gives_the_weights_of_an_uninterrupted_run(
     process.wait()
     assert not out.exists()
     with pytest.raises(FileExistsError, match="unfinished training"):
-        train(*disks(seed=5), out, recipe=TINY)
-    result = train(*disks(), out, recipe=TINY)
+        train(*disks(seed=5), out, options=TINY)
+    result = train(*disks(), out, options=TINY)
     assert result.resumed_at == 2
     assert len(result.history) == 4
     whole, _ = trained
@@ -137,20 +139,20 @@ def test_killed_and_repeated_gives_the_weights_of_an_uninterrupted_run(
     pd.testing.assert_frame_equal(result.history, whole.history)
     assert result.thresholds == whole.thresholds
     with pytest.raises(FileExistsError, match="exists"):
-        train(*disks(), out, recipe=TINY)
+        train(*disks(), out, options=TINY)
 
 
 def test_a_cosine_schedule_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
-    recipe = replace(TINY, schedule="cosine", bfloat16=True)
+    options = replace(TINY, schedule="cosine", bfloat16=True)
 
     def stop(at: TrainingProgress) -> None:
         if at.epoch == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(*disks(), tmp_path / "cut", recipe=recipe, progress=stop)
-    cut = train(*disks(), tmp_path / "cut", recipe=recipe)
-    whole = train(*disks(), tmp_path / "whole", recipe=recipe)
+        train(*disks(), tmp_path / "cut", options=options, progress=stop)
+    cut = train(*disks(), tmp_path / "cut", options=options)
+    whole = train(*disks(), tmp_path / "whole", options=options)
     assert cut.resumed_at == 2 and whole.resumed_at == 0
     pd.testing.assert_frame_equal(cut.history, whole.history)
     # Of 12 steps one rises to the peak; the cosine of the other eleven ends at zero.
@@ -168,13 +170,15 @@ def test_training_goes_on_from_a_model_at_its_scale(
     images, labels = disks()
     doubled = [np.kron(x, np.ones((2, 2), x.dtype)) for x in images]
     said: list[str] = []
-    recipe = Recipe(epochs=1, steps=1, batch=1, patch=32, learning_rate=1e-7, augmentation=None)
+    options = TrainOptions(
+        epochs=1, steps=1, batch=1, patch=32, learning_rate=1e-7, augmentation=None
+    )
     result = train(
         doubled,
         [np.kron(y, np.ones((2, 2), y.dtype)) for y in labels],
         tmp_path / "on",
         start=whole.path,
-        recipe=recipe,
+        options=options,
         notice=said.append,
         progress=lambda _: said.append("trains"),
     )
@@ -194,16 +198,16 @@ def test_training_goes_on_from_a_model_at_its_scale(
     assert result.before is not None
     # Images were brought to the model's scale: so are those that are segmented with it.
     assert result.own_scale is False and not load_model(result.path).own_scale
-    # A tiny step at a tiny rate: still the old network, whatever the recipe's own rays.
+    # A tiny step at a tiny rate: still the old network, whatever the options's own rays.
     for ours, theirs in zip(weights(result.path), weights(whole.path), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
     colour = [np.stack([x, 255 - x, x], axis=-1) for x in images]
     with pytest.raises(ValueError, match="1 channel"):
-        train(colour, labels, tmp_path / "colour", start=whole.path, recipe=recipe)
+        train(colour, labels, tmp_path / "colour", start=whole.path, options=options)
     with pytest.raises(ValueError, match="multiple of 4"):
-        train(images, labels, tmp_path / "odd", start=whole.path, recipe=Recipe(patch=34, depth=0 + 1, grid=(1, 1)))  # noqa: E501  # fmt: skip
+        train(images, labels, tmp_path / "odd", start=whole.path, options=TrainOptions(patch=34, depth=0 + 1, grid=(1, 1)))  # noqa: E501  # fmt: skip
     with pytest.raises(FileNotFoundError):
-        train(images, labels, tmp_path / "none", start="no-such-model", recipe=recipe)
+        train(images, labels, tmp_path / "none", start="no-such-model", options=options)
     assert {path.name for path in tmp_path.iterdir()} == {"on"}
 
 
@@ -213,8 +217,8 @@ def test_one_image_from_files_is_split(tmp_path: Path) -> None:
     truth = truth + 20 * (np.arange(truth.shape[1]) // 30) * (truth > 0)
     tifffile.imwrite(tmp_path / "scan.tif", image)
     write_rois(truth, tmp_path / "scan.zip")
-    recipe = Recipe(epochs=1, steps=1, batch=1, patch=32, rays=8, filters=4, depth=1)
-    result = train(tmp_path / "scan.tif", tmp_path / "scan.zip", tmp_path / "m", recipe=recipe)
+    options = TrainOptions(epochs=1, steps=1, batch=1, patch=32, rays=8, filters=4, depth=1)
+    result = train(tmp_path / "scan.tif", tmp_path / "scan.zip", tmp_path / "m", options=options)
     assert any("held out for validation" in note and "X axis" in note for note in result.notes)
 
 
@@ -224,8 +228,10 @@ def test_volumes(tmp_path: Path) -> None:
     for k, (a, b, c) in enumerate([(4, 5, 5), (5, 14, 5), (5, 5, 14), (4, 14, 14)], start=1):
         labels[((z - a) * 1.5) ** 2 + (y - b) ** 2 + (x - c) ** 2 < 16] = k
     volume = (50 + 100 * (labels > 0)).astype(np.uint8)
-    recipe = Recipe(epochs=1, steps=2, batch=1, patch=16, patch_depth=8, rays=8, filters=4, depth=1)
-    result = train([volume] * 2, [labels] * 2, tmp_path / "m", dims=3, recipe=recipe)
+    options = TrainOptions(
+        epochs=1, steps=2, batch=1, patch=16, patch_depth=8, rays=8, filters=4, depth=1
+    )
+    result = train([volume] * 2, [labels] * 2, tmp_path / "m", dims=3, options=options)
     config = json.loads((result.path / "config.json").read_text())
     assert config["n_dim"] == 3 and config["grid"] == [1, 2, 2]
     assert config["anisotropy"][0] == pytest.approx(7 / 5)  # 7 wide, 5 high
@@ -251,7 +257,7 @@ def test_a_via_project_trains_the_images_it_knows(tmp_path: Path) -> None:
 
 
 def test_unseen_images_are_scored_apart(tmp_path: Path) -> None:
-    result = train(*disks(7), tmp_path / "m", recipe=replace(TINY, epochs=1, unseen=0.2))
+    result = train(*disks(7), tmp_path / "m", options=replace(TINY, epochs=1, unseen=0.2))
     told = json.loads((result.path / "training.json").read_text())
     names = [*told["train"], *told["validation"], *told["unseen"]]
     assert len(told["unseen"]) == 1 and len(set(names)) == len(names) == 7
@@ -261,24 +267,24 @@ def test_unseen_images_are_scored_apart(tmp_path: Path) -> None:
 
 
 def test_a_diameter_rescales_the_images_and_is_recorded(tmp_path: Path) -> None:
-    recipe = replace(TINY, epochs=1, steps=1, diameter=21)
-    result = train(*disks(), tmp_path / "m", recipe=recipe)
+    options = replace(TINY, epochs=1, steps=1, diameter=21)
+    result = train(*disks(), tmp_path / "m", options=options)
     network = load_model(result.path)
     assert network.diameter == pytest.approx(21, abs=0.7) and not network.own_scale
     assert any("brought to it before they are segmented" in note for note in result.notes)
 
 
-def test_the_published_recipe_is_the_notebook_s() -> None:
-    recipe = Recipe.published(2)
-    assert (recipe.epochs, recipe.steps, recipe.batch, recipe.patch) == (50, 100, 4, 256)
-    assert (recipe.rays, recipe.grid, recipe.validation, recipe.split_seed) == (
+def test_the_published_settings_are_the_notebook_s() -> None:
+    options = TrainOptions.published(2)
+    assert (options.epochs, options.steps, options.batch, options.patch) == (50, 100, 4, 256)
+    assert (options.rays, options.grid, options.validation, options.split_seed) == (
         32,
         (2, 2),
         0.15,
         42,
     )
-    assert recipe.augmentation is None and recipe.patience is None and recipe.unseen == 0
-    assert Recipe.augmented(2) == Recipe()
+    assert options.augmentation is None and options.patience is None and options.unseen == 0
+    assert TrainOptions.augmented(2) == TrainOptions()
 
 
 def test_no_example_in_which_all_is_found_is_called_worst() -> None:
@@ -296,25 +302,25 @@ def test_no_example_in_which_all_is_found_is_called_worst() -> None:
     assert _worst([(examples, summarise(examples, labels, Thresholds()))]) == []
 
 
-def test_the_command_line_takes_a_recipe_and_a_diameter(
+def test_the_command_line_takes_published_settings_and_a_diameter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from particlebridge import exporter
     from particlebridge.bridge.cli.app import app
     from typer.testing import CliRunner
 
-    seen: list[Recipe] = []
+    seen: list[TrainOptions] = []
 
-    def training(*_: object, recipe: Recipe, **__: object) -> None:
-        seen.append(recipe)
+    def training(*_: object, options: TrainOptions, **__: object) -> None:
+        seen.append(options)
         raise ValueError("enough")
 
     monkeypatch.setattr(exporter, "train", training, raising=False)
     usual = ["train", "--images", "a", "--labels", "b", "--out", str(tmp_path / "m")]
-    for more in ([], ["--recipe", "published", "--epochs", "7"], ["--diameter", "40.5"]):
+    for more in ([], ["--published", "--epochs", "7"], ["--diameter", "40.5"]):
         CliRunner().invoke(app, usual + more)
     assert seen == [
-        Recipe(),
-        replace(Recipe.published(2), epochs=7),
-        replace(Recipe(), diameter=40.5),
+        TrainOptions(),
+        replace(TrainOptions.published(2), epochs=7),
+        replace(TrainOptions(), diameter=40.5),
     ]

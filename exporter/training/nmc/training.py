@@ -15,14 +15,14 @@ from ...tensorflow_import import require_training
 from ..augmentation import Augmentation
 from ..examples import Example
 from ..folder import TrainingSettings
-from ..recipe import Recipe
+from ..options import TrainOptions
 from ..result import TrainingProgress
 from ..train import train_examples
 
 TRAINING_DIAMETER = 48.0
 """Typical diameter that images are rescaled to, pixels: on held-out slices 46 to 52 did best."""
 
-RECIPE = Recipe(
+NMC_OPTIONS = TrainOptions(
     epochs=49,
     patience=None,
     learning_rate=4e-4,
@@ -35,7 +35,7 @@ RECIPE = Recipe(
 
 def train_nmc(
     out: str | os.PathLike[str],
-    recipe: Recipe = RECIPE,
+    options: TrainOptions = NMC_OPTIONS,
     *,
     slices: int = 900,
     diameter: float = 40.0,
@@ -50,7 +50,7 @@ def train_nmc(
     ----------
     out
         The model folder to make.
-    recipe
+    options
         By default that of the shipped model.
     slices
         Generated slices to draw patches from. 32 more, of other electrodes, judge the epochs and
@@ -84,7 +84,7 @@ def train_nmc(
     require_training("training")
     pool = as_examples(training_slices(slices, seed=seed, diameter=diameter))
     held_out = held_out_slices(seed, diameter)
-    settings = TrainingSettings(None, 2, recipe, seed)
+    settings = TrainingSettings(None, 2, options, seed)
     path = train_examples(pool, Path(out), settings, progress, held_out, TRAINING_DIAMETER).path
     model = load_keras_model(path)
     with atomic_path(path / ONNX_NAME) as beside:

@@ -1,4 +1,4 @@
-"""The settings of a training, each checked: the published recipe, and ours around it."""
+"""The settings of a training, each checked: those of the paper, and ours around them."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -9,7 +9,7 @@ _VOLUMES: dict[str, Any] = {"rays": 96, "patch": 96, "depth": 2, "batch": 1}
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainOptions:
     """Settings of a training.
 
     Attributes
@@ -65,10 +65,10 @@ class Recipe:
 
     Examples
     --------
-    >>> from particlebridge.exporter import Recipe
-    >>> Recipe(epochs=10, patch=128).steps
+    >>> from particlebridge.exporter import TrainOptions
+    >>> TrainOptions(epochs=10, patch=128).steps
     100
-    >>> Recipe.published(2).augmentation is None
+    >>> TrainOptions.published(2).augmentation is None
     True
     """
 
@@ -93,12 +93,12 @@ class Recipe:
     augmentation: Augmentation | None = Augmentation()  # noqa: RUF009 - frozen
 
     @classmethod
-    def augmented(cls, dims: int) -> "Recipe":
-        """Return the published recipe with augmentation, early stopping and unseen images."""
+    def augmented(cls, dims: int) -> "TrainOptions":
+        """Return the published settings with augmentation, early stopping and unseen images."""
         return cls() if dims == 2 else cls(**_VOLUMES)
 
     @classmethod
-    def published(cls, dims: int) -> "Recipe":
+    def published(cls, dims: int) -> "TrainOptions":
         """Return the settings of the notebook that came with the paper.
 
         All epochs, no augmentation, and every image for training or validation. For volumes
