@@ -50,4 +50,4 @@ $(CURDIR)/.tools/bin/uv:
 # mypy knows nothing of setuptools' package-dir: give it the package as it is imported.
 types:
 	mkdir -p .types/particlebridge
-	for part in analysis exporter bridge fiji_macros package/__init__.py package/__init__.pyi package/py.typed; do ln -sfn ../../$$part .types/particlebridge/; done
+	for part in analysis exporter bridge fiji_macros package/__init__.py package/__init__.pyi package/py.typed package/__main__.py; do ln -sfn ../../$$part .types/particlebridge/; done

@@ -5,7 +5,14 @@ import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-COMMANDS = ("Segment_Image", "Segment_View", "Segment_Views", "Segment_Folder", "Correct_Labels")
+COMMANDS = (
+    "Segment_Image",
+    "Segment_View",
+    "Segment_Views",
+    "Segment_Folder",
+    "Fuse_Views",
+    "Correct_Labels",
+)
 HELP = "Particlebridge_Help"
 """Shows the README; it takes nothing and segments nothing."""
 MACROS = ("Segment_Image", "Segment_View", "Segment_Views")

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -113,7 +114,7 @@ def install_macros(fiji: str | os.PathLike[str] | None = None) -> Installation:
                 done.written.append(target)
         ours = _put_runtime(home, done)
         with atomic_path(home / MANIFEST) as beside:
-            beside.write_text(manifest(runtime=ours), encoding="utf-8")
+            beside.write_text(manifest(runtime=ours, python=sys.executable), encoding="utf-8")
     except PermissionError as error:
         raise PermissionError(
             f"{home}: cannot be written to ({error.strerror}); run as the user who owns this Fiji, "
@@ -162,17 +163,20 @@ def uninstall_macros(fiji: str | os.PathLike[str] | None = None) -> Installation
     return done
 
 
-def manifest(*, runtime: bool) -> str:
+def manifest(*, runtime: bool, python: str | None = None) -> str:
     """Return the text of the file by which later versions know the files of this one.
 
     Parameters
     ----------
     runtime
         Whether ONNX Runtime's jar was put there, too.
+    python
+        The interpreter in which Fuse Views runs this package, if it is on this machine.
     """
     files = {name: _digest(text.encode()) for name, text in installed_files().items()}
     jars = {str(RUNTIME): ONNX_RUNTIME.sha256} if runtime else {}
-    return json.dumps({"version": version(), "files": files, "runtime": jars}, indent=1)
+    held = {"version": version(), "files": files, "runtime": jars, "python": python}
+    return json.dumps(held, indent=1)
 
 
 def installed_version(home: Path) -> tuple[str, list[str]]:

@@ -6,8 +6,6 @@ import ij.io.FileSaver
 import ij.process.ColorProcessor
 import ij.process.FloatProcessor
 import ij.process.ImageProcessor
-import ij.process.LUT
-import java.awt.Color
 
 /** What is kept of one image: labels, prob and dist, ROIs, an overlay and a table. */
 class ImageResult {
@@ -73,7 +71,7 @@ class ImageResult {
 	static List<Roi> named(List<Roi> outlines) {
 		outlines.eachWithIndex { Roi outline, int i ->
 			outline.name = String.format('%04d', i + 1)
-			outline.strokeColor = colour(i)
+			outline.strokeColor = LabelColours.of(i)
 		}
 		return outlines
 	}
@@ -85,22 +83,10 @@ class ImageResult {
 		image.setMinAndMax(sorted[(int) (0.005 * (sorted.length - 1))], sorted[(int) (0.998 * (sorted.length - 1))])
 		def picture = image.convertToByteProcessor().convertToColorProcessor()
 		particles.outlines.eachWithIndex { Roi outline, int i ->
-			picture.setColor(colour(i))
+			picture.setColor(LabelColours.of(i))
 			picture.draw(outline)
 		}
 		return picture
-	}
-
-	static Color colour(int i) { Color.getHSBColor((float) ((i + 1) * 0.61803398875d % 1), 0.9f, 1f) }
-
-	/** A colour for every label, black for the background, as in the overlay. */
-	static LUT labelColours() {
-		def parts = [new byte[256], new byte[256], new byte[256]]
-		for (int i = 1; i < 256; i++) {
-			def c = colour(i - 1)
-			[c.red, c.green, c.blue].eachWithIndex { value, k -> parts[k][i] = (byte) value }
-		}
-		return new LUT(parts[0], parts[1], parts[2])
 	}
 
 	/** The same columns as Python's objects.csv: lengths in the column unit: micrometres where the image's unit is known. */

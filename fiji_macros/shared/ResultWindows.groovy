@@ -33,8 +33,8 @@ class ResultWindows {
 		images.each { name, pixels ->
 			def image = result.image(name, pixels)
 			image.title = WindowManager.makeUniqueName("$name of $source.title".toString())
-			if (name == 'labels') pixels.setColorModel(ImageResult.labelColours())
-			image.resetDisplayRange()
+			if (name == 'labels') LabelColours.showIn(image, result.particles.outlines.size())
+			else image.resetDisplayRange()
 			ImageWindow.setNextLocation(beside(last))
 			image.show()
 			last = image.window

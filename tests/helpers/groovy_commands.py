@@ -46,7 +46,7 @@ finally { System.setOut(streams[0]); System.setErr(streams[1]) }
 [calls: commands?.calls, problem: problem, said: said.toString()]
 """
 FIELDS = ("image", "model", "out", "prob", "nms", "percentiles", "diameter", "pixel",
-          "slices", "scale", "sidemodel", "views", "folder", "what", "labels", "rois",
+          "slices", "scale", "sidemodel", "views", "folder", "volume", "what", "labels", "rois",
           "engine", "channel", "frame", "slice")  # fmt: skip
 
 

@@ -19,6 +19,7 @@ NEEDED = {
     "Segment_View": ("image", "model", "out"),
     "Segment_Views": ("image", "model", "out"),
     "Segment_Folder": ("folder", "model", "out"),
+    "Fuse_Views": ("folder",),
     "Correct_Labels": ("what", "image", "labels", "out"),
 }
 """What each command cannot do without, when no image is open and there is no window."""

@@ -26,7 +26,7 @@ def files_in(folder):
 
 def test_commands_stand_in_the_plugins_menu_and_macros_beside(fiji):
     done = install_macros(fiji)
-    assert len(done.written) == 11
+    assert len(done.written) == 12
     assert (fiji / RUNTIME).is_file()
     assert "ONNX Runtime 1." in str(done)
     names = {p.stem for p in (fiji / "scripts/Plugins/Particlebridge").glob("*.groovy")}
@@ -38,7 +38,7 @@ def test_commands_stand_in_the_plugins_menu_and_macros_beside(fiji):
     }
     # The menu is sorted by name: what is used first comes first.
     tools = {p.stem for p in (fiji / "scripts/Plugins/Particlebridge/Tools").glob("*.groovy")}
-    assert tools == {"Correct_Labels", "Particlebridge_Help"}
+    assert tools == {"Fuse_Views", "Correct_Labels", "Particlebridge_Help"}
     # A macro in the scripts folder would be a second menu entry "Segment View".
     assert {p.suffix for p in (fiji / "scripts").rglob("*.*")} == {".groovy", ".json"}
     assert installed_version(fiji) == (version(), [])
@@ -125,7 +125,7 @@ def test_without_a_connection_the_commands_are_installed_and_the_jar_is_named(fi
 
     monkeypatch.setattr(fiji_install, "fetched", offline)
     done = install_macros(fiji)
-    assert len(done.written) == 10
+    assert len(done.written) == 11
     assert f"put the jar into {fiji / 'jars'} yourself" in done.runtime
     assert installed_version(fiji) == (version(), [])
 
