@@ -3,7 +3,9 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +40,13 @@ def bits(result: object) -> tuple[bytes, ...]:
 
 @pytest.mark.parametrize(("model", "backend"), [("bundle.zip", "tensorflow"), ("nmc", "onnx")])
 def test_slices_computed_side_by_side_are_those_computed_alone(model: str, backend: str) -> None:
+    # TensorFlow keeps the threads it has started with: it gets a process of its own.
+    with ProcessPoolExecutor(1, get_context("spawn")) as fresh:
+        fresh.submit(compare_with_alone, model, backend).result()
+
+
+def compare_with_alone(model: str, backend: str) -> None:
+    """Compute slices one by one, then side by side beside other processes."""
     volume = electrode((12, 96, 120), seed=3, radius=(6.0, 14.0)).volume
     settings = Settings(prob_thresh=0.3, diameter=20)
     engine = PythonEngine(model if model == "nmc" else PLUGIN / model, settings)
