@@ -174,7 +174,8 @@ def test_a_command_asks_its_inputs_for_every_setting(command):
 @pytest.mark.parametrize(("command", "route"), BY_ROUTE)
 def test_every_setting_arrives(call, tmp_path, command, route):
     given = {name: f"/data/{name} it" for name in settings(command)}
-    given["out"] = str(tmp_path)
+    if "out" in given:
+        given["out"] = str(tmp_path)
     for name in OUTPUTS.get(command, ()):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
@@ -185,7 +186,7 @@ def test_every_setting_arrives(call, tmp_path, command, route):
 
 @pytest.mark.parametrize(("command", "route"), BY_ROUTE)
 def test_a_setting_that_is_not_there_is_refused(call, command, route):
-    name = "folder" if command == "Segment_Folder" else "image"
+    name = "image" if "image" in settings(command) else "folder"
     said = call(route, command, {name: "/data/a.tif", "modle": "/m.zip"})
     assert "There is no setting modle; there are: " in said
     for known in settings(command):

@@ -12,6 +12,7 @@ from particlebridge.analysis import electrode, to_view
 from particlebridge.bridge import fuse_folder, install_macros, read_labels
 from particlebridge.bridge.volumes.writing import write_labels
 from plain_imagej import plain_imagej
+from window import in_window
 
 CLASSES = ("Problem", "Report", "Models", "MacroOptions", "Inputs", "InputDialog", "CommandLine",
            "LabelColours", "FusedViews")  # fmt: skip
@@ -102,7 +103,7 @@ def test_without_python_the_commands_to_paste_are_said(java, run_folder):
 
 def test_a_folder_without_views_is_refused(java, tmp_path):
     text = runnable("Fuse_Views", NO_SERVICES)
-    variables = dict.fromkeys(FIELDS) | {"folder": str(tmp_path)}
+    variables = dict.fromkeys(FIELDS) | {"folder": str(tmp_path), "settings": {}}
     assert "holds no folder views" in java.run(text, **variables)["problem"]
 
 
@@ -130,3 +131,17 @@ def test_esc_ends_python(java, tmp_path):
     text = with_classes(ESCAPE, *CLASSES)
     said = java.run(text, python=[sys.executable, "-c", wait], started=str(started))
     assert said == "cancelled"
+
+
+def test_the_window_shows_the_labels_and_the_table(run_folder):
+    folder, _ = run_folder
+    labels = read_labels(fuse_folder(folder))
+    text = """
+    new FusedViews(new File(folder), null, new Report('Fuse Views', null)).show()
+    def image = ij.WindowManager.currentImage
+    def table = ij.WindowManager.getWindow('Particles of a run').textPanel.resultsTable
+    [title: image.title, range: [image.displayRangeMin, image.displayRangeMax],
+        lut: image.getProcessor().lut.getRGB(0) & 0xffffff, rows: table.size()]
+    """
+    seen = in_window(with_classes(text, *CLASSES), folder=str(folder))
+    assert seen == {"title": "labels.tif", "range": [0, 255], "lut": 0, "rows": labels.max()}
