@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import tifffile
 from engine_contract import PLUGIN, THRESHOLDS, recorded
-from particlebridge.bridge import FijiEngine, FijiSession, PythonEngine, Settings
+from particlebridge.analysis import score
+from particlebridge.bridge import FijiEngine, FijiSession, PythonEngine, Settings, read_labels
 from particlebridge.bridge.fiji.install import (
     MACRO_FOLDER,
     install_macros,
@@ -20,6 +21,7 @@ from particlebridge.bridge.fiji.install import (
 from particlebridge.exporter import export, load_model
 from particlebridge.fiji_macros.compose import COMMANDS, MACROS, compose, script, version
 from real_fiji import NEEDED, launch, left_out, phantom, truth
+from true_views import write_true_views
 
 pytestmark = pytest.mark.fiji
 
@@ -148,9 +150,22 @@ def check_correct(call, route, tmp_path):
     assert (tmp_path / "out" / "images" / "phantom_slice.tif").is_file()
 
 
-CHECKS = dict(
-    zip(COMMANDS, (check_image, check_view, check_views, check_folder, check_correct), strict=True)
-)
+def check_fuse(call, route, tmp_path):
+    made = write_true_views(tmp_path / "run")
+    code, said = call(route, "Fuse_Views", {"folder": tmp_path / "run"})
+    assert code == 0, said
+    fused = read_labels(tmp_path / "run" / "labels.tif")
+    assert score(fused, made.labels, 0.5).f1 > 0.9
+
+
+CHECKS = {
+    "Segment_Image": check_image,
+    "Segment_View": check_view,
+    "Segment_Views": check_views,
+    "Segment_Folder": check_folder,
+    "Fuse_Views": check_fuse,
+    "Correct_Labels": check_correct,
+}
 
 
 @pytest.mark.parametrize("route", ROUTES)

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from groovy_commands import FIELDS, NO_SERVICES, runnable, with_classes
-from particlebridge.analysis import electrode, to_view
 from particlebridge.bridge import fuse_folder, install_macros, read_labels
-from particlebridge.bridge.volumes.writing import write_labels
 from plain_imagej import plain_imagej
+from true_views import write_true_views
 from window import in_window
 
 CLASSES = ("Problem", "Report", "Models", "MacroOptions", "Inputs", "InputDialog", "CommandLine",
@@ -49,13 +48,8 @@ def java():
 @pytest.fixture
 def run_folder(tmp_path):
     """Views whose labels are the sections of true particles, and the volume."""
-    made = electrode((16, 40, 44), seed=3, radius=(4, 7))
     folder = tmp_path / "a run"
-    for view in ("xy", "xz", "yz"):
-        target = folder / "views" / view / "labels.tif"
-        target.parent.mkdir(parents=True)
-        write_labels(target, to_view(made.labels, view), made.spacing)
-    np.save(tmp_path / "scan.npy", made.volume)
+    np.save(tmp_path / "scan.npy", write_true_views(folder).volume)
     return folder, tmp_path / "scan.npy"
 
 
