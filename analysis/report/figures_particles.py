@@ -190,11 +190,8 @@ def orientation_plate(tables: dict[str, pd.DataFrame]) -> Plate:
         p = float(np.exp(-len(yaw) * resultant**2))
         way = np.rad2deg(np.angle(np.exp(2j * yaw).mean()) / 2) % 180
         flat = float(stats.kstest(np.sin(pitch), "uniform").pvalue)
-        in_plane = (
-            f"prefer {way:.0f}° in the XY plane"
-            if p < 0.01
-            else "prefer no direction in the XY plane"
-        )
+        preferred = f"{way:.0f}°" if p < 0.01 else "no direction"
+        in_plane = f"prefer {preferred} in the XY plane"
         out = "stand out of it as directions at random would"
         if flat < 0.01:
             out = (
