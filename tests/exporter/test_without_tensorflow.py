@@ -84,7 +84,10 @@ def test_nmc_segments_without_them(tmp_path):
             "running nmc by TensorFlow needs TensorFlow",
         ),
         (["train", "--images", IMAGE, "--labels", IMAGE, "--out", "m"], "training needs"),
-        (["verify", DATA / "plugin" / "bundle.zip"], "this needs TensorFlow"),
+        (
+            ["verify", DATA / "plugin" / "bundle.zip"],
+            f"verifying {DATA / 'plugin' / 'bundle.zip'} needs",
+        ),
     ],
 )
 def test_what_needs_them_says_in_one_sentence_how_to_get_them(

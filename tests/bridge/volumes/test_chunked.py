@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 import zarr
-from particlebridge.bridge.segmenting import segmentation
+from particlebridge.bridge.segmenting import segmentation, stardist3d
 from particlebridge.bridge.volumes.images import is_image_stack, read_image
 from particlebridge.bridge.volumes.labels import read_labels
 from particlebridge.bridge.volumes.ome_zarr import create_stack
@@ -221,8 +221,8 @@ def test_chunks_left_out_because_they_are_empty_are_background(
 def test_what_was_assumed_is_in_the_log_and_in_run_json(
     tmp_path: Path, dims: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("segment_volume", "segment_3d"):
-        monkeypatch.setattr(segmentation, name, lambda *args, **options: {})
+    for module, name in ((segmentation, "segment_volume"), (stardist3d, "segment_3d")):
+        monkeypatch.setattr(module, name, lambda *args, **options: {})
     path = tmp_path / "a.zarr"
     _blank(path, np.concatenate([np.zeros((4, 12, 16), np.uint8), NOISE]), (2, 6, 8), 3)
     segmentation.segment(path, tmp_path / "out", dims=dims)

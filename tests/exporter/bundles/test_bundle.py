@@ -96,7 +96,7 @@ def test_unasked_verification_is_said_in_the_proof(tmp_path):
 
 
 def test_a_bundle_that_fails_is_not_left(tmp_path, monkeypatch):
-    monkeypatch.setattr(bundle_module, "verify", lambda *_: outcome("failed"))
+    monkeypatch.setattr(bundle_module, "verify_bundle", lambda *_: outcome("failed"))
     with pytest.raises(RuntimeError, match=r"b\.zip was not written: on TensorFlow 1\.15\.0"):
         export(small_models.stardist(), tmp_path / "b.zip")
     assert list(tmp_path.iterdir()) == []
@@ -105,14 +105,14 @@ def test_a_bundle_that_fails_is_not_left(tmp_path, monkeypatch):
 def test_a_failure_leaves_the_bundle_of_before(tmp_path, monkeypatch):
     export(small_models.stardist(), tmp_path / "b.zip", verify=False)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    monkeypatch.setattr(bundle_module, "verify", lambda *_: outcome("failed"))
+    monkeypatch.setattr(bundle_module, "verify_bundle", lambda *_: outcome("failed"))
     with pytest.raises(RuntimeError):
         export(small_models.stardist(seed=1), tmp_path / "b.zip")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_without_a_runtime_the_bundle_is_kept_and_unverified(tmp_path, monkeypatch):
-    monkeypatch.setattr(bundle_module, "verify", lambda *_: outcome("unavailable"))
+    monkeypatch.setattr(bundle_module, "verify_bundle", lambda *_: outcome("unavailable"))
     with pytest.warns(UserWarning, match="could not be verified: the reason"):
         written = export(small_models.stardist(), tmp_path / "b.zip")
     assert written.path.is_file()
