@@ -8,7 +8,7 @@ import numpy as np
 from particlebridge.analysis import typical_diameter
 from particlebridge.bridge import read_labels
 from particlebridge.bridge.volumes.reading import open_volume
-from particlebridge.exporter import Recipe, train
+from particlebridge.exporter import TrainOptions, train
 from particlebridge.exporter.training.pairing import gather_examples
 
 # A block from the middle of the NMC packing: all of it would take an hour of network.
@@ -126,9 +126,9 @@ def nuclei_model(folder: Path, cache: Path) -> Path | None:
         print(f"nuclei model: left out, there is no {own}")
         return None
     if not model.exists():
-        recipe = Recipe(
+        options = TrainOptions(
             epochs=20, steps=30, patch=128, filters=16, learning_rate=1e-3, schedule="cosine",
             diameter=NUCLEI_DIAMETER,
         )  # fmt: skip
-        train(str(own / "images/*.tif"), str(own / "labels/*.tif"), model, recipe=recipe)
+        train(str(own / "images/*.tif"), str(own / "labels/*.tif"), model, options=options)
     return model
