@@ -83,7 +83,7 @@ def main(words: Sequence[str] = (), folder: Path | None = None) -> None:
 
 
 def _elsewhere(model, scratch):
-    """Write a model for the other readers; what cannot be written is told in its place."""
+    """Export a model for the other readers; a failure is a row with its reason."""
     results = []
     for reader in READERS:
         name = "m.zip" if reader == "bioimageio" else "m.onnx"

@@ -2,8 +2,8 @@
 
 `python -m benchmarks real [--data FOLDER] [--cache DIR] [--usegment3d PYTHON] [--only WORD]`
 
-Sets that are absent are told and left out. Predictions, the trained model and the peers' rows are
-kept in DIR, so that a second call computes consensus alone, in a minute.
+Sets that are absent are skipped with a message. Predictions, the trained model and the peers' rows
+are kept in DIR, so that a second call computes consensus alone, in a minute.
 """
 
 import argparse

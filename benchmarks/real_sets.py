@@ -48,7 +48,7 @@ class RealSet(NamedTuple):
 
 
 def real_sets(folder: Path) -> Iterator[RealSet]:
-    """Give the labelled volumes; what is absent is told and passed over."""
+    """Yield the labelled volumes; print which sets are absent."""
     for name, load in {
         "ovule 1135": _ovule,
         "organoid EGFP 108": lambda folder: _organoid(folder, "EGFP_d0_flt32_108"),

@@ -41,7 +41,7 @@ def demo(out: str | os.PathLike[str], *, train: bool = False, quick: bool = Fals
         Folder; volumes and truth go to ``out/volumes``, the comparison with the truth to
         ``out/against_truth.json``. Calling it again resumes.
     train
-        Train the model anew (into ``out/model``, an hour or two) instead of the shipped one.
+        Train a model (into ``out/model``, an hour or two) instead of the shipped one.
     quick
         Generate one small electrode only: two minutes of one core instead of ten or more, with too
         few particles to find the drivers of damage.

@@ -63,7 +63,7 @@ def explain(
     ------
     ValueError
         If a column is missing, fewer than 50 particles are usable, Damage is unknown or the same
-        everywhere, or a parameter makes no sense; the sentence says which.
+        everywhere, or a parameter is invalid; the message says which.
 
     Notes
     -----
