@@ -1,5 +1,4 @@
 import groovy.json.JsonSlurper
-import ij.IJ
 import java.util.regex.Pattern
 
 /** The command line of particlebridge, in the Python that put these commands into Fiji, or on the PATH. */
@@ -15,11 +14,11 @@ class CommandLine {
 	CommandLine(List<String> program) { this.program = program }
 
 	/** Null if there is none. */
-	static CommandLine find() { find(IJ.getDirectory('imagej'), System.getenv('PATH')) }
+	static CommandLine find() { find(Models.fiji(), System.getenv('PATH')) }
 
-	static CommandLine find(String fiji, String path) {
-		def manifest = fiji == null ? null : new File(fiji, MANIFEST)
-		def python = manifest?.file ? new JsonSlurper().parse(manifest, 'UTF-8').python : null
+	static CommandLine find(File fiji, String path) {
+		def manifest = new File(fiji, MANIFEST)
+		def python = manifest.file ? new JsonSlurper().parse(manifest, 'UTF-8').python : null
 		// The environment may be gone since.
 		if (python && new File(python).canExecute()) return new CommandLine([python, '-m', 'particlebridge'])
 		for (folder in (path ?: '').split(Pattern.quote(File.pathSeparator))) {

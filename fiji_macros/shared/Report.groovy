@@ -37,11 +37,11 @@ class Report {
 
 	void keepLog(File file) { logFile = file }
 
-	/** The same segmenter, which stops on Esc and is closed when the command ends. */
-	def keep(segmenter) {
-		held << segmenter
-		if (escaped) segmenter.stop()
-		return segmenter
+	/** The same thing, which stops on Esc and is closed when the command ends. */
+	def keep(thing) {
+		held << thing
+		if (escaped) thing.stop()
+		return thing
 	}
 
 	/**

@@ -102,7 +102,7 @@ def test_a_folder_without_views_is_refused(java, tmp_path):
 
 
 def test_python_is_that_of_the_installation_else_that_of_the_path(java, tmp_path):
-    find = with_classes("CommandLine.find(fiji, path)?.program", *CLASSES)
+    find = with_classes("CommandLine.find(new File(fiji), path)?.program", *CLASSES)
     home = tmp_path / "Fiji.app"
     for folder in ("jars", "plugins"):
         (home / folder).mkdir(parents=True)
@@ -116,7 +116,7 @@ def test_python_is_that_of_the_installation_else_that_of_the_path(java, tmp_path
     held = json.loads(manifest.read_text())
     manifest.write_text(json.dumps(held | {"python": str(tmp_path / "gone")}))
     assert java.run(find, fiji=str(home), path=path) == [str(script)]
-    assert java.run(find, fiji=None, path="") is None
+    assert java.run(find, fiji=str(tmp_path / "no Fiji"), path="") is None
 
 
 def test_esc_ends_python(java, tmp_path):
