@@ -1,15 +1,13 @@
 """Commands in Fiji's window, on a display of their own (Xvfb): dialogs, recorder, ROI Manager."""
 
 import base64
-import os
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
 import tifffile
 from engine_contract import PLUGIN, THRESHOLDS
 from real_fiji import launch, left_out, phantom, truth
+from window import display
 
 pytestmark = pytest.mark.fiji
 
@@ -100,30 +98,12 @@ ASK = """
 """
 
 
-@pytest.fixture(scope="module")
-def display():
-    if shutil.which("Xvfb") is None:
-        pytest.skip("needs Xvfb, a display without a screen")
-    read, write = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x900x24"],
-        pass_fds=[write],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(write)
-    with os.fdopen(read) as pipe:
-        number = pipe.readline().strip()
-    yield f":{number}"
-    server.terminate()
-    server.wait()
-
-
 @pytest.fixture
-def drive(real_fiji, display, tmp_path):
+def drive(real_fiji, tmp_path):
     def drive(work: str) -> dict[str, str]:
         script = tmp_path / "drive.groovy"
         script.write_text(DRIVER.replace("WORK", work))
-        done = launch(real_fiji, "--run", script, display=display)
+        done = launch(real_fiji, "--run", script, display=display())
         lines = [line.split(" ", 1) for line in done.stdout.splitlines() if line.startswith("@")]
         said = {key[1:]: base64.b64decode(value).decode() for key, value in lines}
         assert "fault" not in said, said["fault"]
