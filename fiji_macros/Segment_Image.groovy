@@ -38,7 +38,7 @@ report.guard(binding) { Inputs inputs ->
 	segmenter.settle(report)
 	def values = slices.slice(0, segmenter.channels)
 	segmenter.progress = { int done, int total -> report.progress("$slices.name: piece", done + 1, total) }
-	def source = report.headless ? null : shown ?: Slices.openImage(image)
+	def source = report.headless ? null : slices.image ?: Slices.openImage(image)
 	def particles
 	if (inputs.yes('preview')) {
 		if (report.headless) throw new Problem('Thresholds can be previewed only in a window (preview=...).')

@@ -32,8 +32,12 @@ class Slices {
 	/** What people shall know of how the image was read. */
 	final List<String> notes = []
 	String name
-	/** Changes when the image or what is taken of it does. */
-	String stamp = ''
+	/** Which files and planes they are. */
+	private String origin = ''
+	/** What they are taken of; null: of the files of a folder. */
+	ImagePlus image
+	/** Its pixels, which tell it from others, do not stand in `origin` yet. */
+	private boolean fileless
 	/** Slice number (from 0) to its pixels. */
 	Closure<ImageProcessor> processor
 	/** ImageJ keeps signed 16-bit values with an offset. */
@@ -72,7 +76,7 @@ class Slices {
 		def shown = file == null ? WindowManager.currentImage : null
 		if (shown == null) return open(file, pixelSize, planes)
 		def slices = of(shown, shown.title, pixelSize, planes)
-		slices.stamp = 'open ' + digest(shown) + slices.stamp
+		slices.fileless = true
 		return slices
 	}
 
@@ -80,14 +84,14 @@ class Slices {
 		if (!file.exists()) throw new Problem("$file: there is no such file or folder.")
 		if (!file.directory) {
 			def one = of(openImage(file), file.name, pixelSize, planes)
-			one.stamp = stampOf([file]) + one.stamp
+			one.origin = stampOf([file]) + one.origin
 			return one
 		}
 		def files = imagesIn(file)
 		if (files.empty) throw new Problem("$file: holds no image (${SUFFIXES.join(', ')}).")
 		def first = openImage(files[0])
 		def slices = new Slices(h: first.height, w: first.width, count: files.size(), name: file.name,
-			stamp: stampOf(files))
+			origin: stampOf(files))
 		slices.readAs(first)
 		slices.measure(first.calibration, pixelSize)
 		slices.processor = { int i ->
@@ -108,8 +112,8 @@ class Slices {
 				'that is to be segmented, or name its file (image=...).')
 		}
 		def numbers = planes.numbers(image, name)
-		def slices = new Slices(h: image.height, w: image.width, count: numbers.size(), name: name)
-		if (numbers.size() < image.stackSize) slices.stamp = " planes $numbers"
+		def slices = new Slices(h: image.height, w: image.width, count: numbers.size(), name: name, image: image)
+		if (numbers.size() < image.stackSize) slices.origin = " planes $numbers"
 		slices.readAs(image)
 		slices.measure(image.calibration, pixelSize)
 		slices.processor = { int i -> image.getStack().getProcessor(numbers[i]) }
@@ -140,6 +144,15 @@ class Slices {
 		if (image.bitDepth == 8 && image.invertedLut) {
 			notes << "$name: is shown inverted; the network sees its values (Edit > Invert turns them)"
 		}
+	}
+
+	/** Changes when the image or what is taken of it does. */
+	String getStamp() {
+		if (fileless) {
+			origin = 'open ' + digest(image) + origin
+			fileless = false
+		}
+		return origin
 	}
 
 	/** Tells one open image from another of the same title. */
@@ -188,7 +201,7 @@ class Slices {
 		def volume = planes
 		boolean xz = view == 'xz'
 		def turned = { double[] zyx -> (xz ? [zyx[1], zyx[0], zyx[2]] : [zyx[2], zyx[0], zyx[1]]) as double[] }
-		return new Slices(name: "$name, view $view", stamp: stamp, unit: unit, ownUnit: ownUnit, h: count, w: xz ? w : h,
+		return new Slices(name: "$name, view $view", origin: getStamp(), unit: unit, ownUnit: ownUnit, h: count, w: xz ? w : h,
 			count: xz ? h : w, spacing: turned(spacing), ownSpacing: turned(ownSpacing),
 			processor: { int i -> resliced(volume, xz, i) }, signed: signed)
 	}
