@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from .readers import runtimes_of
+from .options import VoxelSize
+from .readers import runtimes_of, views_of
 
 app = typer.Typer()
 
@@ -22,7 +23,10 @@ Runtimes = Annotated[
 
 @app.command()
 def train(
-    images: Annotated[str, typer.Option("--images", help="Training images: a glob or a file.")],
+    images: Annotated[
+        str,
+        typer.Option("--images", help="Training images: a glob or a file; with --views a volume."),
+    ],
     labels: Annotated[
         str,
         typer.Option(
@@ -34,6 +38,16 @@ def train(
         str | None, typer.Option("--from", help="Model to fine-tune: a folder or a name.")
     ] = None,
     dims: Annotated[int, typer.Option("--dims", min=2, max=3, help="3: train StarDist3D.")] = 2,
+    views: Annotated[
+        Any,
+        typer.Option(
+            "--views",
+            parser=views_of,
+            metavar="xy,xz,yz",
+            help="Train on these slices of one labelled volume, in any format that `run` reads.",
+        ),
+    ] = None,
+    voxel_size: VoxelSize = None,
     epochs: Annotated[
         int | None, typer.Option("--epochs", min=1, help="Epochs (default: 50).")
     ] = None,
@@ -78,9 +92,16 @@ def train(
     chosen = replace(
         usual, epochs=epochs or usual.epochs, steps=steps or usual.steps, diameter=diameter
     )
+    given: dict[str, Any] = {"images": images, "labels": labels}
+    if views is not None:
+        from ..volumes.labelled import read_labelled_volume
+
+        given = read_labelled_volume(images, labels, voxel_size).as_training(views)
+    elif voxel_size is not None:
+        raise typer.BadParameter("--voxel-size is that of a volume; name its --views, too")
     with training_progress() as show:
         result = function(
-            images, labels, out, start=start, dims=dims, options=chosen, seed=seed, progress=show,
+            **given, out=out, start=start, dims=dims, options=chosen, seed=seed, progress=show,
             notice=notice,
         )  # fmt: skip
     print(result.path)

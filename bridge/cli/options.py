@@ -22,18 +22,19 @@ Fiji = Annotated[
     str | None,
     typer.Option("--fiji", help="Fiji's folder, or net.imagej:ij (plain ImageJ)."),
 ]
+VoxelSize = Annotated[
+    Any,
+    typer.Option(
+        "--voxel-size",
+        parser=spacing_of,
+        metavar="Z,Y,Xum",
+        help="Size in micrometres, one number for cubes (default: from the file).",
+    ),
+]
 
 
 def reading(
-    voxel_size: Annotated[
-        Any,
-        typer.Option(
-            "--voxel-size",
-            parser=spacing_of,
-            metavar="Z,Y,Xum",
-            help="Size in micrometres, one number for cubes (default: from the file).",
-        ),
-    ] = None,
+    voxel_size: VoxelSize = None,
     field_of_view: FieldOfView = "auto",
 ) -> None:
     """Name the options of `ReadOptions`."""

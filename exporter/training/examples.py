@@ -29,6 +29,9 @@ class Example:
         The stack that it is a slice of; by default it is none.
     scale
         By how much it was rescaled.
+    pixel_size
+        (y, x) sides of its pixels over the smallest side of a volume's voxels; 2-D training
+        resamples them to squares of side 1, as segmenting does.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Example:
     labels: np.ndarray
     source: str = ""
     scale: float = 1.0
+    pixel_size: tuple[float, float] = (1.0, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +114,7 @@ def check_examples(examples: Sequence[Example], dims: int) -> tuple[list[Example
                 for k, pair in enumerate(zip(image, labels, strict=True))
             ]
         elif labels.ndim == dims:
-            slices = [Example(name, image, labels)]
+            slices = [replace(example, image=image, labels=labels)]
         else:
             raise ValueError(
                 f"{name}: labels have {labels.ndim} axes, {dims}-D training needs {dims}"

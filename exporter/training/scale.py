@@ -28,6 +28,11 @@ def _sizes(labels: np.ndarray) -> np.ndarray:
     return np.bincount(np.maximum(labels, 0).ravel())[1:]
 
 
+def _areas(example: Example) -> np.ndarray:
+    """Give the areas of the objects in the unit of `pixel_size`."""
+    return _sizes(example.labels) * (example.pixel_size[0] * example.pixel_size[1])
+
+
 def rescale_examples(
     examples: Sequence[Example], diameter: float | None
 ) -> tuple[list[Example], list[str]]:
@@ -43,7 +48,7 @@ def rescale_examples(
     examples
         Checked ones.
     diameter
-        None: leave them alone.
+        None: they keep their scale; only what `pixel_size` says is no square becomes one.
 
     Returns
     -------
@@ -75,11 +80,11 @@ def rescale_examples(
         note = (
             f"{spread}: each is used at its own scale; give a diameter to bring all to one scale."
         )
-        return list(examples), [note] if differ else []
+        return [_rescaled(example, 1.0) for example in examples], [note] if differ else []
     if not differ:
-        scale = diameter / labelled_diameter([example.labels for example in examples])
+        scale = diameter / typical_diameter(np.concatenate([_areas(one) for one in examples]))
         if abs(scale - 1) < _SAME_SCALE:
-            return list(examples), []
+            return [_rescaled(example, 1.0) for example in examples], []
         note = (
             f"Images were rescaled by {scale:.3g}: the model is trained at {diameter:.3g} pixels."
         )
@@ -108,7 +113,7 @@ def _diameters(examples: Sequence[Example]) -> dict[str, float]:
     """Return the typical diameter of every image or stack; 0 where there are few particles."""
     sizes: dict[str, list[np.ndarray]] = {}
     for example in examples:
-        sizes.setdefault(_source(example), []).append(_sizes(example.labels))
+        sizes.setdefault(_source(example), []).append(_areas(example))
     found = {source: np.concatenate(each) for source, each in sizes.items()}
     return {
         source: typical_diameter(each) if np.count_nonzero(each) >= _FEW else 0.0
@@ -117,9 +122,10 @@ def _diameters(examples: Sequence[Example]) -> dict[str, float]:
 
 
 def _rescaled(example: Example, scale: float) -> Example:
-    if abs(scale - 1) < _SAME_SCALE:
+    y, x = (scale * side for side in example.pixel_size)
+    if max(abs(y - 1), abs(x - 1)) < _SAME_SCALE:
         return example
-    shape = resized_shape(example.labels.shape, (scale, scale))
+    shape = resized_shape(example.labels.shape, (y, x))
     if shape[0] * shape[1] > max(_MOST_PIXELS, example.labels.size):
         raise ValueError(
             f"{example.name}: its particles are so small that it would be enlarged {scale:.3g} "
@@ -130,4 +136,5 @@ def _rescaled(example: Example, scale: float) -> Example:
         for new, old in zip(shape, example.labels.shape, strict=True)
     ]
     image = resize(example.image, shape)
-    return replace(example, image=image, labels=example.labels[np.ix_(*nearest)], scale=scale)
+    labels = example.labels[np.ix_(*nearest)]
+    return replace(example, image=image, labels=labels, scale=scale, pixel_size=(1.0, 1.0))

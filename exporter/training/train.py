@@ -1,19 +1,16 @@
 """Training StarDist models with the same settings on any machine, continued after a kill."""
 
-import hashlib
-import json
 import logging
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
-from particlebridge.analysis import atomic_path
 
 from ..networks.record import Thresholds
 from ..quiet import quiet
@@ -31,8 +28,12 @@ from .options import TrainOptions
 from .pairing import Given, gather_examples
 from .result import TrainingProgress, TrainingResult
 from .scale import labelled_diameter, rescale_examples
+from .unfinished import claim, fingerprint
+from .volumes import volume_slices
 
 if TYPE_CHECKING:
+    from particlebridge.analysis._shared.views import View
+
     from .threshold_tuning import Evaluation
 
 _CHECKPOINT = "checkpoint.npz"
@@ -45,6 +46,8 @@ def train(
     *,
     start: str | os.PathLike[str] | None = None,
     dims: int = 2,
+    views: "Sequence[View] | None" = None,
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
     options: TrainOptions | None = None,
     seed: int = 42,
     names: Sequence[str] | None = None,
@@ -72,6 +75,12 @@ def train(
         is kept, so rays, grid, filters and depth of `options` do not apply.
     dims
         2, or 3 for StarDist3D.
+    views
+        Given, images and labels are volumes (Z, Y, X), as arrays; a 2-D model learns from the
+        slices of these views, out of ``xy``, ``xz``, ``yz``, and is judged by a slab of each
+        volume that is held out.
+    spacing
+        Voxel size (z, y, x) of these volumes; only the ratios count.
     options
         By default ``TrainOptions.augmented(dims)``; ``TrainOptions.published(dims)`` holds the
         settings of the paper.
@@ -127,9 +136,15 @@ def train(
     settings = TrainingSettings(start, dims, options or TrainOptions.augmented(dims), seed)
     told = _Notes([], notice or logging.getLogger("particlebridge").warning)
     told.add(*notes)
-    examples, left_out = check_examples(gathered, dims)
-    told.add(*left_out)
-    return train_examples(examples, out, settings, progress, told=told)
+    if views is None:
+        examples, left_out = check_examples(gathered, dims)
+        told.add(*left_out)
+        return train_examples(examples, out, settings, progress, told=told)
+    if dims != 2:
+        raise ValueError("views are slices of a volume, for a 2-D model; leave out views or dims")
+    slices = volume_slices(gathered, views, spacing)
+    told.add(*slices.notes)
+    return train_examples(slices.train, out, settings, progress, slices.held_out, told=told)
 
 
 def _check_new(out: Path) -> None:
@@ -158,7 +173,7 @@ def train_examples(
     work.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(work / "lock", timeout=0):
-            _claim(work, out, _fingerprint([*examples, *held_out], settings))
+            claim(work, out, fingerprint([*examples, *held_out], settings))
             result = _train(examples, held_out, diameter, told, out, work, settings, progress)
     except Timeout:
         raise RuntimeError(f"another process is training {out}; wait for it") from None
@@ -211,11 +226,13 @@ def _train(
         start = None if settings.start is None else load_start(settings.start, dims)
         network = load_model(start) if start is not None and dims == 2 else None
         recorded = None if network is None else network.diameter
-        examples, rescaled = rescale_examples(examples, options.diameter or recorded)
-        examples, filled = fill_holes(examples)
+        count = len(examples)
+        every, rescaled = rescale_examples([*examples, *held_out], options.diameter or recorded)
+        every, filled = fill_holes(every)
+        examples = every[:count]
         if held_out:
-            ready = [normalized(e, options.percentiles) for e in (examples, held_out)]
-            split = Split(ready[0], ready[1])
+            ready = normalized(every, options.percentiles)
+            split = Split(ready[:count], ready[count:])
         else:
             share, seed = options.validation, options.split_seed
             split = split_examples(examples, share, seed, options.percentiles, options.unseen)
@@ -273,25 +290,3 @@ def _told_scale(diameter: float, own_scale: bool, dims: int) -> str:
             "segmented at their own, too, unless --diameter tells how large their particles are."
         )
     return f"{told}: images are brought to it before they are segmented."
-
-
-def _claim(work: Path, out: Path, fingerprint: str) -> None:
-    """Make the unfinished work of the same call ours; refuse any other's."""
-    mark = work / "call"
-    if not mark.is_file():
-        with atomic_path(mark) as beside:
-            beside.write_text(fingerprint, encoding="utf-8")
-    elif mark.read_text(encoding="utf-8") != fingerprint:
-        raise FileExistsError(
-            f"{work} holds an unfinished training of {out} with other images or settings; "
-            "repeat that command, or delete the folder to start again"
-        )
-
-
-def _fingerprint(examples: Sequence[Example], settings: TrainingSettings) -> str:
-    digest = hashlib.sha256(json.dumps(asdict(settings)).encode())
-    for example in examples:
-        for array in (example.image, example.labels):
-            digest.update(f"{array.dtype}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
