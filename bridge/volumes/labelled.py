@@ -83,7 +83,7 @@ def read_labelled_volume(
             f"{labels} has {shape_text(marked.data.shape)} voxels and {volume} "
             f"{shape_text(grey.data.shape)}; give labels of the volume's own size"
         )
-    seen = find_field_of_view(grey.data, volume, AUTO)
+    seen = find_field_of_view(grey.data, grey.source, AUTO)
     mask = None if seen.mask is None else np.asarray(seen.mask[:], bool)
     data = np.asarray(grey.loaded().data)
     numbers = np.asarray(marked.loaded().data)
