@@ -72,7 +72,10 @@ def segment_again(
             )
     data = read_volume(masked)
     blanked = replace(data, spacing=volume.spacing, spacing_from=volume.spacing_from)
-    return segment_volume(Source(blanked, plan=source.plan), second, options)
+    # The noise was measured where the background still was.
+    smooth = run.record.get("smoothing", {}).get("sigma") or None
+    again = replace(options, smooth=smooth)
+    return segment_volume(Source(blanked, plan=source.plan), second, again)
 
 
 def masked_planes(volume: AnyArray, labels: AnyArray) -> Iterator[np.ndarray]:

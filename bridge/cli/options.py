@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from .readers import model_of, percentiles_of, spacing_of, views_of
+from .readers import model_of, percentiles_of, smooth_of, spacing_of, views_of
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
 FieldOfView = Annotated[
@@ -68,6 +68,15 @@ def segmenting(
             min=1,
             metavar="PX",
             help="Typical particle diameter (default: estimated).",
+        ),
+    ] = None,
+    smooth: Annotated[
+        Any,
+        typer.Option(
+            "--smooth",
+            parser=smooth_of,
+            metavar="auto|SIGMA",
+            help="Blur slices before the network, pixels (auto: by the measured noise).",
         ),
     ] = None,
     prob_thresh: Annotated[

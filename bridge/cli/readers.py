@@ -32,6 +32,16 @@ def views_of(text: str) -> tuple[str, ...]:
     return views
 
 
+def smooth_of(text: str) -> float | str:
+    """Read "auto", or a number of pixels."""
+    if text == "auto":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is not auto or a number of pixels") from None
+
+
 def model_of(text: str) -> str | dict[str, str]:
     """Read one model, or "xy=M1,xz=M2,yz=M3"."""
     if not text.startswith(("xy=", "xz=", "yz=")):

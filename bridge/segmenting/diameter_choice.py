@@ -15,20 +15,28 @@ from ..runs.run_folder import RunFolder
 from ..volumes.field_of_view import AUTO, FieldOfView, fill_image
 from ..volumes.images import read_image
 from ..volumes.reading import Volume
-from ..volumes.stored_arrays import SliceStack
+from ..volumes.smoothing import smoothed, view_stack
 from .chosen_diameter import Choice
 from .diameter import choose_diameter
 from .image_results import channels_of, check_channels, fitted
 from .options import SegmentOptions
+from .smoothing import chosen_smoothing, image_blur
 
 _SAMPLE = 3
 """Slices or images from which the diameter is estimated."""
 
 
 def volume_diameter(
-    options: SegmentOptions, network: Network, volume: Volume, seen: FieldOfView, run: RunFolder
+    options: SegmentOptions,
+    network: Network,
+    volume: Volume,
+    seen: FieldOfView,
+    run: RunFolder,
+    sigma: float = 0.0,
 ) -> float | None:
     """Find one particle diameter for all slices of a volume, once for a run folder.
+
+    The slices are smoothed by `sigma`, as those that are segmented.
 
     Returns
     -------
@@ -42,14 +50,29 @@ def volume_diameter(
     """
     if _is_settled(options, network, run):
         return _settled(options, network, run)
-    view = options.views[0]
-    stack = SliceStack(volume.data, view, seen.fill, seen.mask)
     spacing = volume.spacing
-    chosen = np.linspace(0, len(stack) - 1, _SAMPLE + 2).astype(int)[1:-1]
-    sides = view_spacing(spacing, view)[1:]
-    sample = [np.asarray(stack[i]) for i in np.unique(chosen)]
+    sides = view_spacing(spacing, options.views[0])[1:]
+    sample = _sample_of_volume(options, volume, seen, sigma)
     pixel_size = (sides[0] / min(spacing), sides[1] / min(spacing))
     return _chosen(sample, network, options, volume.source, run, "voxels", pixel_size)
+
+
+def volume_smoothing(
+    options: SegmentOptions, volume: Volume, seen: FieldOfView, run: RunFolder
+) -> float:
+    """Find the smoothing of a volume before the network, in smallest sides of a voxel."""
+    return chosen_smoothing(
+        options.smooth, lambda: _sample_of_volume(options, volume, seen, 0.0), "voxel", run
+    )
+
+
+def _sample_of_volume(
+    options: SegmentOptions, volume: Volume, seen: FieldOfView, sigma: float
+) -> list[np.ndarray]:
+    view = options.views[0]
+    stack = view_stack(volume.data, view, seen.fill, seen.mask, sigma, volume.spacing)
+    chosen = np.linspace(0, len(stack) - 1, _SAMPLE + 2).astype(int)[1:-1]
+    return [np.asarray(stack[i]) for i in np.unique(chosen)]
 
 
 def image_diameter(
@@ -58,6 +81,7 @@ def image_diameter(
     network: Network,
     run: RunFolder,
     field_of_view: str | os.PathLike[str] = AUTO,
+    sigma: float = 0.0,
 ) -> float | None:
     """Find one for all images (those of a folder come from one instrument); as `volume_diameter`.
 
@@ -65,6 +89,30 @@ def image_diameter(
     """
     if _is_settled(options, network, run):
         return _settled(options, network, run)
+    sample, source = _sample_of_images(files, network, field_of_view, sigma)
+    return _chosen(sample, network, options, source, run, "pixels", (1.0, 1.0))
+
+
+def image_smoothing(
+    files: Sequence[Path],
+    options: SegmentOptions,
+    network: Network,
+    run: RunFolder,
+    field_of_view: str | os.PathLike[str] = AUTO,
+) -> float:
+    """Find the smoothing of images before the network, pixels; one for all of them."""
+    return chosen_smoothing(
+        options.smooth, lambda: _sample_of_images(files, network, field_of_view)[0], "pixel", run
+    )
+
+
+def _sample_of_images(
+    files: Sequence[Path],
+    network: Network,
+    field_of_view: str | os.PathLike[str],
+    sigma: float = 0.0,
+) -> tuple[list[np.ndarray], Path]:
+    """Give a few images as the network gets them, and the file of one."""
     first = np.unique(np.linspace(0, len(files) - 1, _SAMPLE).astype(int))
     sample: list[np.ndarray] = []
     problem: Exception | None = None
@@ -77,14 +125,14 @@ def image_diameter(
         except item_errors() as error:
             problem = problem or error
             continue
-        sample.append(pixels)
+        sample.append(smoothed(pixels, image_blur(sigma, image)))
         source = image.source
         if len(sample) == len(first):
             break
     if not sample:
         assert problem is not None
         raise problem
-    return _chosen(sample, network, options, source, run, "pixels", (1.0, 1.0))
+    return sample, source
 
 
 def _is_settled(options: SegmentOptions, network: Network, run: RunFolder) -> bool:

@@ -19,10 +19,12 @@ from ..volumes.csv_files import write_columns
 from ..volumes.field_of_view import AUTO, fill_image
 from ..volumes.images import Image, read_image
 from ..volumes.read_options import ReadOptions
+from ..volumes.smoothing import smoothed
 from ..volumes.writing import write_labels, write_map
-from .diameter_choice import image_diameter
+from .diameter_choice import image_diameter, image_smoothing
 from .image_results import channels_of, check_channels, fitted, object_table, overlay
 from .options import SegmentOptions, effective_settings, squareness
+from .smoothing import image_blur
 
 _LAST = "objects.csv"
 _NAMES = (
@@ -78,14 +80,16 @@ def segment_images(
         network = options.load(options.views[0])
         outputs = [folder / name for folder in folders for name in _NAMES]
         run.check_free({"images": [*outputs, run.path / FAILURES]})
-        settings = replace(
-            options.settings, diameter=image_diameter(files, options, network, run, field_of_view)
-        )
+        sigma = image_smoothing(files, options, network, run, field_of_view)
+        diameter = image_diameter(files, options, network, run, field_of_view, sigma)
+        settings = replace(options.settings, diameter=diameter)
         key = effective_settings(network, settings, options.engine)
         if voxel_size is not None:
             key["voxel_size"] = list(voxel_size)
         if field_of_view != AUTO:
             key["field_of_view"] = field_of_view
+        if sigma:
+            key["smooth"] = sigma
         finished = any(_is_finished(folder) for folder in folders)
         run.claim("images", key, run.path if finished else None)
         versions: dict[str, Any] = {}
@@ -103,7 +107,8 @@ def segment_images(
                     if voxel_size is not None:
                         image = replace(image, pixel_size=voxel_size[1:])
                     told.extend(_told(image))
-                    _segment_one(image, fill_image(image, field_of_view), folder, engines)
+                    pixels = smoothed(fill_image(image, field_of_view), image_blur(sigma, image))
+                    _segment_one(image, pixels, folder, engines)
                     versions.update(engines.versions())
 
                 resumed, failures = _each(files, folders, segment_one, advance)

@@ -11,6 +11,7 @@ from particlebridge.exporter import Network
 
 from ..engines.protocol import Engine, Settings
 from ..engines.tiling import MAX_PIXELS
+from .smoothing import Smooth, check_smooth
 
 ModelSpec = str | os.PathLike[str]
 
@@ -32,13 +33,19 @@ class SegmentOptions:
         Fiji's folder or endpoint, for ``engine="fiji"``; None looks in the usual places.
     fiji_workers
         How many parallel Fiji instances, each with its own Java heap (default: 1).
+    smooth
+        Standard deviation of a Gaussian that blurs slices before the network, in pixels of the
+        smallest side (of a volume across its slices, too); ``auto``: 1 where noise puts more than
+        one pixel in twenty beyond the middle of the step between particles and ground, else none.
+        None, the default: none. Fusion and features see the grey values as they are.
     settings
         Thresholds, percentiles, diameter, numerics and backend.
 
     Raises
     ------
     ValueError
-        If a view, an engine or a view's model is not there, or no Fiji may work.
+        If a view, an engine or a view's model is not there, no Fiji may work, or the smoothing is
+        none.
 
     Examples
     --------
@@ -52,6 +59,7 @@ class SegmentOptions:
     engine: str = "python"
     fiji: str | None = None
     fiji_workers: int = 1
+    smooth: Smooth = None
     settings: Settings = field(default_factory=Settings)
 
     def __post_init__(self) -> None:
@@ -64,6 +72,7 @@ class SegmentOptions:
             raise ValueError("--device does nothing for --engine fiji; leave it out")
         if self.fiji_workers < 1:
             raise ValueError(f"fiji_workers must be at least 1, not {self.fiji_workers}")
+        check_smooth(self.smooth)
         if isinstance(self.model, Mapping) and set(self.views) - set(self.model):
             missing = sorted(set(self.views) - set(self.model))
             raise ValueError(f"no model is named for view {missing[0]}")

@@ -24,17 +24,17 @@ from ..volumes.images import is_image_stack
 from ..volumes.read_options import ReadOptions
 from ..volumes.reading import open_volume, read_volume
 from ..volumes.slice_folder import left_out, list_images
-from ..volumes.stored_arrays import SliceStack
+from ..volumes.smoothing import view_stack
 from ..volumes.voxel_size import in_view
-from .diameter_choice import volume_diameter
+from .diameter_choice import volume_diameter, volume_smoothing
 from .image_batch import result_folders, segment_images
 from .image_results import check_channels
 from .options import SegmentOptions, effective_settings, squareness
 from .result import Segmented
 from .view_pieces import engine_ends, engine_of, engine_spec, segment_view
 
-_NOT_3D = ("format", "scheduler", "workers", "memory", "views", "diameter", "fiji", "backend",
-           "device")  # fmt: skip
+_NOT_3D = ("format", "scheduler", "workers", "memory", "views", "diameter", "smooth", "fiji",
+           "backend", "device")  # fmt: skip
 
 
 @takes_options(ReadOptions, SegmentOptions, WorkOptions)
@@ -154,8 +154,9 @@ def segment_volume(
     for network in networks.values():
         check_channels(volume.source, 1, network)
     finest = min(volume.spacing)
+    sigma = volume_smoothing(options, volume, seen, run)
     diameters = {
-        network.digest: volume_diameter(options, network, volume, seen, run)
+        network.digest: volume_diameter(options, network, volume, seen, run, sigma)
         for network in networks.values()
     }
     folders: dict[View, ViewFolder] = {}
@@ -165,7 +166,7 @@ def segment_volume(
     run.check_free(view_outputs(run.path, options.views, plan.format))
     for view in options.views:
         network = networks[options.model_of(view)]
-        stack = SliceStack(data, view, seen.fill, seen.mask)
+        stack = view_stack(data, view, seen.fill, seen.mask, sigma, volume.spacing)
         spacing = view_spacing(volume.spacing, view)
         settings = replace(
             options.settings,
@@ -179,6 +180,8 @@ def segment_volume(
             key["format"] = "zarr"
         if seen.key:
             key["field_of_view"] = seen.key
+        if sigma:
+            key["smooth"] = sigma
         size = in_view(volume.known_size, view)
         folder = plan.view_folder(run.path / "views" / view, stack.shape, size, key)
         run.claim(f"views/{view}", key)
