@@ -47,13 +47,17 @@ def join_spans(spans: Spans, names: np.ndarray) -> Spans:
     return Spans(unique >> 32, unique & 0xFFFFFFFF, shared, spans.slices[first])
 
 
-def body_graph(views: Sequence[Spans]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def body_graph(
+    views: Sequence[Spans], trust: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Weigh every two bodies that some 2-D object spans.
 
     Parameters
     ----------
     views
         One for each view.
+    trust
+        Weight of each view beside the others.
 
     Returns
     -------
@@ -73,7 +77,7 @@ def body_graph(views: Sequence[Spans]) -> tuple[np.ndarray, np.ndarray, np.ndarr
     pairs = np.unique(np.concatenate(spanned))
     first, second = pairs >> 32, pairs & 0xFFFFFFFF
     weights = np.zeros(pairs.size)
-    for spans in views:
+    for spans, weight in zip(views, trust, strict=True):
         order = np.lexsort((spans.shared, spans.slices, spans.bodies))
         bodies, slices = spans.bodies[order], spans.slices[order]
         # The last of each (body, slice) is the object that holds most of it.
@@ -81,7 +85,7 @@ def body_graph(views: Sequence[Spans]) -> tuple[np.ndarray, np.ndarray, np.ndarr
         last[:-1] = (bodies[1:] != bodies[:-1]) | (slices[1:] != slices[:-1])
         order, bodies = order[last], bodies[last]
         starts = np.searchsorted(bodies, np.arange(bodies.max(initial=0) + 2))
-        weights += _compare(
+        weights += weight * _compare(
             first, second, starts, spans.slices[order], spans.objects[order], spans.shared[order]
         )
     return first, second, weights

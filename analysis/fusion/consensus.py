@@ -6,7 +6,7 @@ import numpy as np
 
 from .._shared.parallel import in_pieces
 from .._shared.views import View, from_view, view_spacing
-from ..linking.link_evidence import cut_false_links
+from ..linking.link_evidence import cut_false_links, doubted_views, link_evidence
 from ..linking.objects import number_objects
 from ..linking.slices import link_objects, link_slices, tracks_of
 from ..material.grey_levels import grey_levels
@@ -24,10 +24,12 @@ _BACKING = 0.2
 # Two views that agree this far need no other witness...
 _CLEAR = 0.5
 # ...else the body's grey must be this far from that of background towards that of bodies.
-_BRIGHT = 2 / 3
+_BRIGHT = 3 / 4
 # Where the volume's face cuts off a slice of a body, thinner than this share of its width, one view
 # that agrees clearly is enough, if the slice is bright.
 _THIN = 0.5
+# What a view says that cuts bodies between distant slices counts so much, beside 1.
+_DOUBTED = 0.1
 # An object speaks for a body if this share of it lies there; else it may have merged two.
 _MIN_OVERLAP_FRACTION = 0.7
 # How far objects may be moved onto their bodies, pixels, in each of the rounds.
@@ -45,7 +47,7 @@ def consensus(
     max_gap: int = 3,
     volume: np.ndarray | None = None,
     prob: Mapping[View, np.ndarray] | None = None,
-) -> np.ndarray:
+) -> tuple[np.ndarray, tuple[View, ...]]:
     """Give the bodies on which the views' 2-D objects agree.
 
     Parameters
@@ -67,7 +69,9 @@ def consensus(
 
     Returns
     -------
-    ndarray of int32, shape (Z, Y, X)
+    bodies : ndarray of int32, shape (Z, Y, X)
+    doubted : tuple of str
+        The views that counted a tenth (`doubted_views`).
 
     Notes
     -----
@@ -86,8 +90,9 @@ def consensus(
     if len(stacks) == 1:
         view, stack = next(iter(stacks.items()))
         linked = np.ascontiguousarray(from_view(link_slices(stack, min_iou, max_gap), view))
-        return drop_fragments(linked, spacing, min_diameter)
-    ballots = _first_ballots(stacks, prob or {}, min_iou, max_gap)
+        return drop_fragments(linked, spacing, min_diameter), ()
+    ballots = _first_ballots(stacks, prob or {}, spacing, min_iou, max_gap)
+    doubted = tuple(view for view, ballot in ballots.items() if ballot.trust < 1)
     n = max(int(ballot.body_of.max()) for ballot in ballots.values())
     bodies = settle(*count_votes(ballots, n), _CENTRES[0])
     for reach, centre in zip(_REACHES, _CENTRES[1:], strict=True):
@@ -101,21 +106,28 @@ def consensus(
             support = add_grey_votes(bodies, support, volume, levels)
         bodies = settle(bodies, support, centre)
     del ballots, support
-    return drop_fragments(bodies, spacing, min_diameter)
+    return drop_fragments(bodies, spacing, min_diameter), doubted
 
 
 def _first_ballots(
-    stacks: Mapping[View, np.ndarray], prob: Mapping[View, np.ndarray], min_iou: float, max_gap: int
+    stacks: Mapping[View, np.ndarray],
+    prob: Mapping[View, np.ndarray],
+    spacing: tuple[float, float, float],
+    min_iou: float,
+    max_gap: int,
 ) -> dict[View, Ballot]:
     """Each object votes for the cluster of its track."""
     objects = {view: number_objects(stack) for view, stack in stacks.items()}
     next_of = {view: link_objects(own, min_iou, max_gap) for view, own in objects.items()}
-    cut_false_links(objects, next_of, max_gap)
+    evidence = link_evidence(objects, next_of, max_gap)
+    doubted = doubted_views(objects, next_of, evidence, spacing)
+    cut_false_links(objects, next_of, evidence, doubted)
     views: dict[View, Tracks] = {}
     used = 0
     for view, own in objects.items():
         tracks = tracks_of(next_of[view])
-        views[view] = Tracks(own, np.where(tracks, tracks + used, 0).astype(np.int32))
+        trust = _DOUBTED if view in doubted else 1.0
+        views[view] = Tracks(own, np.where(tracks, tracks + used, 0).astype(np.int32), trust)
         used += int(tracks.max())
     graph = track_graph(views)
     cluster = agglomerate(graph.first, graph.second, graph.weights, used + 1)
@@ -124,6 +136,7 @@ def _first_ballots(
             tracks.objects,
             cluster[tracks.track_of].astype(np.int32),
             object_weights(tracks.objects, prob.get(view)),
+            tracks.trust,
         )
         for view, tracks in views.items()
     }
@@ -138,7 +151,8 @@ def _next_ballots(
     """Assign each object to a body again; pieces of one body are joined in place."""
     spans = {view: find_spans(ballot.objects, bodies, view) for view, ballot in ballots.items()}
     sizes = np.bincount(bodies.ravel(), minlength=1)
-    whole = agglomerate(*body_graph(list(spans.values())), sizes.size).astype(np.int32)
+    trust = [ballot.trust for ballot in ballots.values()]
+    whole = agglomerate(*body_graph(list(spans.values()), trust), sizes.size).astype(np.int32)
     for plane in bodies:
         np.take(whole, plane, out=plane)
     sizes = np.bincount(whole, weights=sizes).astype(np.int64)
@@ -163,6 +177,7 @@ def _next_ballots(
             ).astype(np.int32),
             # Where an object lies says more than how sure the network was of it.
             np.ones_like(ballot.weights),
+            ballot.trust,
         )
         for (view, ballot), own in zip(ballots.items(), found.values(), strict=True)
     }
@@ -184,7 +199,7 @@ def _sliced_off(
 
 
 def _bright(volume: np.ndarray, bodies: np.ndarray, believed: np.ndarray) -> np.ndarray:
-    """Mark the bodies whose mean grey is that of bodies rather than of background."""
+    """Mark the bodies whose mean grey is that of believed bodies rather than of background."""
     n = believed.size
 
     def work(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
@@ -196,7 +211,8 @@ def _bright(volume: np.ndarray, bodies: np.ndarray, believed: np.ndarray) -> np.
     if not believed.any() or count[0] == 0:
         return np.zeros(believed.size, bool)
     grey = total / np.maximum(count, 1)
-    usual = total[believed].sum() / count[believed].sum()
+    # Of bodies of unequal brightness, three in four are as bright as this.
+    usual = np.quantile(grey[believed], 0.25)
     bright = grey >= grey[0] + _BRIGHT * (usual - grey[0])
     bright[0] = False
     return bright

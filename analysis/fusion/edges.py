@@ -10,15 +10,19 @@ from .voting import FULL
 # How much more a voxel inside a body counts than its grey value says, in units of the step from
 # surroundings to material: a dark voxel there may well be a crack.
 _LENIENCE = 0.3
+# With noise of this share of the step, grey still weighs as much as the views; with more, by the
+# inverse of its variance. Views say yes or no, which is off by one half at most.
+_NOISE = 0.5
 
 
 def add_grey_votes(
     bodies: np.ndarray, support: np.ndarray, volume: np.ndarray, levels: GreyLevels
 ) -> np.ndarray:
-    """Give the grey value of each voxel at an edge one vote beside those of the views.
+    """Give the grey value of each voxel at an edge a vote beside those of the views.
 
     It is 0 at the grey of the surroundings and 1 at that of the body's material. Inside a body
-    it counts `_LENIENCE` more, because a dark voxel there may well be a crack.
+    it counts `_LENIENCE` more, because a dark voxel there may well be a crack. It weighs as much
+    as the views unless noise hides the step between the two greys (`_NOISE`).
 
     Parameters
     ----------
@@ -38,7 +42,7 @@ def add_grey_votes(
 
     def work(start: int, stop: int) -> None:
         grey = np.ascontiguousarray(volume[start:stop], np.float32)
-        _add_grey_votes(bodies, support, start, grey, levels.solid, levels.void, out)
+        _add_grey_votes(bodies, support, start, grey, levels, out)
 
     in_pieces(work, bodies.shape)
     return out
@@ -50,10 +54,10 @@ def _add_grey_votes(
     support: np.ndarray,
     start: int,
     volume: np.ndarray,
-    solid: np.ndarray,
-    void: np.ndarray,
+    levels: GreyLevels,
     out: np.ndarray,
 ) -> None:
+    solid, void = levels.solid, levels.void
     nz, ny, nx = support.shape
     inside, plain = np.zeros((3, ny, nx), np.bool_), np.zeros((3, ny, nx), np.bool_)
     for z in range(start, start + volume.shape[0]):
@@ -79,7 +83,9 @@ def _add_grey_votes(
                 if inside[z % 3, y, x]:
                     grey += _LENIENCE
                 grey = min(max(grey, 0.0), 1.0)
-                out[z, y, x] = np.uint8((support[z, y, x] + FULL * grey) / 2 + 0.5)
+                weight = min(1.0, (_NOISE * height / levels.noise) ** 2) if levels.noise else 1.0
+                votes = (support[z, y, x] + weight * FULL * grey) / (1 + weight)
+                out[z, y, x] = np.uint8(votes + 0.5)
 
 
 def settle(bodies: np.ndarray, support: np.ndarray, centre: int = 2) -> np.ndarray:

@@ -63,12 +63,16 @@ class Fusion:
         `void_evidence.WORDS` says what is known of its void.
     void
         The same as numbers, one per label (`Solid.void`); None without grey values.
+    doubted
+        Views that method ``"consensus"`` counted a tenth, since they cut bodies between slices
+        that lie far apart (`doubted_views`).
     """
 
     labels: np.ndarray
     solid: np.ndarray | None
     table: pd.DataFrame
     void: np.ndarray | None = None
+    doubted: tuple[View, ...] = ()
 
 
 def fuse(
@@ -131,8 +135,9 @@ def fuse(
     stacks = _checked(views, volume)
     volume = None if volume is None else _checked_grey(volume)
     labels_of = {view: stack.labels for view, stack in stacks.items()}
+    doubted: tuple[View, ...] = ()
     if method == "consensus":
-        labels = consensus(
+        labels, doubted = consensus(
             labels_of,
             spacing,
             min_diameter,
@@ -151,10 +156,10 @@ def fuse(
         raise ValueError(f"Views are fused by consensus, flow or paper, not by {method!r}.")
     table = agreement_table(labels, labels_of, spacing)
     if volume is None:
-        return Fusion(labels, None, table)
+        return Fusion(labels, None, table, doubted=doubted)
     solid, void = find_void(volume, labels, spacing)
     table["Void"] = np.array(WORDS)[void[table["label"].to_numpy(int)]]
-    return Fusion(labels, solid, table, void)
+    return Fusion(labels, solid, table, void, doubted)
 
 
 def _checked(views: Mapping[str, ViewStack], volume: np.ndarray | None) -> dict[View, ViewStack]:

@@ -25,10 +25,13 @@ class Tracks(NamedTuple):
     objects : Objects2D
     track_of : ndarray of int32, shape (n_objects + 1,)
         0 for background; each number is used in one view only.
+    trust : float
+        Weight of the view beside the others.
     """
 
     objects: Objects2D
     track_of: np.ndarray
+    trust: float = 1.0
 
 
 class TrackGraph(NamedTuple):
@@ -76,21 +79,22 @@ def track_graph(views: Mapping[View, Tracks]) -> TrackGraph:
     Two tracks of one view speak against each other by the smaller of their sections in every
     slice that shows both, and by the smaller track if one begins where the other has ended and
     both taper to a neck between them. Such evidence against is added for every two tracks that
-    both agree with a third, since that may have merged them.
+    both agree with a third, since that may have merged them. Each weight counts by the trust in
+    the views of both tracks.
     """
     sections = cross_sections(views)
     n = len(sections.lows)
-    axis_of = np.zeros(n, np.int64)
+    axis_of, trust = np.zeros(n, np.int64), np.ones(n)
     for view, tracks in views.items():
         axis_of[tracks.track_of] = VIEWS.index(view)
+        trust[tracks.track_of] = tracks.trust
     first, second, shared = _overlaps(views)
     weights = _weigh(first, second, shared, axis_of, *sections)
     new = np.setdiff1d(_rivals(first, second, weights), (first << 32) | second)
     a, b = new >> 32, new & 0xFFFFFFFF
     against = _weigh(a, b, np.zeros(a.size, np.int64), axis_of, *sections)
-    return TrackGraph(
-        np.concatenate([first, a]), np.concatenate([second, b]), np.concatenate([weights, against])
-    )
+    ends = np.concatenate([first, a]), np.concatenate([second, b])
+    return TrackGraph(*ends, np.concatenate([weights, against]) * trust[ends[0]] * trust[ends[1]])
 
 
 def _overlaps(views: Mapping[View, Tracks]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -115,13 +119,13 @@ def cross_sections(views: Mapping[View, Tracks]) -> Sections:
     """Count the voxels of each track by slice, along all three axes."""
     n = 1 + max(int(tracks.track_of.max()) for tracks in views.values())
     lows, highs = np.full((n, 3), 2**31 - 1, np.int64), np.full((n, 3), -1, np.int64)
-    for view, (objects, track_of) in views.items():
+    for view, (objects, track_of, _) in views.items():
         _extents(objects.numbers, track_of, _axes(view), lows, highs)
     lengths = np.maximum(highs - lows + 1, 0)
     ends = np.cumsum(lengths).reshape(lengths.shape)
     offsets = ends - lengths
     counts = np.zeros(int(lengths.sum()), np.int64)
-    for view, (objects, track_of) in views.items():
+    for view, (objects, track_of, _) in views.items():
         _count(objects.numbers, track_of, _axes(view), offsets - lows, counts)
     return Sections(counts, offsets, lows, highs)
 

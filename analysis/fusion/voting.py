@@ -26,11 +26,14 @@ class Ballot(NamedTuple):
         Body of each object; -1: some body, the others shall say which; 0 for background.
     weights : ndarray of float32, shape (n + 1,)
         Weight of each object's vote; 1 is usual.
+    trust : float
+        Weight of the view beside the others, for and against a body.
     """
 
     objects: Objects2D
     body_of: np.ndarray
     weights: np.ndarray
+    trust: float = 1.0
 
 
 def object_weights(objects: Objects2D, prob: np.ndarray | None) -> np.ndarray:
@@ -104,7 +107,7 @@ def count_votes(ballots: Mapping[View, Ballot], n_bodies: int) -> tuple[np.ndarr
     offsets, body_of, weights, seen = [0], [], [], []
     for view, ballot in ballots.items():
         body_of.append(ballot.body_of)
-        weights.append(ballot.weights)
+        weights.append(ballot.weights * np.float32(ballot.trust))
         offsets.append(offsets[-1] + ballot.body_of.size)
         flags = np.zeros((n_bodies + 1, shape[VIEWS.index(view)]), bool)
         named = ballot.body_of > 0
@@ -117,13 +120,16 @@ def count_votes(ballots: Mapping[View, Ballot], n_bodies: int) -> tuple[np.ndarr
     bodies, support = np.empty(shape, np.int32), np.empty(shape, np.uint8)
     starts, named = np.array(offsets), np.concatenate(body_of)
     heard, axes = np.concatenate(weights), np.array([VIEWS.index(view) for view in ballots])
+    trust = np.array([ballot.trust for ballot in ballots.values()], np.float32)
 
     def work(start: int, stop: int) -> None:
         here = slice(start, stop)
         numbers = np.stack(
             [from_view(b.objects.numbers, view)[here] for view, b in ballots.items()]
         )
-        _count(numbers, starts, named, heard, table, axes, start, bodies[here], support[here])
+        _count(
+            numbers, starts, named, heard, trust, table, axes, start, bodies[here], support[here]
+        )
 
     in_pieces(work, shape)
     return bodies, support
@@ -135,6 +141,7 @@ def _count(
     offsets: np.ndarray,
     body_of: np.ndarray,
     weights: np.ndarray,
+    trust: np.ndarray,
     seen: np.ndarray,
     axes: np.ndarray,
     start: int,
@@ -182,5 +189,5 @@ def _count(
                         # Nobody missed what nobody named: those who are silent are against.
                         at = start + z if axes[v] == 0 else (y if axes[v] == 1 else x)
                         if used == 0 or seen[v, names[best], at]:
-                            no += np.float32(1)
+                            no += trust[v]
                 support[z, y, x] = np.uint8(FULL * yes / (yes + no) + np.float32(0.5))

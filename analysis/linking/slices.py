@@ -10,7 +10,7 @@ from .objects import Objects2D, number_objects
 from .points import chains_of
 
 # An object that continues with this IoU is the same one whatever else lies beside it.
-_CLEAR_IOU = 0.6
+CLEAR_IOU = 0.6
 # A part of a split holds at least this share of the whole, and lies in it by more than half.
 _PART = 0.15
 # A body whose section has shrunk below this share of its widest has come to its end.
@@ -71,7 +71,7 @@ def link_objects(objects: Objects2D, min_iou: float = 0.3, max_gap: int = 3) -> 
         iou = shared / (size_below + size_above - shared)
         split = _in_parts(below, shared, size_above, size_below)
         merge = _in_parts(above, shared, size_below, size_above)
-        allowed = (iou >= min_iou) & (~(split | merge) | (iou >= _CLEAR_IOU))
+        allowed = (iou >= min_iou) & (~(split | merge) | (iou >= CLEAR_IOU))
         if step > 1:
             widest = _widest(next_of, objects.sizes)
             allowed &= (size_below >= TAPERED * widest[below]) & (

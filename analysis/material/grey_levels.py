@@ -11,6 +11,8 @@ from .._shared.overlaps import slabs
 _BINS = 512
 # Fewer voxels tell no level of their own.
 _FEW = 30
+# The share of a normal distribution that lies below one standard deviation.
+_ONE = 0.8413
 
 
 class GreyLevels(NamedTuple):
@@ -22,10 +24,13 @@ class GreyLevels(NamedTuple):
         Of each body's material; entry 0 is that of all bodies.
     void
         Of what surrounds each body; entry 0 is that around all bodies.
+    noise
+        Standard deviation of grey values about both levels, over all bodies.
     """
 
     solid: np.ndarray
     void: np.ndarray
+    noise: float = 0.0
 
 
 def grey_levels(volume: np.ndarray, labels: np.ndarray) -> GreyLevels:
@@ -60,13 +65,22 @@ def grey_levels(volume: np.ndarray, labels: np.ndarray) -> GreyLevels:
     upper = inside * (np.arange(_BINS) + 0.5 > ((void + bright) / 2)[:, None])
     solid = np.where(inside.sum(axis=1) >= _FEW, _quantile(upper, np.full(n, 0.5)), 0)
     solid = np.where(solid > 0, solid, solid[0])
-    return GreyLevels(low + step * solid, low + step * void)
+    # Away from each other: what lies between the two levels is blur and void, not noise.
+    noise = np.sqrt((_variance(upper[1:], _ONE) + _variance(around[1:], 1 - _ONE)) / 2)
+    return GreyLevels(low + step * solid, low + step * void, float(step * noise))
 
 
 def _quantile(counts: np.ndarray, share: np.ndarray) -> np.ndarray:
     """Position, in bins, below which this share of each histogram lies."""
     total = np.cumsum(counts, axis=1)
     return (total < (share * total[:, -1])[:, None]).sum(axis=1) + 0.5
+
+
+def _variance(counts: np.ndarray, share: float) -> float:
+    """Mean squared way, bins, from the median of each histogram to where this share lies below."""
+    n = len(counts)
+    way = _quantile(counts, np.full(n, share)) - _quantile(counts, np.full(n, 0.5))
+    return float(np.sum(way**2 * counts.sum(axis=1)) / max(counts.sum(), 1))
 
 
 @numba.njit(cache=True, nogil=True)

@@ -1,5 +1,6 @@
 """Fusing views block by block, then numbering the bodies through; one block is all in memory."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ from particlebridge.analysis.fusion.block_labels import JoinedLabels, join_label
 from particlebridge.analysis.fusion.methods import Method
 from particlebridge.analysis.material.void_evidence import NONE, WORDS, coded, told
 
-from .._shared.progress import inform, progress
+from .._shared.progress import inform, notice, progress
 from ..engines import memory_estimate
 from ..runs.blocks import Block, BlockGrid, neighbours, shared
 from ..runs.piece_store import PieceStore, do_all
@@ -106,7 +107,8 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
     -------
     dict
         ``particles``, the digest of their ``labels``, ``blocks`` and ``resumed_blocks``; with grey
-        values ``void``, as `analysis.void_evidence.told` counts it.
+        values ``void``, as `analysis.void_evidence.told` counts it; where there are any,
+        ``doubted_views``: view -> blocks in which it counted a tenth (`analysis.Fusion.doubted`).
 
     Raises
     ------
@@ -134,7 +136,7 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
     of = (len(blocks), "blocks", target.parent)
     with progress("fused blocks", len(blocks), resumed) as advance:
         do_all(runner, partial(_fuse_block, work), todo, of, advance)
-    joined, table = _join(work, blocks)
+    joined, table, doubted = _join(work, blocks)
     void = _void(table)
     solid, labels = (_stack(work, name) for name in STACKS)
     create_stack(labels, work.block_grid.shape, np.int32, work.size)
@@ -148,12 +150,19 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
     place_mask(solid, target, own, work.size)
     place_labels(labels, target, own, work.size, work.source)
     work.pieces.remove()
-    told_of = {
+    told_of: dict[str, Any] = {
         "particles": len(table),
         "labels": own,
         "blocks": len(blocks),
         "resumed_blocks": resumed,
     }
+    if doubted:
+        told_of["doubted_views"] = doubted
+        notice(
+            f"Views {' and '.join(doubted)} cut particles between slices that lie far apart, where "
+            "the slices show one; they count a tenth of the others"
+            + (f" in up to {max(doubted.values())} blocks" if len(blocks) > 1 else "")
+        )
     if void is None:
         return told_of
     say_void(told(void[1:]))
@@ -211,12 +220,15 @@ def _fuse_block(work: BlockFusion, block: Block) -> None:
             fusion.labels[block.inner].ravel(), minlength=int(fusion.labels.max()) + 1
         )
         group.create_array("own", data=own)
+        group.attrs["doubted"] = list(fusion.doubted)
         fusion.table.to_csv(beside / "bodies.csv", index=False)
     report_progress(1)
 
 
-def _join(work: BlockFusion, blocks: list[Block]) -> tuple[JoinedLabels, pd.DataFrame]:
-    """Give the bodies one numbering and collect what is known of each."""
+def _join(
+    work: BlockFusion, blocks: list[Block]
+) -> tuple[JoinedLabels, pd.DataFrame, dict[str, int]]:
+    """Give the bodies one numbering, what is known of each, and the blocks that doubt a view."""
     import zarr
 
     folders = [work.pieces.path / _piece(block) for block in blocks]
@@ -238,7 +250,8 @@ def _join(work: BlockFusion, blocks: list[Block]) -> tuple[JoinedLabels, pd.Data
     every = pd.concat(tables).sort_values(["label", "Volume"], kind="stable")
     table = every[every["label"] > 0].drop_duplicates("label", keep="last").reset_index(drop=True)
     table["Volume"] = joined.sizes[table["label"]] * float(np.prod(work.spacing))
-    return joined, table
+    doubted = Counter(view for group in held for view in group.attrs.get("doubted", ()))
+    return joined, table, dict(doubted)
 
 
 def _void(table: pd.DataFrame) -> np.ndarray | None:

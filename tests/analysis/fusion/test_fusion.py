@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from damaged_views import Damage, damaged_views
 from particlebridge.analysis import VIEWS, ViewStack, from_view, fuse, link_slices, score, to_view
+from particlebridge.analysis.fusion.consensus import _bright
 
 METHODS = ["consensus", "flow", "paper"]
 # The paper's scale and size are meant for particles of 100 voxels and more.
@@ -162,11 +163,35 @@ def test_two_views_outvote_one_that_is_always_wrong(fault):
     assert result.f1[0.75] == 1.0 and result.n_labels == truth.max()
 
 
+def test_views_that_cut_bodies_between_distant_slices_count_little():
+    truth = np.zeros((4, 40, 60), np.int32)
+    for number in range(12):
+        y, x = 3 + 13 * (number // 4), 3 + 14 * (number % 4)
+        truth[:, y : y + 9, x : x + 9] = number + 1
+    rows = np.where(truth, truth + 12 * np.arange(4)[:, None, None], 0)
+    views = {view: to_view(truth if view == "xy" else rows, view) for view in VIEWS}
+    stacks = {view: ViewStack(stack) for view, stack in views.items()}
+    distant = fuse(stacks, spacing=(9, 1, 1))
+    assert distant.doubted == ("xz", "yz")
+    assert score(truth, distant.labels).f1[0.75] == 1.0
+    # With cubes as voxels two views outvote one, as ever.
+    near = fuse(stacks)
+    assert near.doubted == () and near.labels.max() == 48
+
+
 def test_what_one_view_alone_sees_is_not_believed():
     truth = balls()
     views = {view: to_view(truth, view).copy() for view in VIEWS}
     views["xz"][:, :4, :4] = 900
     assert score(truth, fuse({v: ViewStack(s) for v, s in views.items()}).labels).false == 0
+
+
+def test_the_darker_ones_of_unequal_bodies_are_bright():
+    bodies = np.repeat(np.arange(10), 50).reshape(10, 5, 10)
+    grey = np.array([0, 100, 100, 100, 100, 50, 50, 50, 40, 20])[bodies]
+    believed = np.arange(10) % 9 > 0
+    bright = _bright(grey, bodies, believed)
+    assert bright.tolist() == [False] + 8 * [True] + [False]
 
 
 @pytest.mark.parametrize(("grey", "believed"), [(300.0, False), (900.0, True)])

@@ -105,6 +105,17 @@ def test_grey_decides_an_edge_on_which_the_views_are_divided(grey, expected):
     assert support[3, 4, 3] == FULL
 
 
+def test_grey_that_noise_hides_weighs_less():
+    bodies = block()
+    support = (FULL * (bodies > 0)).astype(np.uint8)
+    support[1:5, 2:6, 5] = FULL // 2
+    volume = np.full(SHAPE, 100.0, np.float32)
+    for noise, weight in ((50.0, 1), (100.0, 1 / 4), (200.0, 1 / 16)):
+        levels = GreyLevels(np.full(2, 100.0), np.zeros(2), noise)
+        found = add_grey_votes(bodies, support, volume, levels)
+        assert found[3, 4, 5] == round(FULL * (0.5 + weight) / (1 + weight))
+
+
 def divided(seed=0, shape=(9, 11, 13)):
     """Votes with plain regions and ragged edges."""
     rng = np.random.default_rng(seed)

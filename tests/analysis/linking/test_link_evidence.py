@@ -2,7 +2,11 @@
 
 import numpy as np
 from particlebridge.analysis import VIEWS, to_view
-from particlebridge.analysis.linking.link_evidence import cut_false_links
+from particlebridge.analysis.linking.link_evidence import (
+    cut_false_links,
+    doubted_views,
+    link_evidence,
+)
 from particlebridge.analysis.linking.objects import number_objects
 from particlebridge.analysis.linking.slices import link_objects, tracks_of
 
@@ -17,7 +21,7 @@ def tracks(views, view="xy"):
     objects = {name: number_objects(stack) for name, stack in views.items()}
     next_of = {name: link_objects(own) for name, own in objects.items()}
     before = tracks_of(next_of[view]).max()
-    cut_false_links(objects, next_of, max_gap=3)
+    cut_false_links(objects, next_of, link_evidence(objects, next_of, max_gap=3))
     return before, tracks_of(next_of[view]).max()
 
 
@@ -68,3 +72,41 @@ def test_a_slice_of_a_body_at_the_face_is_not_the_pole_of_the_next():
         views[view] = np.where(views[view] == 1, 0, views[view])
     before, after = tracks(views)
     assert (before, after) == (1, 2)
+
+
+def columns():
+    """Twelve cylinders through five distant slices; view xz finds a body in every row of them."""
+    labels = np.zeros((5, 40, 60), np.int32)
+    for number in range(12):
+        y, x = 3 + 13 * (number // 4), 3 + 14 * (number % 4)
+        labels[:, y : y + 9, x : x + 9] = number + 1
+    rows = np.where(labels, labels + 12 * np.arange(5)[:, None, None], 0)
+    return {"xy": labels, "xz": to_view(rows, "xz"), "yz": to_view(labels, "yz")}
+
+
+def doubted(views, spacing):
+    objects = {name: number_objects(stack) for name, stack in views.items()}
+    next_of = {name: link_objects(own) for name, own in objects.items()}
+    return doubted_views(objects, next_of, link_evidence(objects, next_of, 3), spacing)
+
+
+def test_a_view_that_cuts_what_distant_slices_show_as_one_is_doubted():
+    assert doubted(columns(), (9, 1, 1)) == ("xz",)
+    # Slices as close as pixels know no better than the others.
+    assert doubted(columns(), (1, 1, 1)) == ()
+    few = {view: np.where(stack % 12 == 1, stack, 0) for view, stack in columns().items()}
+    assert doubted(few, (9, 1, 1)) == ()
+
+
+def test_a_doubted_view_cuts_no_link():
+    views = columns()
+    views["yz"] = to_view(views["xz"].swapaxes(0, 1), "yz")
+    objects = {name: number_objects(stack) for name, stack in views.items()}
+    next_of = {name: link_objects(own) for name, own in objects.items()}
+    evidence = link_evidence(objects, next_of, 3)
+    doubted = doubted_views(objects, next_of, evidence, (9, 1, 1))
+    assert doubted == ("xz", "yz")
+    cut_false_links(objects, next_of, evidence, doubted)
+    assert tracks_of(next_of["xy"]).max() == 12
+    cut_false_links(objects, next_of, evidence)
+    assert tracks_of(next_of["xy"]).max() == 60

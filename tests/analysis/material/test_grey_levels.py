@@ -40,6 +40,12 @@ def test_too_small_a_body_takes_the_level_of_all():
     assert levels.solid[3] == levels.solid[0]
 
 
+def test_noise_is_that_of_material_and_surroundings():
+    grey, labels = scene()
+    # That one ball is twice as bright as the other is no noise.
+    assert grey_levels(grey, labels).noise == pytest.approx(20, rel=0.2)
+
+
 def test_integers_and_slabs_give_the_same(monkeypatch):
     grey, labels = scene()
     expected = grey_levels(grey.round(), labels)
