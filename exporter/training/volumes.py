@@ -184,8 +184,9 @@ def _parted(
     axis = max(axes, key=lambda k: shape[k] * spacing[k])
     gap = int(np.ceil(diameter / spacing[axis]))
     for share in _HELD_OUT:
-        stop = round(shape[axis] * (1 - share)) - gap // 2
-        if stop < 1 or stop + gap >= shape[axis]:
+        stop = round(shape[axis] * (1 - share)) - gap
+        # A thinner slab shows slivers of particles from the side.
+        if stop < gap or shape[axis] - stop - gap < gap:
             continue
         here, there = block.cut(axis, slice(stop)), block.cut(axis, slice(stop + gap, None))
         if axes == (0, 1, 2):
