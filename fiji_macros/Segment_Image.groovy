@@ -7,7 +7,7 @@
 #@ String (label="Particle diameter (pixels)", description="How wide particles are in this image; the image is rescaled to the size the model was trained at; empty: estimated") diameter
 #@ String (label="Channel", description="Of an image with several channels: 1, 2, ...; empty: the one that is shown") channel
 #@ String (label="Frame", description="Of a time series: 1, 2, ...; empty: the one that is shown") frame
-#@ String (label="Slice", description="Of a stack: 1, 2, ...; empty: the one that is shown") slice
+#@ String (label="Slice of a stack", style="numbered", among="shown|all", description="Of a stack: the slice that is shown, all, or a number: 1, 2, ...") slice
 #@ String (label="Engine", among="automatic|ONNX|StarDist plugin", description="What computes the network: ONNX Runtime needs no StarDist, CSBDeep or TensorFlow; automatic takes it where the model holds model.onnx") engine
 #@ String (label="ROI Manager", among="append|replace", description="Whether the particles are added to what is in the ROI Manager, or take its place") regions
 #@ Boolean (label="Show probability and distance", description="As two more images; they are saved in any case") maps
@@ -15,9 +15,9 @@
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
-// shared: Problem Report Models MacroOptions Inputs InputDialog Bundle Settings Resampling FieldOfView Outlines Units Planes Look Slices Diameter Segmenter StarDist OnnxNetwork Normalisation Proposal Candidates Cells SharedArea Suppression GridMaps OnnxEngine Particles WholeFile RoiZip LabelColours ImageResult ParticleTable Regions ResultWindows Preview
+// shared: Problem Report Models MacroOptions Inputs InputDialog Bundle Settings Resampling FieldOfView Outlines Units Planes Look Slices Diameter Segmenter StarDist OnnxNetwork Normalisation Proposal Candidates Cells SharedArea Suppression GridMaps OnnxEngine Particles SideBySide WholeFile RoiZip LabelColours ImageResult ParticleTable Regions ResultWindows Preview
 
-def report = new Report('Segment Image', ui)
+def report = new Report('Segment Image', ui, true)
 report.guard(binding) { Inputs inputs ->
 	def image = inputs.fileOrNull('image')
 	def shown = image == null ? ij.WindowManager.currentImage : null
@@ -27,38 +27,41 @@ report.guard(binding) { Inputs inputs ->
 	def regions = Regions.wanted(inputs)
 	def out = report.headless ? inputs.file('out', 'folder to save into') : inputs.fileOrNull('out')
 	def segmenter = Segmenter.of(report, inputs, commands, datasets, model)
+	if (image?.directory) throw new Problem("$image: is a folder; Segment View takes a folder of slices, Segment Folder one of images.")
 	def slices = Slices.of(inputs, Planes.of(inputs, [shown: shown != null], true), 0)
 	slices.tell(report)
-	segmenter.checkMemory(slices)
+	boolean keepsMaps = maps || out != null
+	segmenter.checkMemory(slices, slices.count == 1 ? 0 : keepsMaps ? 10 : 2)
 	def selection = shown?.roi
 	if (selection instanceof ij.gui.Line && segmenter.measureAlong(selection, slices, report)) {
 		inputs.settle(diameter: "$segmenter.settings.diameter") // the recorded line finds the same without the selection
 	}
 	segmenter.estimateFrom(slices.name) { slices.looks(segmenter.channels) }
 	segmenter.settle(report)
-	def values = slices.slice(0, segmenter.channels)
-	segmenter.progress = { int done, int total -> report.progress("$slices.name: piece", done + 1, total) }
-	def source = report.headless ? null : slices.image ?: Slices.openImage(image)
-	def particles
+	def scale = segmenter.scaleOf(slices)
+	def source = report.headless ? null : slices.image
+	def found = new Particles[slices.count]
 	if (inputs.yes('preview')) {
 		if (report.headless) throw new Problem('Thresholds can be previewed only in a window (preview=...).')
 		def settings = segmenter.settings
-		def proposal = segmenter.propose(values, slices.h, slices.w, segmenter.scaleOf(slices), slices.name,
+		int at = slices.shown
+		def proposal = segmenter.propose(slices.slice(at, segmenter.channels), slices.h, slices.w, scale, slices.name,
 			Math.min(settings.prob, Preview.LEAST))
-		new Preview(source, proposal, settings).ask()
+		new Preview(source, slices, at, proposal, settings).ask()
 		// The recorded line finds the same without a preview.
 		inputs.settle(preview: '', prob: "$settings.prob", nms: "$settings.nms")
-		particles = OnnxEngine.particles(proposal, settings.prob, settings.nms)
-	} else particles = segmenter.segment(values, slices.h, slices.w, segmenter.scaleOf(slices), slices.name)
-	if (selection?.area) {
-		int all = particles.outlines.size()
-		particles = particles.within(selection)
-		report.say("$slices.name: a selection is drawn; of $all particles those ${particles.outlines.size()} are kept whose centre lies in it")
+		found[at] = OnnxEngine.particles(proposal, settings.prob, settings.nms)
 	}
-	slices.place(particles.outlines)
-	def result = new ImageResult(particles, values, slices, segmenter)
+	segmenter.segmentAll(slices, found, keepsMaps, report)
+	if (selection?.area) {
+		int all = found.sum { it.outlines.size() }
+		found = found.collect { it.within(selection) }
+		report.say("$slices.name: a selection is drawn; of $all particles those ${found.sum { it.outlines.size() }} are kept whose centre lies in it")
+	}
+	def result = new ImageResult(found as List, slices, segmenter)
 	if (out != null) result.save(out)
-	report.say("$slices.name: ${particles.outlines.size()} particles" + (out == null ? '' : ", saved in $out"))
 	if (source != null) new ResultWindows(source, result).show(maps, regions, report)
+	report.say("$slices.name: $result.count particles" + (slices.count > 1 ? " in $slices.count ${slices.axis}s" : '') +
+		segmenter.settings.toldEstimate() + (out == null ? '' : ", saved in $out"))
 }
 return null

@@ -1,7 +1,6 @@
 import ij.ImagePlus
 import ij.ImageStack
 import ij.gui.Roi
-import ij.io.FileSaver
 import ij.plugin.frame.RoiManager
 
 /** Labels edited by hand as regions, and what a training needs of them. */
@@ -99,11 +98,6 @@ class Corrections {
 
 	private void write(ImagePlus picture, File file) {
 		picture.calibration = image.calibration
-		WholeFile.write(file) { File beside ->
-			def saver = new FileSaver(picture)
-			if (!(picture.stackSize > 1 ? saver.saveAsTiffStack(beside.path) : saver.saveAsTiff(beside.path))) {
-				throw new Problem("$file: could not be written; is the disk full?")
-			}
-		}
+		WholeFile.tiff(file, picture)
 	}
 }

@@ -86,10 +86,9 @@ class FolderRun {
 			return
 		}
 		segmenter.checkMemory(slices)
-		def pixels = slices.slice(0, segmenter.channels)
-		def particles = segmenter.segment(pixels, slices.h, slices.w, segmenter.scaleOf(slices), file.name)
+		def particles = segmenter.segment(slices.slice(0, segmenter.channels), slices.h, slices.w, segmenter.scaleOf(slices), file.name)
 		new File(target, 'objects.csv').delete()
-		new ImageResult(particles, pixels, slices, segmenter).save(target)
+		new ImageResult([particles], slices, segmenter).save(target)
 		WholeFile.write(key) { File beside -> beside.setText(view.settingsKey, 'UTF-8') }
 		report.say("$file.name: ${particles.outlines.size()} particles")
 	}

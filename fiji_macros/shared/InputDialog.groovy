@@ -5,6 +5,8 @@ class InputDialog {
 
 	private static final String OTHER = 'other...'
 	private static final int COLUMNS = 32
+	/** The style of a field in which a number may be typed in place of a choice. */
+	private static final String NUMBERED = 'numbered'
 
 	private final String command
 	private final List fields
@@ -42,7 +44,14 @@ class InputDialog {
 			def (choice, path) = [dialog.choices.last(), dialog.stringFields.last()]
 			path.addTextListener({ if (path.text.trim()) choice.select(OTHER) } as java.awt.event.TextListener)
 		} else if (field.get('kind') == 'Boolean') dialog.addCheckbox(field.label, value == 'true')
-		else if (choices(field)) dialog.addChoice(field.label, choices(field) as String[], value ?: choices(field)[0])
+		else if (choices(field)) {
+			boolean other = value && !(value in choices(field))
+			dialog.addChoice(field.label, choices(field) as String[], other ? choices(field)[0] : value ?: choices(field)[0])
+			if (field.widgetStyle == NUMBERED) {
+				dialog.addToSameRow()
+				dialog.addStringField('or number', other ? value : '', 5)
+			}
+		}
 		else if (field.widgetStyle == 'directory') {
 			dialog.addDirectoryField(field.label, '', COLUMNS) // it would make a / of nothing
 			dialog.stringFields.last().text = value ?: ''
@@ -57,7 +66,9 @@ class InputDialog {
 			return choice == OTHER ? path : choice
 		}
 		if (field.get('kind') == 'Boolean') return dialog.nextBoolean ? 'true' : ''
-		return choices(field) ? dialog.nextChoice : dialog.nextString.trim()
+		if (!choices(field)) return dialog.nextString.trim()
+		def chosen = dialog.nextChoice
+		return field.widgetStyle == NUMBERED ? dialog.nextString.trim() ?: chosen : chosen
 	}
 
 	static List<String> choices(field) { field.get('among')?.split('[|]') as List }

@@ -4,25 +4,22 @@ import ij.measure.ResultsTable
 class ParticleTable {
 
 	static ResultsTable of(ImageResult result) {
-		def particles = result.particles
-		double[] sides = result.slices.pixelSides()
-		def unit = [um: '\u00b5m', px: 'pixels'].get(result.slices.unit, result.slices.unit)
+		def slices = result.slices
+		def unit = [um: '\u00b5m', px: 'pixels'].get(slices.unit, slices.unit)
 		def columns = ["Area ($unit\u00b2)", "Diameter ($unit)", 'Probability', "X ($unit)", "Y ($unit)"]*.toString()
+		def place = slices.count > 1 ? slices.axis.capitalize() : null
 		def table = new ResultsTable()
-		def rows = []
-		ImageResult.moments(particles.labels, particles.outlines.size(), *sides).eachWithIndex { m, int i ->
-			// A particle that others hide has no pixel of its own.
-			if (m[0] == 0) return
-			def row = [m[3], diameter(m[3]), particles.rays[i][2], m[2], m[1]]
-			add(table, String.format('%04d', i + 1), columns, row)
-			rows << row
+		def rows = result.measured().collect { [it.moments[3], diameter(it.moments[3]), it.probability, it.moments[2], it.moments[1]] }
+		result.measured().eachWithIndex { particle, i ->
+			add(table, String.format('%04d', particle.label), place, particle.slice, columns, rows[i])
 		}
 		if (rows) {
-			double share = 100d * rows.sum { it[0] } / (particles.h * sides[0] * particles.w * sides[1])
-			add(table, String.format(Locale.ROOT, 'median of %d (%.1f %% of the image)', rows.size(), share), columns,
-				(0..2).collect { k -> median(rows.collect { it[k] }) })
-			columns.each { table.setDecimalPlaces(table.getColumnIndex(it), it == 'Probability' ? 3 : 2) }
-		} else add(table, 'no particles', columns, [])
+			double share = 100d * rows.sum { it[0] } / (slices.count * slices.h * slices.w * (slices.pixelSides() as List).inject { a, b -> a * b })
+			add(table, String.format(Locale.ROOT, 'median of %d (%.1f %% of the %s)', rows.size(), share, slices.count > 1 ? 'stack' : 'image'),
+				place, '', columns, (0..2).collect { k -> median(rows.collect { it[k] }) } + ['', ''])
+			columns.eachWithIndex { it, k -> table.setDecimalPlaces(table.getColumnIndex(it), decimals(median(rows.collect { it[k] }))) }
+			if (place) table.setDecimalPlaces(table.getColumnIndex(place), 0)
+		} else add(table, 'no particles', null, '', columns, [])
 		table.showRowNumbers(false)
 		return table
 	}
@@ -30,10 +27,17 @@ class ParticleTable {
 	/** Of the disc of that area. */
 	static double diameter(double area) { 2 * Math.sqrt(area / Math.PI) }
 
-	private static void add(ResultsTable table, String label, List<String> columns, List values) {
+	/** So many that three or four digits count, in whatever unit. */
+	private static int decimals(double typical) {
+		typical > 0 ? Math.max(0, Math.min(9, 3 - (int) Math.ceil(Math.log10(typical)))) : 2
+	}
+
+	/** @param place column that tells the slice; null: there is but one */
+	private static void add(ResultsTable table, String label, String place, slice, List<String> columns, List values) {
 		table.incrementCounter()
 		table.addLabel(label)
-		values.eachWithIndex { value, k -> table.addValue(columns[k], value as double) }
+		if (place) table.addValue(place, slice)
+		values.eachWithIndex { value, k -> table.addValue(columns[k], value) }
 	}
 
 	private static double median(List values) {

@@ -6,6 +6,10 @@ import ij.process.ImageProcessor
 /** Which planes of an image are meant: of a channel and a frame, one slice or all. */
 class Planes {
 
+	/** What the setting slice may say besides a number. */
+	static final String SHOWN = 'shown'
+	static final String ALL = 'all'
+
 	/** Numbers from 1; 0: not chosen. */
 	int channel
 	int frame
@@ -22,34 +26,35 @@ class Planes {
 		def planes = new Planes(kind)
 		planes.channel = number('channel', inputs.text('channel'))
 		planes.frame = number('frame', inputs.text('frame'))
-		if (oneSlice) planes.slice = number('slice', inputs.text('slice'))
+		def slice = oneSlice ? inputs.text('slice') : SHOWN
+		if (slice == ALL) planes.all = planes.time = true
+		else if (slice != SHOWN) planes.slice = number('slice', slice, ", or $ALL")
 		return planes
 	}
 
-	private static int number(String name, String text) {
+	private static int number(String name, String text, String or = '') {
 		if (!text) return 0
-		if (!text.isInteger() || text.toInteger() < 1) throw new Problem("$name must be a number from 1, not: $text")
+		if (!text.isInteger() || text.toInteger() < 1) throw new Problem("$name must be a number from 1$or, not: $text")
 		return text.toInteger()
 	}
+
+	/** What takes the place of slices: slice; frame, where frames may and there is but one slice. */
+	String axis(ImagePlus image) { time && all && image.getNSlices() == 1 && frame == 0 ? 'frame' : 'slice' }
 
 	/** The chosen planes' numbers in the image's stack, from 1. */
 	List<Integer> numbers(ImagePlus image, String name) {
 		def sizes = [channel: image.getNChannels(), slice: image.getNSlices(), frame: image.getNFrames()]
 		def current = [channel: image.getC(), slice: image.getZ(), frame: image.getT()]
 		def chosen = [channel: channel, slice: slice, frame: frame]
+		def many = all ? axis(image) : null
 		chosen.each { axis, number ->
 			if (number > sizes[axis]) throw new Problem("$name: has ${counted(sizes[axis], axis)}, no $axis $number.")
-			if (number == 0 && (sizes[axis] == 1 || shown)) chosen[axis] = sizes[axis] == 1 ? 1 : current[axis]
-		}
-		def (String many, int count) = chosen.slice == 0 && all ? ['slice', sizes.slice] : ['', 1]
-		if (many) chosen.slice = 1
-		else if (time && all && sizes.slice == 1 && chosen.frame == 0) {
-			(many, count) = ['frame', sizes.frame]
-			chosen.frame = 1
+			if (number == 0 && (sizes[axis] == 1 || axis == many)) chosen[axis] = 1
+			else if (number == 0 && shown) chosen[axis] = current[axis]
 		}
 		def open = chosen.findAll { axis, number -> number == 0 }.keySet()
 		if (open) throw new Problem(refusal(name, sizes, open))
-		return (0..<count).collect {
+		return (0..<(many ? sizes[many] : 1)).collect {
 			int step = it
 			image.getStackIndex(chosen.channel, chosen.slice + (many == 'slice' ? step : 0), chosen.frame + (many == 'frame' ? step : 0))
 		}
@@ -63,7 +68,7 @@ class Planes {
 				"Image > Properties... (slices $sizes.frame, frames 1)."
 		}
 		def choice = open.collect { "$it=1 to ${sizes[it]}" }.join(', ')
-		def views = open.contains('slice') ? '; or use Segment View for a stack, Segment Views for a volume' : ''
+		def views = open.contains('slice') ? "; or slice=$ALL for the stack, Segment Views for a volume" : ''
 		return "$name: has $listed; choose $choice$views."
 	}
 

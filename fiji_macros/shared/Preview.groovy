@@ -13,15 +13,21 @@ class Preview implements DialogListener {
 	private static final double STEP = 0.01d
 
 	private final ImagePlus image
+	private final Slices slices
+	/** The slice that is looked at. */
+	private final int at
 	private final Proposal proposal
 	private final Settings settings
 	private final double[] given
 	/** Probability and overlap that are drawn. */
 	private double[] drawn
+	private int found
 	private Label count
 
-	Preview(ImagePlus image, Proposal proposal, Settings settings) {
+	Preview(ImagePlus image, Slices slices, int at, Proposal proposal, Settings settings) {
 		this.image = image
+		this.slices = slices
+		this.at = at
 		this.proposal = proposal
 		this.settings = settings
 		given = [settings.prob, settings.nms] as double[]
@@ -32,11 +38,12 @@ class Preview implements DialogListener {
 		def before = image.overlay
 		boolean open = image.visible
 		if (!open) image.show()
+		slices.show(at)
 		draw(given)
 		def dialog = GUI.newNonBlockingDialog('Particlebridge: thresholds', image)
 		dialog.addSlider('Probability threshold', Math.min(LEAST, given[0]), 1, given[0], STEP)
 		dialog.addSlider('Overlap threshold', 0, 1, given[1], STEP)
-		dialog.addMessage(found() + ' ' * 20)
+		dialog.addMessage(told() + ' ' * 20)
 		count = (Label) dialog.message
 		dialog.addDialogListener(this)
 		dialog.setOKLabel('Keep')
@@ -61,10 +68,13 @@ class Preview implements DialogListener {
 	private void draw(double[] thresholds) {
 		if (drawn == null || !Arrays.equals(drawn, thresholds)) {
 			drawn = thresholds
-			ResultWindows.draw(image, ImageResult.named(OnnxEngine.outlines(proposal, drawn[0], drawn[1])))
-			count?.setText(found())
+			def outlines = ImageResult.named(OnnxEngine.outlines(proposal, drawn[0], drawn[1]))
+			slices.place(at, outlines)
+			ResultWindows.draw(image, slices, [at], outlines)
+			found = outlines.size()
+			count?.setText(told())
 		}
 	}
 
-	private String found() { "${image.overlay.count { it.getProperty(Slices.RESULT) != null }} particles" }
+	private String told() { "$found particles" + (slices.count > 1 ? " in this $slices.axis; the thresholds are for all" : '') }
 }

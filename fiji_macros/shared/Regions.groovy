@@ -11,7 +11,8 @@ class Regions {
 	static String wanted(Inputs inputs) { inputs.choice('regions', [APPEND, REPLACE], APPEND) }
 
 	static RoiManager put(List<Roi> regions, String wanted, Report report) {
-		def manager = RoiManager.getRoiManager()
+		// Of a macro in batch mode its own.
+		def manager = RoiManager.getInstance() ?: RoiManager.getRoiManager()
 		if (wanted == REPLACE) manager.reset()
 		else if (manager.count) report.say("ROI Manager: ${regions.size()} regions are added to the $manager.count there (regions=$APPEND)")
 		regions.each { manager.addRoi(it) }

@@ -1,4 +1,5 @@
 import ij.IJ
+import ij.WindowManager
 import ij.macro.Interpreter
 import ij.plugin.frame.Recorder
 import java.awt.GraphicsEnvironment
@@ -7,22 +8,30 @@ import java.awt.GraphicsEnvironment
 class Report {
 
 	static final String MARK = '[particlebridge] '
+	private static final String WARNING = 'warning: '
 
 	final String command
 	final def ui
 	final boolean headless
+	/** The result shows itself: the Log window does not open beside it but for a warning. */
+	private final boolean quiet
+	/** All that was said. */
+	final List<String> lines = [].asSynchronized()
 	private File logFile
 	private final List held = [].asSynchronized()
 	private volatile boolean escaped
 
-	Report(String command, ui) {
+	Report(String command, ui, boolean quiet = false) {
 		this.command = command
+		this.quiet = quiet
 		this.ui = ui
 		this.headless = GraphicsEnvironment.headless || ui == null || ui.isHeadless()
 	}
 
 	void say(String line) {
+		lines << line
 		if (headless) println MARK + line
+		else if (quiet && !line.contains(WARNING) && WindowManager.getWindow('Log') == null) IJ.showStatus(line)
 		else IJ.log(line)
 		logFile?.append(java.time.LocalDateTime.now().withNano(0).toString() + '  ' + line + '\n', 'UTF-8')
 	}
@@ -59,6 +68,7 @@ class Report {
 				asks = asks || !headless && inputs.unnamed
 				if (asks && !inputs.ask(command)) throw new Cancelled()
 				if (!headless) watch = watching()
+				lines.clear()
 				work.call(inputs)
 				if (asks) inputs.keep()
 				return
@@ -109,6 +119,7 @@ class Report {
 			System.err.flush()
 			if (startedFromCommandLine()) System.exit(1)
 		} else {
+			IJ.showStatus("$command: failed")
 			if (!(failure instanceof Problem)) IJ.handleException(failure)
 			// Not IJ.error: that stops the macro before it shows anything, and fails where the macro is another thread's.
 			IJ.showMessage("Particlebridge: $command", wrapped(sentence, 90))

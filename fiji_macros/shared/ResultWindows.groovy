@@ -5,6 +5,7 @@ import ij.gui.ImageWindow
 import ij.gui.Overlay
 import ij.gui.Roi
 import ij.plugin.frame.RoiManager
+import ij.process.StackStatistics
 import java.awt.Point
 import java.awt.Window
 
@@ -23,33 +24,46 @@ class ResultWindows {
 
 	/** @param maps whether probability and distance are shown, too; @param regions as `Regions.wanted` */
 	void show(boolean maps, String regions, Report report) {
-		if (!source.visible) source.show()
-		draw(source, result.rois())
+		if (WindowManager.getImage(source.ID) == null) source.show()
+		def slices = result.slices
+		draw(source, slices, 0..<slices.count, result.rois)
+		int shown = slices.shown
+		// Another channel or frame may be in the window.
+		slices.show(shown)
 		boolean open = RoiManager.getInstance()?.visible
-		def manager = Regions.put(result.rois(), regions, report)
-		def images = [labels: result.particles.labels]
-		if (maps) images += [prob: result.particles.probImage(), dist: result.particles.distImage()]
+		def manager = Regions.put(result.rois, regions, report)
 		Window last = source.window
-		images.each { name, pixels ->
-			def image = result.image(name, pixels)
+		(maps ? ['labels', 'prob', 'dist'] : ['labels']).each { name ->
+			def image = result.image(name)
 			image.title = WindowManager.makeUniqueName("$name of $source.title".toString())
-			if (name == 'labels') LabelColours.showIn(image, result.particles.outlines.size())
-			else image.resetDisplayRange()
-			ImageWindow.setNextLocation(beside(last))
+			if (name == 'labels') {
+				LabelColours.showIn(image, result.count)
+				image.setProperty('Info', report.lines.join('\n') + '\n') // Image > Show Info...
+			} else new StackStatistics(image).with { range -> image.setDisplayRange(range.min, range.max) }
+			if (last != null) ImageWindow.setNextLocation(beside(last))
 			image.show()
+			image.setSlice(shown + 1)
 			last = image.window
 		}
 		def table = tabulate()
-		if (!open && table != null) manager.setLocation(table.x + table.width + 4, table.y)
-		source.window.toFront()
-		WindowManager.setCurrentWindow(source.window)
+		if (!open && table != null) manager.location = besideTable(table, manager)
+		if (table != null) settled(table)
+		IJ.selectWindow(source.ID)
 	}
 
-	/** Shows outlines over an image, in the place of those of before in the same slice; what the user drew there stays. */
-	static void draw(ImagePlus image, List<Roi> outlines) {
+	/** Waits for the window to become active, as it does last; else one that was shown before might later take the place in front. */
+	private static void settled(Window shown) { for (int i = 0; i < 20 && !shown.active; i++) Thread.sleep(25) }
+
+	/** Shows outlines over an image, in the place of those of before in these slices; what the user drew there stays. */
+	static void draw(ImagePlus image, Slices slices, List<Integer> drawn, List<Roi> outlines) {
 		def overlay = new Overlay()
 		def at = { Roi roi -> [roi.position, roi.ZPosition, roi.TPosition] }
-		image.overlay?.findAll { it.getProperty(Slices.RESULT) == null || (outlines && at(it) != at(outlines[0])) }?.each { overlay.add(it) }
+		def replaced = drawn.collect {
+			def anywhere = new Roi(0, 0, 1, 1)
+			slices.place(it, [anywhere])
+			at(anywhere)
+		} as Set
+		image.overlay?.findAll { it.getProperty(Slices.RESULT) == null || !(at(it) in replaced) }?.each { overlay.add(it) }
 		outlines.each {
 			it.setProperty(Slices.RESULT, 'outline')
 			overlay.add(it)
@@ -66,16 +80,24 @@ class ResultWindows {
 		return corner
 	}
 
-	/** The table's window, under the image; null in batch mode. */
+	/** Right of the table where there is room, else left of it, else at the edge of the screen. */
+	private static Point besideTable(Window table, Window manager) {
+		int right = table.x + table.width + 4
+		if (right + manager.width <= IJ.screenSize.width) return new Point(right, table.y)
+		int left = table.x - manager.width - 4
+		return new Point(left >= 0 ? left : IJ.screenSize.@width - manager.width, table.y)
+	}
+
+	/** The table's window, under the image; null in batch mode, which shows no windows. */
 	private Window tabulate() {
+		if (source.window == null) return null
 		def title = "Particles of $source.title".toString()
 		ParticleTable.of(result).show(title)
 		def window = WindowManager.getWindow(title)
-		if (window == null) return null
-		window.setSize(790, 240)
+		window.setSize(result.slices.count > 1 ? 850 : 790, 240)
 		def below = source.window.bounds
 		int y = Math.min(below.@y + below.@height + 4, IJ.screenSize.height - window.height)
-		window.setLocation(below.@x, y)
+		window.setLocation(Math.max(0, Math.min(below.@x, IJ.screenSize.@width - window.width)), y)
 		return window
 	}
 }

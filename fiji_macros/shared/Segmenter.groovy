@@ -95,16 +95,21 @@ abstract class Segmenter implements Closeable {
 	/** Bytes of Java's memory for a pixel of an image, its results included. */
 	int getBytesPerPixel() { 32 + 4 * channels }
 
-	/** Refuses an image before anything is allocated for it that Java cannot hold; it would end in the midst of the work. */
-	void checkMemory(Slices slices) {
-		double needed = bytesPerPixel * (double) slices.h * slices.w
+	/**
+	 * Refuses an image before anything is allocated for it that Java cannot hold; it would end in the midst of the work.
+	 *
+	 * @param kept bytes for a pixel that stay in memory of each slice that is done
+	 */
+	void checkMemory(Slices slices, int kept = 0) {
+		double needed = (bytesPerPixel + kept * (double) slices.count) * slices.h * slices.w
 		if (needed > freeMemory()) System.gc()
 		double free = freeMemory()
 		if (needed <= free) return
 		def gigabytes = { double bytes -> String.format(Locale.ROOT, '%.1f GB', bytes / 1e9) }
-		throw new Problem("$slices.name: $slices.w x $slices.h pixels need about ${gigabytes(needed)} of memory by $this, and Fiji has " +
+		def several = kept ? "$slices.count ${slices.axis}s of " : ''
+		throw new Problem("$slices.name: $several$slices.w x $slices.h pixels need about ${gigabytes(needed)} of memory by $this, and Fiji has " +
 			"${gigabytes(free)} left of ${gigabytes(Runtime.runtime.maxMemory())}: give it more in Edit > Options > Memory & Threads... " +
-			'and start it again, close other images, or cut this one (Image > Crop).')
+			'and start it again, close other images, or cut this one (Image > Crop)' + (kept ? '; Segment View holds one slice at a time.' : '.'))
 	}
 
 	private static double freeMemory() {
@@ -134,6 +139,31 @@ abstract class Segmenter implements Closeable {
 	 * @param what what is segmented, for messages
 	 */
 	abstract Particles segment(float[] pixels, int h, int w, double[] scale, String what)
+
+	/**
+	 * Finds the particles of every slice that stands empty in `found`, side by side where memory allows.
+	 *
+	 * @param keepsMaps whether probability and distance stay
+	 */
+	void segmentAll(Slices slices, Particles[] found, boolean keepsMaps, Report report) {
+		def scale = scaleOf(slices)
+		boolean several = slices.count > 1
+		def named = { int i -> several ? "$slices.name, $slices.axis ${i + 1}" : slices.name }
+		int done = found.count { it != null }
+		def begin = { int i ->
+			if (several) report.progress("$slices.name: $slices.axis", done + 1, slices.count)
+			progress = { int piece, int pieces -> if (!several || pieces > 1) report.progress("${named(i)}: piece", piece + 1, pieces) }
+		}
+		def work = { int i ->
+			found[i] = segment(slices.slice(i, channels), slices.h, slices.w, scale, named(i))
+			if (!keepsMaps) found[i].prob = found[i].dist = null
+		}
+		SideBySide.run((0..<slices.count).findAll { found[it] == null }, atOnce(slices.h, slices.w, scale), begin, work) { int i, Throwable failure ->
+			if (failure != null) throw failure
+			done++
+			false
+		}
+	}
 
 	/** As `segment`, but only the network runs: what is more probable than `least` is not yet suppressed. */
 	Proposal propose(float[] pixels, int h, int w, double[] scale, String what, double least) {

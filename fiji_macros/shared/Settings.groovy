@@ -50,6 +50,12 @@ class Settings {
 		"prob=$prob nms=$nms percentiles=$low,$high diameter=${estimated ? "estimated from $source" : diameter} trained=$trained"
 	}
 
+	/** What people shall know of a diameter that they did not give; empty if they did. */
+	String toldEstimate() {
+		if (choice == null) return ''
+		return String.format(Locale.ROOT, ' (particle diameter %.3g pixels, %s)', diameter, diameter == choice.estimate ? 'estimated' : "as in the model's training")
+	}
+
 	/** Micrometres as typed, else as the model says, else 0: as the image says. */
 	static double pixelSize(Bundle bundle, String typed) {
 		return number('The pixel size', typed, bundle.number('pixel_size'), 0, 0, 1e6)

@@ -27,8 +27,14 @@ class Slices {
 	/** What the image says of its size, and keeps in the results: unit and sizes of a pixel. */
 	private String ownUnit
 	private double[] ownSpacing
-	/** Of the one plane of a stack that is taken: its number, or slice and frame of a hyperstack. */
-	List<Integer> position
+	/** What it has several of: slice or frame. */
+	String axis = 'slice'
+	/** Of a stack: where ImageJ shows what is drawn on each slice, by the plane's number, or by channel, slice and frame. */
+	private List<List<Integer>> positions
+	/** The numbers of its planes in the stack. */
+	private List<Integer> numbers
+	/** Which planes of an image that has more. */
+	String taken
 	/** What people shall know of how the image was read. */
 	final List<String> notes = []
 	String name
@@ -112,24 +118,35 @@ class Slices {
 				'that is to be segmented, or name its file (image=...).')
 		}
 		def numbers = planes.numbers(image, name)
-		def slices = new Slices(h: image.height, w: image.width, count: numbers.size(), name: name, image: image)
+		def slices = new Slices(h: image.height, w: image.width, count: numbers.size(), name: name, image: image, numbers: numbers,
+			axis: planes.axis(image))
 		if (numbers.size() < image.stackSize) slices.origin = " planes $numbers"
 		slices.readAs(image)
 		slices.measure(image.calibration, pixelSize)
 		slices.processor = { int i -> image.getStack().getProcessor(numbers[i]) }
-		if (image.stackSize > 1 && numbers.size() == 1) {
-			def (c, z, t) = image.convertIndexToPosition(numbers[0]) as List
-			slices.position = image.hyperStack ? [0, z, t] : [numbers[0]]
-			slices.notes << ("$name: takes " + [[image.getNChannels(), 'channel', c], [image.getNSlices(), 'slice', z],
-				[image.getNFrames(), 'frame', t]].findAll { it[0] > 1 }.collect { "${it[1]} ${it[2]} of ${it[0]}" }.join(', '))
-		} else if (numbers.size() > 1 && numbers.size() == image.getNFrames() && image.getNSlices() == 1) {
-			slices.notes << "$name: its ${image.getNFrames()} frames are taken one by one, as slices are"
-		}
+		if (image.stackSize > 1) slices.locate()
 		return slices
 	}
 
-	/** Places outlines on the slice that they were found in. */
-	void place(List<Roi> outlines) { if (position) outlines.each { it.setPosition(*position) } }
+	private void locate() {
+		def places = numbers.collect { image.convertIndexToPosition(it) as List }
+		// As ImageJ places a selection: of a composite, which shows its channels together, on all of them.
+		positions = image.hyperStack ? places.collect { c, z, t -> [image.displayMode == IJ.COMPOSITE ? 0 : c, z, t] } : numbers.collect { [it] }
+		def (c, z, t) = places[0]
+		def axes = [[image.getNChannels(), 'channel', c], [image.getNSlices(), 'slice', z], [image.getNFrames(), 'frame', t]].findAll { it[0] > 1 }
+		taken = axes.collect { size, name, number -> count > 1 && name == axis ? "all $size ${name}s" : "$name $number of $size" }.join(', ')
+		if (count == 1 || axes.size() > 1) notes << "$name: takes $taken"
+		if (count > 1 && axis == 'frame') notes << "$name: its $count frames are taken one by one, as slices are"
+	}
+
+	/** Places outlines on the slice (from 0) that they were found in. */
+	void place(int i, List<Roi> outlines) { if (positions) outlines.each { it.setPosition(*positions[i]) } }
+
+	/** The slice (from 0) that the window shows, be it in another channel or frame. */
+	int getShown() { count == 1 ? 0 : (axis == 'slice' ? image.getZ() : image.getT()) - 1 }
+
+	/** Brings a slice into the window. */
+	void show(int i) { image.setPosition(*image.convertIndexToPosition(numbers[i])) }
 
 	/** Says how the image was read, once. */
 	void tell(Report report) {
@@ -142,7 +159,7 @@ class Slices {
 		palette = Planes.isPalette(image)
 		if (palette) notes << "$name: is an 8-bit Color image; its colours count, not their numbers in its table"
 		if (image.bitDepth == 8 && image.invertedLut) {
-			notes << "$name: is shown inverted; the network sees its values (Edit > Invert turns them)"
+			notes << "$name: warning: is shown inverted; the network sees its values (Edit > Invert turns them)"
 		}
 	}
 
@@ -264,7 +281,7 @@ class Slices {
 			return
 		}
 		if (!ownSpacing.every { it > 0 && !Double.isInfinite(it) }) {
-			notes << "$name: its pixel size is no number above 0 and is left out"
+			notes << "$name: warning: its pixel size is no number above 0 and is left out"
 			ownSpacing = spacing
 			ownUnit = 'pixel'
 			return
@@ -282,7 +299,7 @@ class Slices {
 		} else if (units.every { Units.isPixel(it) }) {
 			spacing = ownSpacing // the ratio of the sides
 		} else {
-			notes << "$name: its axes have units that cannot be compared (${units.reverse().join(', ')}); sizes are in pixels"
+			notes << "$name: warning: its axes have units that cannot be compared (${units.reverse().join(', ')}); sizes are in pixels"
 		}
 	}
 

@@ -89,7 +89,7 @@ class StarDist extends Segmenter {
 		input.axis(1).setType(net.imagej.axis.Axes.Y)
 		int tiles = tilesFor(h, w)
 		if (tiles > 1) {
-			tell("$what: the StarDist plugin runs it in $tiles tiles that overlap by 64 pixels, less than the network sees: " +
+			tell("$what: warning: the StarDist plugin runs it in $tiles tiles that overlap by 64 pixels, less than the network sees: " +
 				'particles at their borders may differ. ONNX makes no such difference.')
 		}
 		// No pixel is more probable than 1: the network alone runs here, overlaps are resolved below.

@@ -1,11 +1,5 @@
 import groovy.json.JsonOutput
 import ij.ImagePlus
-import ij.io.FileSaver
-import java.util.concurrent.Callable
-import java.util.concurrent.ExecutionException
-import java.util.concurrent.Executors
-import java.util.concurrent.FutureTask
-import java.util.concurrent.TimeUnit
 
 /** One view: each slice segmented once and kept in .parts, the stacks written when all are there. */
 class ViewRun {
@@ -62,36 +56,15 @@ class ViewRun {
 	private Map<Integer, Exception> segmentAll(List<Integer> missing, int atOnce) {
 		def failures = [:]
 		int done = slices.count - missing.size()
-		def settle = { int i, FutureTask<Void> task ->
-			try {
-				task.get()
-				done++
-			} catch (ExecutionException failed) {
-				if (failed.cause instanceof Error || failed.cause instanceof Cancelled) throw failed.cause
-				failures[i] = failed.cause
-				report.say("slice $i failed: ${Report.sentenceOf(failed.cause)}")
+		def begin = { int i -> report.progress("slice $i of $folder.name:", done, slices.count) }
+		SideBySide.run(missing, atOnce, begin, { int i -> segmentOne(i) }) { int i, Throwable failure ->
+			if (failure == null) done++
+			else {
+				failures[i] = failure
+				report.say("slice $i failed: ${Report.sentenceOf(failure)}")
 			}
-		}
-		// The same fault in the first three slices lies in the model or in Fiji, not in a slice.
-		def hopeless = { failures.size() >= 3 && done == 0 }
-		def pool = atOnce > 1 ? Executors.newFixedThreadPool(atOnce) : null
-		def underWay = new ArrayDeque<List>()
-		try {
-			for (i in missing) {
-				int slice = i
-				while (underWay.size() >= atOnce) settle(*underWay.poll())
-				if (hopeless()) break
-				report.progress("slice $slice of $folder.name:", done, slices.count)
-				def task = new FutureTask<Void>({ segmentOne(slice) } as Callable<Void>)
-				underWay << [slice, task]
-				if (pool == null) task.run()
-				else pool.execute(task)
-			}
-			while (!underWay.empty && !hopeless()) settle(*underWay.poll())
-		} finally {
-			pool?.shutdownNow()
-			// The network must not be closed under a slice.
-			pool?.awaitTermination(10, TimeUnit.MINUTES)
+			// The same fault in the first three slices lies in the model or in Fiji, not in a slice.
+			failures.size() >= 3 && done == 0
 		}
 		return failures
 	}
@@ -141,11 +114,7 @@ class ViewRun {
 		def stack = new PartStack(slices.w, slices.h, slices.count, name, { int i -> part(i) })
 		def image = new ImagePlus(name, stack)
 		image.calibration = slices.calibration()
-		WholeFile.write(new File(folder, name + '.tif')) { File beside ->
-			def saver = new FileSaver(image)
-			boolean saved = slices.count > 1 ? saver.saveAsTiffStack(beside.path) : saver.saveAsTiff(beside.path)
-			if (!saved) throw new Problem("$folder: $name.tif could not be written; is the disk full?")
-		}
+		WholeFile.tiff(new File(folder, name + '.tif'), image)
 	}
 
 	/** 0-3,7 as [0, 1, 2, 3, 7]. */

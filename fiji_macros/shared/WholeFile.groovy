@@ -1,3 +1,5 @@
+import ij.ImagePlus
+import ij.io.FileSaver
 import java.nio.file.Files
 import java.nio.file.StandardCopyOption
 
@@ -12,6 +14,15 @@ class WholeFile {
 			Files.move(beside.toPath(), file.toPath(), StandardCopyOption.REPLACE_EXISTING)
 		} finally {
 			beside.delete()
+		}
+	}
+
+	static void tiff(File file, ImagePlus image) {
+		write(file) { File beside ->
+			def saver = new FileSaver(image)
+			if (!(image.stackSize > 1 ? saver.saveAsTiffStack(beside.path) : saver.saveAsTiff(beside.path))) {
+				throw new Problem("$file: could not be written; is the disk full?")
+			}
 		}
 	}
 }

@@ -532,7 +532,7 @@ def test_images_that_cannot_be(run, tmp_path, case):
     sentence = {
         "absent": "there is no such file",
         "colour": "is a colour image and the model takes grey ones; make it grey",
-        "stack": "has 3 slices; choose slice=1 to 3; or use Segment View",
+        "stack": "has 3 slices; choose slice=1 to 3; or slice=all for the stack, Segment Views",
         "text": "cannot open it",
     }[case]
     assert sentence in run("Segment_Image", image=path, out=tmp_path / "o")["problem"]

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import roifile
 import tifffile
 from engine_contract import PLUGIN, THRESHOLDS, phantom_slice, recorded
 from groovy_commands import ENGINES, FIELDS, NO_SERVICES, runnable, with_classes
@@ -275,11 +276,66 @@ def test_one_plane_of_a_hyperstack(run, tmp_path, axes, given, has):
     assert ", no channel 9." in result["problem"]
 
 
+def test_all_slices_of_a_stack_are_one_result(run, tmp_path):
+    image = phantom_slice()[:120, :160]
+    slices = np.stack([image, np.zeros_like(image), image[::-1]])
+    tifffile.imwrite(
+        tmp_path / "v.tif", slices, imagej=True, resolution=(4, 4),
+        metadata={"axes": "ZYX", "unit": "inch", "spacing": 0.5},
+    )  # fmt: skip
+    given = {"image": tmp_path / "v.tif", **TYPED}
+    result = run("Segment_Image", out=tmp_path / "o", slice="all", **given)
+    assert result["problem"] is None
+    # The labels of Segment View, where every slice starts at 1 again; here no number comes twice.
+    assert run("Segment_View", out=tmp_path / "xy", **given)["problem"] is None
+    with tifffile.TiffFile(tmp_path / "o" / "labels.tif") as tiff:
+        labels = tiff.asarray()
+        assert (tiff.imagej_metadata["unit"], tiff.imagej_metadata["spacing"]) == ("inch", 0.5)
+    alone = tifffile.imread(tmp_path / "xy" / "labels.tif").astype(int)
+    first = alone[0].max()
+    alone[2][alone[2] > 0] += first
+    np.testing.assert_array_equal(labels, alone)
+    for name in ("prob", "dist"):
+        maps = [tifffile.imread(tmp_path / folder / f"{name}.tif") for folder in ("o", "xy")]
+        np.testing.assert_array_equal(*maps)
+    with (tmp_path / "o" / "objects.csv").open() as table:
+        rows = list(csv.DictReader(table))
+    assert [int(row["label"]) for row in rows] == list(range(1, labels.max() + 1))
+    assert [row["slice"] for row in rows] == ["1"] * first + ["3"] * (labels.max() - first)
+    assert {row["unit"] for row in rows} == {"um"}
+    areas = [float(row["area"]) for row in rows]
+    assert areas == pytest.approx(np.bincount(labels.ravel())[1:] * 6350.0**2, rel=1e-5)
+    regions = roifile.roiread(tmp_path / "o" / "rois.zip")
+    assert [int(region.name) for region in regions] == list(range(1, labels.max() + 1))
+    assert [str(region.position) for region in regions] == [row["slice"] for row in rows]
+    record = json.loads((tmp_path / "o" / "fiji.json").read_text())
+    assert (record["taken"], record["particles"]) == ("all 3 slices", labels.max())
+
+
+def test_labels_that_16_bits_cannot_hold_are_32_bit():
+    got = groovy(
+        """
+        def labels = new ij.process.ShortProcessor(3, 1, [0, 1, (short) 60000] as short[], null)
+        def wide = ImageResult.raised(labels, 70000, true)
+        def narrow = ImageResult.raised(labels, 5000, false)
+        [wide.bitDepth, wide.pixels as List, narrow.bitDepth, (0..2).collect { narrow.get(it) },
+            ImageResult.moments(wide, 70001, 60000, 1, 1)[[0, 1, 59999]].collect { it[0] }]
+        """,
+        "ImageResult", "LabelColours", "RoiZip",
+    )  # fmt: skip
+    assert got == [32, [0, 70001, 130000], 16, [0, 5001, 65000], [1, 0, 1]]
+
+
 def test_time_is_not_depth(run, tmp_path):
     series = hyperstack(tmp_path / "t.tif", "T")
     result = run("Segment_Views", image=series, out=tmp_path / "o", **TYPED)
     assert "t.tif: has 3 frames and one slice; time is not depth" in result["problem"]
     # Slices are looked at one by one, and so can frames be.
+    result = run("Segment_Image", image=series, out=tmp_path / "s", slice="all", **TYPED)
+    assert result["problem"] is None
+    assert "its 3 frames are taken one by one" in result["said"]
+    with (tmp_path / "s" / "objects.csv").open() as table:
+        assert {row["frame"] for row in csv.DictReader(table)} == {"3"}
     result = run("Segment_View", {"open": str(series)}, out=tmp_path / "xy", **TYPED)
     assert result["problem"] is None
     assert "its 3 frames are taken one by one" in result["said"]
@@ -287,6 +343,19 @@ def test_time_is_not_depth(run, tmp_path):
     assert labels.shape[0] == 3
     np.testing.assert_array_equal(labels[2], truth()["label"])
     image = hyperstack(tmp_path / "h.tif", "TZC")
+    result = run("Segment_Image", image=image, out=tmp_path / "a", slice="all", **TYPED)
+    assert "choose channel=1 to 2, frame=1 to 3" in result["problem"]
+    given = {"channel": 2, "frame": 3, "slice": "all", **TYPED}
+    result = run("Segment_Image", image=image, out=tmp_path / "a", **given)
+    assert "h.tif: takes channel 2 of 2, all 4 slices, frame 3 of 3" in result["said"]
+    labels = tifffile.imread(tmp_path / "a" / "labels.tif")
+    np.testing.assert_array_equal(labels[1], truth()["label"])
+    assert not labels[[0, 2, 3]].any()
+    assert roifile.roiread(tmp_path / "a" / "rois.zip")[0].z_position == 2
+    result = run("Segment_Image", image=tmp_path, out=tmp_path / "a", **TYPED)
+    assert "is a folder; Segment View takes a folder of slices" in result["problem"]
+    result = run("Segment_Image", image=image, out=tmp_path / "a", slice="every", **TYPED)
+    assert "slice must be a number from 1, or all, not: every" in result["problem"]
     result = run("Segment_View", image=image, out=tmp_path / "z", **TYPED)
     assert "choose channel=1 to 2, frame=1 to 3" in result["problem"]
     result = run("Segment_View", image=image, out=tmp_path / "z", channel=2, frame=3, **TYPED)
@@ -331,8 +400,13 @@ def test_units_are_kept_and_named(run, tmp_path, unit, side, name):
 
 
 def test_an_image_that_memory_cannot_hold_is_refused_before(run, tmp_path):
-    tifffile.imwrite(tmp_path / "a.tif", np.zeros((6000, 6000), np.uint8), compression="deflate")
-    result = run("Segment_Image", image=tmp_path / "a.tif", out=tmp_path / "o", **TYPED)
+    image = np.zeros((2, 6000, 6000), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", image, compression="deflate", photometric="minisblack")
+    given = {"image": tmp_path / "a.tif", "out": tmp_path / "o", **TYPED}
+    result = run("Segment_Image", slice="all", **given)
+    assert "2 slices of 6000 x 6000 pixels need about 2.0 GB of memory" in result["problem"]
+    assert "Segment View holds one slice at a time" in result["problem"]
+    result = run("Segment_Image", slice=1, **given)
     assert "6000 x 6000 pixels need about 1.3 GB of memory" in result["problem"]
     assert "left of 1.0 GB: give it more" in result["problem"]
     assert not (tmp_path / "o").exists()
@@ -386,8 +460,8 @@ def test_the_plugin_is_not_taken_for_a_bundle_that_is_damaged(run, bundle, tmp_p
 # --- parts, against Python's
 
 
-def groovy(text, **variables):
-    return plain_imagej().run(with_classes(text, *ENGINES), **variables)
+def groovy(text, *more, **variables):
+    return plain_imagej().run(with_classes(text, *ENGINES, *more), **variables)
 
 
 def test_pieces_change_nothing(bundle):

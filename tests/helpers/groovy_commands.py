@@ -9,7 +9,7 @@ ENGINES = (
     "Problem", "Report", "Models", "MacroOptions", "Inputs", "InputDialog", "Bundle", "Settings",
     "Resampling", "FieldOfView", "Outlines", "Units", "Planes", "Look", "Slices", "Diameter",
     "Segmenter", "StarDist", "OnnxNetwork", "Normalisation", "Proposal", "Candidates", "Cells",
-    "SharedArea", "Suppression", "GridMaps", "OnnxEngine", "Particles", "WholeFile",
+    "SharedArea", "Suppression", "GridMaps", "OnnxEngine", "Particles", "SideBySide", "WholeFile",
 )  # fmt: skip
 """The shared classes of both engines and what they need."""
 SHARED = Path(__file__).parents[2] / "fiji_macros" / "shared"

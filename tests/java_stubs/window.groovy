@@ -50,7 +50,6 @@ class Window {
 		// A table that is only disposed would be shown again under its title.
 		AwtWindow.windows.findAll { it.visible && it instanceof ij.text.TextWindow }*.close(false)
 		AwtWindow.windows.findAll { it.visible && !(it instanceof ij.ImageJ) }*.dispose()
-		IJ.log('\\Clear')
 		IJ.resetEscape()
 		console.reset()
 	}
@@ -92,7 +91,11 @@ class Window {
 
 	static void press(Dialog dialog, String label) {
 		def button = all(dialog).find { it instanceof java.awt.Button && it.label.trim() == label }
-		on { button.actionListeners*.actionPerformed(new java.awt.event.ActionEvent(button, 1001, label)) }
+		// A dialog that is only just being shown may outlive the first press.
+		for (int i = 0; i < 100 && dialog.visible; i++) {
+			on { button.actionListeners*.actionPerformed(new java.awt.event.ActionEvent(button, 1001, label)) }
+			Thread.sleep(dialog.visible ? 100 : 0)
+		}
 	}
 
 	/** The sentence of the message that is shown; it is closed. */
