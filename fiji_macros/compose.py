@@ -18,7 +18,8 @@ HELP = "Particlebridge_Help"
 MACROS = ("Segment_Image", "Segment_View", "Segment_Views")
 SCRIPTS = PurePosixPath("scripts/Plugins/Particlebridge")
 TOOLS = SCRIPTS / "Tools"
-"""A submenu: Fiji sorts entries by name, and what comes first is what is used first."""
+"""A submenu. Fiji sorts entries by name, SciJava gives a script's entry no weight, and what comes
+first is what is used first: so Segment Folder stands here."""
 MACRO_FOLDER = PurePosixPath("macros/Particlebridge")
 """Beside the commands a macro of the same name would be a second menu entry of that name."""
 
@@ -123,7 +124,7 @@ def script(command: str) -> PurePosixPath:
     command
         One of `COMMANDS`, or `HELP`.
     """
-    folder = SCRIPTS if command.startswith("Segment") else TOOLS
+    folder = SCRIPTS if command in COMMANDS[:3] else TOOLS
     return folder / f"{command}.groovy"
 
 

@@ -17,7 +17,10 @@ class ParticleTable {
 			double share = 100d * rows.sum { it[0] } / (slices.count * slices.h * slices.w * (slices.pixelSides() as List).inject { a, b -> a * b })
 			add(table, String.format(Locale.ROOT, 'median of %d (%.1f %% of the %s)', rows.size(), share, slices.count > 1 ? 'stack' : 'image'),
 				place, '', columns, (0..2).collect { k -> median(rows.collect { it[k] }) } + ['', ''])
-			columns.eachWithIndex { it, k -> table.setDecimalPlaces(table.getColumnIndex(it), decimals(median(rows.collect { it[k] }))) }
+			[[0], [1], [2], [3, 4]].each { alike ->
+				int places = decimals(median(alike.collectMany { k -> rows.collect { it[k] } }))
+				alike.each { table.setDecimalPlaces(table.getColumnIndex(columns[it]), places) }
+			}
 			if (place) table.setDecimalPlaces(table.getColumnIndex(place), 0)
 		} else add(table, 'no particles', null, '', columns, [])
 		table.showRowNumbers(false)

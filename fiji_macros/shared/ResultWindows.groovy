@@ -7,12 +7,14 @@ import ij.gui.Roi
 import ij.plugin.frame.RoiManager
 import ij.process.StackStatistics
 import java.awt.Point
+import java.awt.Rectangle
 import java.awt.Window
 
 /** What is shown of one image: outlines on it, in front; labels behind it; regions; a table. */
 class ResultWindows {
 
 	private static final int STEP = 32
+	private static final int TABLE_HEIGHT = 240
 
 	private final ImagePlus source
 	private final ImageResult result
@@ -45,13 +47,15 @@ class ResultWindows {
 			image.setSlice(shown + 1)
 			last = image.window
 		}
-		def table = tabulate()
-		if (!open && table != null) manager.location = besideTable(table, manager)
-		if (table != null) settled(table)
+		if (source.window != null) {
+			def below = underneath()
+			tabulate(below)
+			if (!open) manager.location = beside(below, manager.width)
+		}
 		IJ.selectWindow(source.ID)
 	}
 
-	/** Waits for the window to become active, as it does last; else one that was shown before might later take the place in front. */
+	/** Waits for a window to become active, the last that the desktop does to it: before, it might still move it, or later bring others to the front. */
 	private static void settled(Window shown) { for (int i = 0; i < 20 && !shown.active; i++) Thread.sleep(25) }
 
 	/** Shows outlines over an image, in the place of those of before in these slices; what the user drew there stays. */
@@ -80,24 +84,28 @@ class ResultWindows {
 		return corner
 	}
 
-	/** Right of the table where there is room, else left of it, else at the edge of the screen. */
-	private static Point besideTable(Window table, Window manager) {
-		int right = table.x + table.width + 4
-		if (right + manager.width <= IJ.screenSize.width) return new Point(right, table.y)
-		int left = table.x - manager.width - 4
-		return new Point(left >= 0 ? left : IJ.screenSize.@width - manager.width, table.y)
+	/** Right of a box where there is room, else left of it, else at the edge of the screen. */
+	private static Point beside(Rectangle box, int width) {
+		int right = box.@x + box.@width + 4
+		if (right + width <= IJ.screenSize.@width) return new Point(right, box.@y)
+		int left = box.@x - width - 4
+		return new Point(left >= 0 ? left : IJ.screenSize.@width - width, box.@y)
 	}
 
-	/** The table's window, under the image; null in batch mode, which shows no windows. */
-	private Window tabulate() {
-		if (source.window == null) return null
+	/** Where the table lies: under the image, and on the screen. */
+	private Rectangle underneath() {
+		def above = source.window.bounds
+		int width = result.slices.count > 1 ? 850 : 790
+		return new Rectangle(Math.max(0, Math.min(above.@x, IJ.screenSize.@width - width)),
+			Math.min(above.@y + above.@height + 4, IJ.screenSize.@height - TABLE_HEIGHT), width, TABLE_HEIGHT)
+	}
+
+	private void tabulate(Rectangle place) {
 		def title = "Particles of $source.title".toString()
 		ParticleTable.of(result).show(title)
 		def window = WindowManager.getWindow(title)
-		window.setSize(result.slices.count > 1 ? 850 : 790, 240)
-		def below = source.window.bounds
-		int y = Math.min(below.@y + below.@height + 4, IJ.screenSize.height - window.height)
-		window.setLocation(Math.max(0, Math.min(below.@x, IJ.screenSize.@width - window.width)), y)
-		return window
+		settled(window)
+		window.bounds = place
+		window.textPanel.scrollToTop()
 	}
 }
