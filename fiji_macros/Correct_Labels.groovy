@@ -5,7 +5,7 @@
 #@ File (label="Save into folder", style="directory", description="Gets labels.tif, rois.zip, and images/ and labels/ to train on") out
 #@ String (label="ROI Manager", among="append|replace", description="Whether what is loaded is added to what is in the ROI Manager, or takes its place") regions
 #@ UIService ui
-// shared: Problem Report Models MacroOptions Inputs InputDialog FieldOfView Units Planes Look Slices Outlines WholeFile RoiZip LabelRois Regions Corrections
+// shared: Problem Report Models MacroOptions Inputs InputDialog FieldOfView Units Planes Look ImageFiles Slices Outlines WholeFile RoiZip LabelRois Regions Corrections
 
 final LOAD = 'Load labels as regions'
 final SAVE = 'Save regions as labels'
@@ -16,14 +16,13 @@ report.guard(binding) { Inputs inputs ->
 	def shown = file == null ? ij.WindowManager.currentImage : null
 	if (file == null && shown == null) inputs.file('image', 'image or stack')
 	def name = file == null ? shown.title : file.name
-	// Those that Segment Image left open.
-	def open = what == LOAD && inputs.fileOrNull('labels') == null ? ij.WindowManager.getImage("labels of $name") : null
+	def open = what == LOAD && inputs.fileOrNull('labels') == null ? Corrections.openLabels(name) : null
 	def labels = what == LOAD && open == null ? inputs.file('labels', 'label image') : null
 	def rois = inputs.fileOrNull('rois')
 	// In a window what is loaded lies in the ROI Manager.
 	def out = what == LOAD && !report.headless ? inputs.fileOrNull('out') : inputs.file('out', 'folder to save into')
-	def corrections = new Corrections(shown ?: Slices.openImage(file), name, report)
-	if (what == LOAD) corrections.load(open ?: Slices.openImage(labels), open?.title ?: labels.name, out, Regions.wanted(inputs))
+	def corrections = new Corrections(shown ?: ImageFiles.open(file), name, report)
+	if (what == LOAD) corrections.load(open ?: ImageFiles.open(labels), open?.title ?: labels.name, out, Regions.wanted(inputs))
 	else corrections.save(rois == null ? corrections.managed() : RoiZip.read(rois), out)
 }
 return null

@@ -15,7 +15,7 @@
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
-// shared: Problem Report Models MacroOptions Inputs InputDialog Bundle Settings Resampling FieldOfView Outlines Units Planes Look Slices Diameter Segmenter StarDist OnnxNetwork Normalisation Proposal Candidates Cells SharedArea Suppression GridMaps OnnxEngine Particles SideBySide WholeFile RoiZip LabelColours ImageResult ParticleTable Regions ResultWindows Preview
+// shared: Problem Report Models MacroOptions Inputs InputDialog Bundle Settings Resampling FieldOfView Outlines Units Planes Look ImageFiles Slices Diameter Segmenter StarDist OnnxNetwork Normalisation Proposal Candidates Cells SharedArea Suppression GridMaps OnnxEngine Particles SideBySide WholeFile RoiZip LabelColours ImageResult ParticleTable Regions ResultWindows Preview
 
 def report = new Report('Segment Image', ui, true)
 report.guard(binding) { Inputs inputs ->

@@ -1,5 +1,6 @@
 import ij.ImagePlus
 import ij.ImageStack
+import ij.WindowManager
 import ij.gui.Roi
 import ij.plugin.frame.RoiManager
 
@@ -14,6 +15,12 @@ class Corrections {
 		this.image = image
 		this.name = name
 		this.report = report
+	}
+
+	/** The last labels of an image that Segment Image left open; null if there are none. */
+	static ImagePlus openLabels(String name) {
+		def open = (WindowManager.IDList ?: []).collect { WindowManager.getImage(it) }
+		return open.findAll { it.getProp(Slices.RESULT) == 'labels' && it.getProperty(Slices.SOURCE) == name }.max { -it.ID }
 	}
 
 	/** Shows the image with the labels as regions, `wanted` in the ROI Manager as by Regions.wanted; without a window they are only saved as rois.zip. */

@@ -17,8 +17,8 @@ class FolderRun {
 
 	void run() {
 		if (!folder.directory) throw new Problem("$folder: there is no such folder.")
-		def files = Slices.imagesIn(folder)
-		if (files.empty) throw new Problem("$folder: holds no image (${Slices.SUFFIXES.join(', ')}).")
+		def files = ImageFiles.of(folder)
+		if (files.empty) throw new Problem("$folder: holds no image (${ImageFiles.SUFFIXES.join(', ')}).")
 		if (!out.directory && !out.mkdirs()) throw new Problem("$out: this folder cannot be made.")
 		report.keepLog(new File(out, 'segment_folder.log'))
 		report.say("$folder: ${files.size()} images, $segmenter.settings, model $segmenter.bundle.file.name, $segmenter")

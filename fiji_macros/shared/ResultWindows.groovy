@@ -38,6 +38,7 @@ class ResultWindows {
 		(maps ? ['labels', 'prob', 'dist'] : ['labels']).each { name ->
 			def image = result.image(name)
 			image.title = WindowManager.makeUniqueName("$name of $source.title".toString())
+			image.setProperty(Slices.SOURCE, source.title)
 			if (name == 'labels') {
 				LabelColours.showIn(image, result.count)
 				image.setProperty('Info', report.lines.join('\n') + '\n') // Image > Show Info...

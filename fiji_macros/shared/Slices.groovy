@@ -11,10 +11,10 @@ import ij.process.ImageProcessor
 /** The slices of one view of an image, a stack or a folder of images, as grey values. */
 class Slices {
 
-	static final List<String> SUFFIXES = ['.tif', '.tiff', '.png', '.jpg', '.jpeg', '.bmp', '.gif']
-
 	/** Property of images that are results. */
 	static final String RESULT = 'particlebridge'
+	/** Property of such an image while it is open: the title of the image that it is of. */
+	static final String SOURCE = 'particlebridge.source'
 
 	/** Numbers of rows and columns, and how many slices. */
 	int h
@@ -89,19 +89,19 @@ class Slices {
 	static Slices open(File file, double pixelSize, Planes planes) {
 		if (!file.exists()) throw new Problem("$file: there is no such file or folder.")
 		if (!file.directory) {
-			def one = of(openImage(file), file.name, pixelSize, planes)
-			one.origin = stampOf([file]) + one.origin
+			def one = of(ImageFiles.open(file), file.name, pixelSize, planes)
+			one.origin = ImageFiles.stampOf([file]) + one.origin
 			return one
 		}
-		def files = imagesIn(file)
-		if (files.empty) throw new Problem("$file: holds no image (${SUFFIXES.join(', ')}).")
-		def first = openImage(files[0])
+		def files = ImageFiles.of(file)
+		if (files.empty) throw new Problem("$file: holds no image (${ImageFiles.SUFFIXES.join(', ')}).")
+		def first = ImageFiles.open(files[0])
 		def slices = new Slices(h: first.height, w: first.width, count: files.size(), name: file.name,
-			origin: stampOf(files))
+			origin: ImageFiles.stampOf(files))
 		slices.readAs(first)
 		slices.measure(first.calibration, pixelSize)
 		slices.processor = { int i ->
-			def image = openImage(files[i])
+			def image = ImageFiles.open(files[i])
 			if (image.height != first.height || image.width != first.width || image.stackSize != 1) {
 				throw new Problem("${files[i]}: is $image.width x $image.height x $image.stackSize; the slices of one " +
 					"folder must be single images of one size, the first is $first.width x $first.height.")
@@ -182,35 +182,6 @@ class Slices {
 		return Long.toHexString(sum)
 	}
 
-	/** Opens one file with ImageJ, and with SCIFIO or Bio-Formats through it where Fiji has them. */
-	static ImagePlus openImage(File file) {
-		if (!file.exists()) throw new Problem("$file: there is no such file.")
-		ImagePlus image = null
-		try {
-			image = IJ.openImage(file.path)
-		} catch (Exception unreadable) {
-			throw new Problem("$file: cannot be opened ($unreadable.message); save it as TIFF.", unreadable)
-		}
-		if (image == null) throw new Problem("$file: ImageJ cannot open it; save it as an uncompressed TIFF.")
-		return image
-	}
-
-	/** The images of a folder in the order of the numbers in their names. */
-	static List<File> imagesIn(File folder) {
-		def files = folder.listFiles()?.findAll { f ->
-			f.file && !f.name.startsWith('.') && SUFFIXES.any { f.name.toLowerCase().endsWith(it) }
-		} ?: []
-		return files.sort { a, b -> naturalKey(a.name) <=> naturalKey(b.name) ?: a.name <=> b.name }
-	}
-
-	/** A text that sorts as people count: slice_9 before slice_10. */
-	static String naturalKey(String name) {
-		name.toLowerCase().replaceAll(/\d+/) { String digits ->
-			def short_ = digits.replaceFirst(/^0+(?=\d)/, '')
-			String.format('%04d', short_.length()) + short_
-		}
-	}
-
 	/** The slices of this volume in another direction: xz has rows = z; yz rows = z and columns = y. */
 	Slices view(String view) {
 		if (view == 'xy') return this
@@ -266,9 +237,6 @@ class Slices {
 
 	/** Height and width of a pixel in `unit`, as tables are measured. */
 	double[] pixelSides() { (unit == 'px' ? [1, 1] : [spacing[1], spacing[2]]) as double[] }
-
-	/** Bytes and latest date of files: another volume under the same name is not taken for the old one. */
-	static String stampOf(List<File> files) { "${files.sum { it.length() }}@${files.max { it.lastModified() }.lastModified()}" }
 
 	private void measure(Calibration calibration, double pixelSize) {
 		ownUnit = calibration.unit

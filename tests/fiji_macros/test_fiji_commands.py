@@ -227,7 +227,7 @@ def test_mean_distance_is_pythons(java):
 def test_names_sort_as_people_count(java):
     got = java.run(
         with_classes(
-            "names.sort { Slices.naturalKey(it) }",
+            "names.sort { ImageFiles.naturalKey(it) }",
             *ENGINES,
         ),
         names=["s_10.tif", "s_9.tif", "S_0009b.tif", "s_100.tif", "a.tif"],

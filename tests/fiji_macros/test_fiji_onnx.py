@@ -312,18 +312,19 @@ def test_all_slices_of_a_stack_are_one_result(run, tmp_path):
     assert (record["taken"], record["particles"]) == ("all 3 slices", labels.max())
 
 
-def test_labels_that_16_bits_cannot_hold_are_32_bit():
+def test_large_numbers_and_small_sizes_can_be_read():
     got = groovy(
         """
         def labels = new ij.process.ShortProcessor(3, 1, [0, 1, (short) 60000] as short[], null)
         def wide = ImageResult.raised(labels, 70000, true)
         def narrow = ImageResult.raised(labels, 5000, false)
         [wide.bitDepth, wide.pixels as List, narrow.bitDepth, (0..2).collect { narrow.get(it) },
-            ImageResult.moments(wide, 70001, 60000, 1, 1)[[0, 1, 59999]].collect { it[0] }]
+            ImageResult.moments(wide, 70001, 60000, 1, 1)[[0, 1, 59999]].collect { it[0] },
+            [4e10, 870, 9.6, 0.5, 2e-4].collect { ParticleTable.decimals(it) }]
         """,
-        "ImageResult", "LabelColours", "RoiZip",
+        "ImageResult", "LabelColours", "RoiZip", "ParticleTable",
     )  # fmt: skip
-    assert got == [32, [0, 70001, 130000], 16, [0, 5001, 65000], [1, 0, 1]]
+    assert got == [32, [0, 70001, 130000], 16, [0, 5001, 65000], [1, 0, 1], [0, 0, 2, 3, 6]]
 
 
 def test_time_is_not_depth(run, tmp_path):

@@ -281,6 +281,11 @@ def test_outlines_of_all_slices_lie_on_the_stack_by_their_position(bundle, tmp_p
         seen.none = where(source.overlay as List)
         def table = ij.WindowManager.getWindow('Particles of z.tif').resultsTable
         seen.empty = (0..<table.size()).collect { table.getLabel(it) }
+        // Labels to correct are those of the last run.
+        ij.IJ.runMacro("run('Segment Image', 'model=[$model] prob=0.5 nms=0.3 slice=all');")
+        ij.IJ.runMacro("run('Correct Labels', 'what=[Load labels as regions] regions=replace');")
+        seen.last = [source.overlay.count { it.getProperty('particlebridge') },
+            ij.plugin.frame.RoiManager.instance.count]
         // In batch mode nothing is shown, and a macro finds all in its place.
         Window.close()
         ij.IJ.runMacro('''setBatchMode(true); open("FOLDER/z.tif");
@@ -326,6 +331,7 @@ def test_outlines_of_all_slices_lie_on_the_stack_by_their_position(bundle, tmp_p
     assert [place[0] for place in seen["again"]] == [1, 4]
     assert seen["none"] == [[2, 0, 2, 0, 1]]
     assert seen["empty"] == ["no particles"]
+    assert seen["last"][0] == seen["last"][1] > 0
     log, windows = seen["batch"]
     assert log == ["z.tif", str(total), str(total), "4"]
     assert windows == 2  # ImageJ and the Log

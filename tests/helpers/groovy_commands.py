@@ -7,7 +7,7 @@ from particlebridge.fiji_macros.compose import compose
 
 ENGINES = (
     "Problem", "Report", "Models", "MacroOptions", "Inputs", "InputDialog", "Bundle", "Settings",
-    "Resampling", "FieldOfView", "Outlines", "Units", "Planes", "Look", "Slices", "Diameter",
+    "Resampling", "FieldOfView", "Outlines", "Units", "Planes", "Look", "ImageFiles", "Slices", "Diameter",
     "Segmenter", "StarDist", "OnnxNetwork", "Normalisation", "Proposal", "Candidates", "Cells",
     "SharedArea", "Suppression", "GridMaps", "OnnxEngine", "Particles", "SideBySide", "WholeFile",
 )  # fmt: skip
