@@ -131,7 +131,7 @@ class Report {
 	static String sentenceOf(Throwable failure) {
 		if (failure instanceof OutOfMemoryError) {
 			return 'Fiji ran out of memory: give it more in Edit > Options > Memory & Threads..., start it again, ' +
-				'and run the same command: finished slices are kept.'
+				'and run the same command; Segment View and Segment Views keep finished slices.'
 		}
 		if (failure instanceof Problem) return failure.message
 		return failure.message ? "$failure.message (${failure.class.simpleName})" : failure.toString()
