@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from engine_contract import PLUGIN, THRESHOLDS
+from groovy_commands import FIELDS, NO_SERVICES, runnable
 from particlebridge.exporter import export
 from plain_imagej import plain_imagej
 from test_fiji_onnx import rewritten
@@ -289,7 +290,8 @@ def test_outlines_of_all_slices_lie_on_the_stack_by_their_position(bundle, tmp_p
         // In batch mode nothing is shown, and a macro finds all in its place.
         Window.close()
         ij.IJ.runMacro('''setBatchMode(true); open("FOLDER/z.tif");
-            run("Segment Image", "model=[MODEL] prob=0.4 nms=0.3 slice=all"); print(getTitle());
+            run("Segment Image", "model=[MODEL] prob=0.4 nms=0.3 slice=all out=[FOLDER/window]");
+            print(getTitle());
             print(Overlay.size); print(roiManager("count")); selectImage("labels of z.tif");
             print(nSlices);'''.replace('FOLDER', folder).replace('MODEL', model))
         seen.batch = [ij.IJ.log.readLines(), java.awt.Window.windows.count { it.visible }]
@@ -335,6 +337,16 @@ def test_outlines_of_all_slices_lie_on_the_stack_by_their_position(bundle, tmp_p
     log, windows = seen["batch"]
     assert log == ["z.tif", str(total), str(total), "4"]
     assert windows == 2  # ImageJ and the Log
+    # Without a window the same comes out.
+    given = {"image": f"{tmp_path}/z.tif", "model": bundle, "out": f"{tmp_path}/headless"}
+    given = dict.fromkeys(FIELDS) | given | TYPED | {"slice": "all"}
+    done = plain_imagej().run(runnable("Segment_Image", NO_SERVICES), settings={}, **given)
+    assert done["problem"] is None
+    for name in ("labels.tif", "prob.tif", "dist.tif"):
+        made = [tifffile.imread(tmp_path / way / name) for way in ("window", "headless")]
+        np.testing.assert_array_equal(*made)
+    made = [(tmp_path / way / "objects.csv").read_text() for way in ("window", "headless")]
+    assert made[0] == made[1]
 
 
 def test_the_log_opens_for_a_warning_only(bundle, tmp_path):
