@@ -7,9 +7,10 @@ from particlebridge.fiji_macros.compose import compose
 
 ENGINES = (
     "Problem", "Report", "Models", "MacroOptions", "Inputs", "InputDialog", "Bundle", "Settings",
-    "Resampling", "FieldOfView", "Outlines", "Units", "Planes", "Look", "ImageFiles", "Slices", "Diameter",
-    "Segmenter", "StarDist", "OnnxNetwork", "Normalisation", "Proposal", "Candidates", "Cells",
-    "SharedArea", "Suppression", "GridMaps", "OnnxEngine", "Particles", "SideBySide", "WholeFile",
+    "Resampling", "FieldOfView", "Outlines", "Units", "Planes", "Look", "ImageFiles", "Slices",
+    "Diameter", "Segmenter", "StarDist", "OnnxNetwork", "Normalisation", "Proposal", "Candidates",
+    "Cells", "SharedArea", "Suppression", "GridMaps", "OnnxEngine", "Particles", "SideBySide",
+    "WholeFile",
 )  # fmt: skip
 """The shared classes of both engines and what they need."""
 SHARED = Path(__file__).parents[2] / "fiji_macros" / "shared"
