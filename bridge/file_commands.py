@@ -1,5 +1,6 @@
 """Analysis of files: what `explain` and `compare` of the command line do."""
 
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 import pandas as pd
 from particlebridge import analysis
 from particlebridge.analysis import Score
+from particlebridge.analysis._shared.wording import listing
 from particlebridge.analysis.explanation.readable_rows import split_states
+from particlebridge.analysis.features.columns import CONSEQUENCES, FEATURES
 
 from ._shared.progress import notice
 from .conclusion import Regressors, explained, report_outputs
@@ -27,12 +30,14 @@ def explain_files(
     Parameters
     ----------
     tables
-        features.csv files; a state is named by its file or, where all are called the same, by the
-        folder it lies in. A file whose column ``state`` names several is parted by them.
+        features.csv files, or tables of the published code (.csv, .mat). A state is named by its
+        file or, where all are called the same, by the folder it lies in. A file whose column
+        ``state`` names several is parted by them.
     out
         Folder for importance.csv, figures/ and report.html.
     features
-        Regressors: ``drivers`` or ``paper``.
+        Regressors: ``drivers`` or ``paper``. Tables of the published code have only the latter;
+        they are explained by them, and the log says so.
 
     Returns
     -------
@@ -77,6 +82,12 @@ def explain_files(
         if len(paths) > 1:
             parts = {f"{name} {s}" if len(parts) > 1 else name: part for s, part in parts.items()}
         states |= parts
+    if features == "drivers" and any(_is_published(table) for table in states.values()):
+        notice(
+            "tables of the published code lack what 'drivers' needs, and are explained by the 21 "
+            f"published features; {listing(CONSEQUENCES)} follow from damage themselves"
+        )
+        features = "paper"
     try:
         explanation = explained(states, features)
     except ValueError as error:
@@ -88,7 +99,10 @@ def explain_files(
     run = RunFolder(out)
     key = {
         "features": features,
-        "tables": {name: path.read_text("utf-8") for name, path in zip(names, paths, strict=True)},
+        "tables": {
+            name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for name, path in zip(names, paths, strict=True)
+        },
     }
     with run.locked(), run.stage("report", key):
         write_table(explanation.importance, run.path / "importance.csv")
@@ -100,6 +114,12 @@ def explain_files(
         return analysis.write_report(
             run.path, features=states, explanation=explanation, settings=lasting(run.record)
         )
+
+
+def _is_published(table: pd.DataFrame) -> bool:
+    """Tell whether a table has all published features but not all drivers."""
+    drivers, paper = (set(FEATURES[name]) for name in ("drivers", "paper"))
+    return paper <= set(table) and not drivers <= set(table)
 
 
 def compare(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> Score:

@@ -223,6 +223,9 @@ TARGET = "Damage"
 PUBLISHED = tuple(name for name, column in COLUMNS.items() if column.code_name)
 """Columns that the public code has."""
 
+_NAMED = {column.code_name.lower(): name for name, column in COLUMNS.items() if column.code_name}
+_NAMED |= {name.lower(): name for name in COLUMNS}
+
 # Computed from the cracks themselves: they follow damage instead of driving it.
 CONSEQUENCES = ("SurfaceInner", "RoughInner", "VSratio", "Sphericity", "EDensity", "Homogeneity")
 
@@ -241,6 +244,28 @@ FEATURES: dict[str, tuple[str, ...]] = {
         "OrienIso",
     ),
 }
+
+
+def column_named(name: str) -> str | None:
+    """Find the column that a table means, by our name or that of the public code, in any case.
+
+    Parameters
+    ----------
+    name
+        As a table of this package, the public MATLAB code or its notebook has it.
+
+    Returns
+    -------
+    str or None
+        A name in `COLUMNS`; None if it means none of them.
+
+    Examples
+    --------
+    >>> from particlebridge.analysis.features.columns import column_named
+    >>> column_named("Vsratio"), column_named("locOri"), column_named("pZ"), column_named("grade")
+    ('VSratio', 'OrienIso', 'Z', None)
+    """
+    return _NAMED.get(name.lower())
 
 
 def units(recipe: Recipe) -> dict[str, str]:

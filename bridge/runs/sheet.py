@@ -82,7 +82,7 @@ def _read_sheet(sheet: Path, voxel_size: Spacing | None) -> list[Item]:
     if not sheet.exists():
         raise FileNotFoundError(f"{sheet}: no such sheet")
     table = read_spreadsheet(
-        sheet, "path", "needs a column 'path' and a row", "name the columns in its first row"
+        sheet, [{"path"}], "needs a column 'path' and a row", "name the columns in its first row"
     )
     if not table.rows:
         raise ValueError(f"{sheet}: needs a column 'path' and a row; it lists no volume")

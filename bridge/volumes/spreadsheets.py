@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Collection, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,22 +40,24 @@ class Spreadsheet:
         return self.separator != ","
 
 
-def read_spreadsheet(path: Path, key: str, fault: str, remedy: str) -> Spreadsheet:
-    """Read a table of text whose separator is found by the name of a column.
+def read_spreadsheet(
+    path: Path, keys: Collection[Set[str]], fault: str, remedy: str
+) -> Spreadsheet:
+    """Read a table of text whose separator is found by the names of columns.
 
     Parameters
     ----------
     path
         The file: UTF-8, or UTF-16 with its mark.
-    key
-        The column that must be there.
+    keys
+        Columns, in small letters, all of which must be there, or another such set.
     fault, remedy
         What is said where it is not: what is wrong and what to do.
 
     Raises
     ------
     ValueError
-        If it is no text, no column is called `key`, or two columns have one name.
+        If it is no text, no set of `keys` is there, or two columns have one name.
     """
     check_stand_in(path)
     with reraise_with_path(path, "cannot be read as CSV", "save it again"):
@@ -72,7 +75,7 @@ def read_spreadsheet(path: Path, key: str, fault: str, remedy: str) -> Spreadshe
     header = next((line for line in lines_of_text if not _BLANK.match(line)), "").rstrip("\r\n")
     tried = (told[1],) if told else _SEPARATORS
     with reraise_with_path(path, "cannot be read as CSV", "save it again"):
-        found = [s for s in tried if key in map(fold, _cells(header, s))]
+        found = [s for s in tried if any(k <= set(map(fold, _cells(header, s))) for k in keys)]
     if not found:
         raise ValueError(
             f"{path}: {fault} ({_seen(header)}); {remedy}, with commas, semicolons or tabs between "

@@ -3,15 +3,20 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from particlebridge.analysis import atomic_path
-from particlebridge.analysis.features.columns import COLUMNS, LengthUnit
+from particlebridge.analysis._shared.wording import listing
+from particlebridge.analysis.features.columns import COLUMNS, LengthUnit, column_named
 from particlebridge.analysis.io.errors import shown
 
 from .._shared.progress import notice
+from .matlab_tables import read_matlab_table
 from .spreadsheets import Spreadsheet, read_spreadsheet
 
 _WORDS = ("volume", "state", "group", "Void", "Unit")
+# Enough of them to tell a table of the published code, which has no labels.
+_PUBLISHED = {"damage", "sphericity"}
 _TRUTH = {"true": True, "false": False}
 # What pandas and others write for a number that is not known.
 _UNKNOWN = ("", "nan", "na", "n/a", "#n/a", "null", "none", "<na>")
@@ -30,7 +35,10 @@ def in_unit(table: pd.DataFrame, unit: LengthUnit) -> pd.DataFrame:
 
 
 def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read a features.csv, also as a spreadsheet saves it.
+    """Read a features.csv, also as a spreadsheet saves it, or a table of the published code.
+
+    The table of getAllFeatures (.mat, version 5 or 7.3) and of the notebook (.csv) are taken under
+    the names of `COLUMNS`, and the log says what was taken for what.
 
     Columns may be separated by commas, semicolons or tabs; with the latter two a comma may be
     the decimal point. Blank rows are left out. A column that `measure` does not write may hold
@@ -46,15 +54,21 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no table of numbers with a label column; names the column.
+        If it is no table of numbers with a label column, or those of the published code; names
+        the column.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such table")
+    if path.suffix.lower() == ".mat":
+        return _as_measured(path, read_matlab_table(path))
     sheet = read_spreadsheet(
-        path, "label", "has no column 'label'", "give a features.csv of measure or run"
+        path,
+        [{"label"}, _PUBLISHED],
+        "has no column 'label'",
+        "give a features.csv of measure or run",
     )
-    names = ["label" if name.lower() == "label" else name for name in sheet.columns]
+    names = sheet.columns
     for number, row in sheet.rows:
         if len(row) > len(names):
             raise ValueError(
@@ -71,14 +85,47 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
             columns[name] = cells
             continue
         numbers = _numbers(cells, sheet)
-        if numbers is None and name in COLUMNS:
+        if numbers is None and column_named(name) is not None:
             raise ValueError(f"{path}: column '{shown(name)}' holds words where numbers are needed")
         if numbers is None:
             words.append(shown(name))
         columns[name] = cells if numbers is None else numbers
     if words:
         notice(f"{path}: columns of words are kept and not used: {', '.join(words[:5])}")
-    return pd.DataFrame(columns)
+    return _as_measured(path, pd.DataFrame(columns))
+
+
+def _as_measured(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """Give the columns the names of `measure`, and say what was taken for what."""
+    taken: dict[str, str] = {}
+    for name in table.columns:
+        column = None if name in COLUMNS or name in _WORDS else column_named(name)
+        if column is None or column in table:
+            continue
+        if column in taken.values():
+            twice = " and ".join(shown(n) for n in (*taken, name) if column_named(n) == column)
+            raise ValueError(f"{path}: columns {twice} both are {column}; keep one")
+        taken[name] = column
+    table = table.rename(columns=taken)
+    published = [f"{shown(name)} as {c}" for name, c in taken.items() if name.lower() != c.lower()]
+    if published:
+        notice(
+            f"{path}: taken from the published code's columns: {', '.join(published)}. "
+            "That code counts lengths, areas and volumes in voxels, and its Homogeneity is the "
+            "standard deviation, not its inverse"
+        )
+        table["Unit"] = "voxel"
+    missing = [name for name in ("label", "X", "Y") if name not in table]
+    if "label" in missing and not {"Damage", "Sphericity"} <= set(table):
+        raise ValueError(
+            f"{path}: has no column 'label', nor Damage and Sphericity as a table of the "
+            "published code; give a features.csv of measure or run"
+        )
+    if "label" in missing:
+        notice(f"{path}: has no {listing(missing)}: rows are numbered, places are not drawn")
+        table["label"] = np.arange(1, len(table) + 1)
+        table[missing[1:]] = np.nan
+    return table
 
 
 def _numbers(cells: pd.Series, sheet: Spreadsheet) -> pd.Series | None:
