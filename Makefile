@@ -14,7 +14,7 @@ test: $(UV)
 lint: $(UV) types
 	$(UV) run ruff check .
 	$(UV) run ruff format --check .
-	MYPYPATH=.types $(UV) run mypy -p particlebridge
+	MYPYPATH=.types $(UV) run mypy -p particlebridge -p benchmarks
 
 # Offline and without warnings; runs the tutorials. Open build/docs/index.html.
 docs: $(UV)

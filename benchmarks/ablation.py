@@ -77,7 +77,7 @@ def stardist_defaults(out: Path, pool: list[Example], held_out: list[Example]) -
     rng = np.random.default_rng(_SEED)
 
     def augmenter(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        turns, mirror = rng.integers(4), rng.integers(2)
+        turns, mirror = int(rng.integers(4)), rng.integers(2)
         x, y = (np.rot90(a[:, ::-1] if mirror else a, turns) for a in (x, y))
         x = x * rng.uniform(0.6, 2) + rng.uniform(-0.2, 0.2)
         sigma = 0.02 * rng.uniform(0, 1)

@@ -12,26 +12,33 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import pandas as pd
+from csbdeep.models import CARE
 from particlebridge.exporter.bundles.comparison import RuntimeResult
-from particlebridge.exporter.bundles.export import export
+from particlebridge.exporter.bundles.export import Export, export
 from particlebridge.exporter.bundles.inspection import inspect
+from particlebridge.exporter.bundles.targets import Target
 from particlebridge.exporter.bundles.verifying import verify
 from particlebridge.exporter.networks.model_folders import SHIPPED
 from particlebridge.exporter.runtimes.runtime_ops import RUNTIMES
+from stardist.models import StarDist2D
 
 TESTS = Path(__file__).parents[1] / "tests"
 sys.path.insert(0, str(TESTS / "helpers"))
 
 import small_models  # noqa: E402
 
+Model: TypeAlias = "Path | StarDist2D | CARE"
+
 # Of the size that StarDist builds by default.
 WHOLE = dict(unet_n_filter_base=32, unet_n_depth=3, net_conv_after_unet=128)
 
-MODELS = {
+MODELS: dict[str, Callable[[], Model]] = {
     "grid 1x1, 32 rays": lambda: small_models.stardist(grid=(1, 1), n_rays=32),
     "grid 2x2, 96 rays": lambda: small_models.stardist(grid=(2, 2), n_rays=96),
     "grid 4x4, 3 channels": lambda: small_models.stardist(grid=(4, 4), n_channel_in=3),
@@ -47,18 +54,18 @@ MODELS = {
     "CARE 2D": lambda: small_models.care(),
     "CARE 2D, probabilistic": lambda: small_models.care(probabilistic=True),
     "CARE 3D": lambda: small_models.care(axes="ZYX"),
-    **{f"shipped: {p.name}": lambda p=p: p for p in sorted(SHIPPED.glob("*")) if p.is_dir()},
+    **{f"shipped: {p.name}": partial(Path, p) for p in sorted(SHIPPED.glob("*")) if p.is_dir()},
 }
 
 
-READERS = ("onnx", "qupath", "bioimageio")
+READERS: tuple[Target, ...] = ("onnx", "qupath", "bioimageio")
 
 
 def main(words: Sequence[str] = (), folder: Path | None = None) -> None:
     warnings.simplefilter("ignore")
     models = dict(MODELS)
     if folder is not None:
-        models |= {f"of others: {p.name}": lambda p=p: p for p in sorted(folder.iterdir())}
+        models |= {f"of others: {p.name}": partial(Path, p) for p in sorted(folder.iterdir())}
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
         for name, make in models.items():
@@ -67,9 +74,8 @@ def main(words: Sequence[str] = (), folder: Path | None = None) -> None:
             model = make()
             start = time.perf_counter()
             written = export(model, Path(scratch) / "model.zip", runtimes=RUNTIMES)
-            results = list(written.verification.results)
-            if inspect(written).rays is not None:
-                results += _elsewhere(model, Path(scratch))
+            readers = READERS if inspect(written).rays is not None else ("onnx",)
+            results = [*_results(written), *_elsewhere(model, readers, Path(scratch))]
             total = time.perf_counter() - start
             rows.append(_row(name, results, written.path, written.seconds, total))
             print(rows[-1], flush=True)
@@ -82,20 +88,27 @@ def main(words: Sequence[str] = (), folder: Path | None = None) -> None:
     print(pd.DataFrame(rows).fillna("-").to_string(index=False))
 
 
-def _elsewhere(model, scratch):
+def _elsewhere(model: Model, readers: Sequence[Target], scratch: Path) -> list[RuntimeResult]:
     """Export a model for the other readers; a failure is a row with its reason."""
-    results = []
-    for reader in READERS:
+    results: list[RuntimeResult] = []
+    for reader in readers:
         name = "m.zip" if reader == "bioimageio" else "m.onnx"
         try:
-            results += export(model, scratch / name, to=reader).verification.results
+            results += _results(export(model, scratch / name, to=reader))
         except (ValueError, RuntimeError) as error:
             results.append(RuntimeResult(reader, "failed", False, {}, detail=str(error)))
             print(f"{reader}: {error}")
     return results
 
 
-def _row(name, results, path, seconds, total):
+def _results(written: Export) -> tuple[RuntimeResult, ...]:
+    assert written.verification is not None  # it was not turned off
+    return written.verification.results
+
+
+def _row(
+    name: str, results: Sequence[RuntimeResult], path: Path, seconds: float | None, total: float
+) -> dict[str, str | float | None]:
     relative = {}
     for result in sorted(results, key=lambda one: one.relative or 0):  # the worst counts
         told = result.status if result.relative is None else f"{result.relative:.1e}"

@@ -11,7 +11,8 @@ from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
-from particlebridge.bridge.engines.protocol import Settings
+from particlebridge.analysis import Prediction
+from particlebridge.bridge.engines.protocol import Failure, Settings
 from particlebridge.bridge.engines.python import PythonEngine
 from particlebridge.bridge.fiji.engine import FijiEngine
 from particlebridge.exporter import export
@@ -44,22 +45,24 @@ def main() -> None:
         python = PythonEngine(bundle, settings)
         with FijiEngine(bundle, settings, fiji="net.imagej:ij") as fiji:
             times: dict[str, list[float]] = {"python": [], "fiji": []}
-            labels = {}
+            found: dict[str, Prediction] = {}
             for repeat in range(REPEATS + 1):
                 for name, engine in (("python", python), ("fiji", fiji)):
                     start = perf_counter()
                     ((_, result),) = engine.predict([image], [0])
                     if repeat:
                         times[name].append(perf_counter() - start)
-                    labels[name] = result
+                    if isinstance(result, Failure):
+                        raise SystemExit(f"{name}: {result.reason}")
+                    found[name] = result
     grid = python.network.grid
-    points = labels["python"].prob[:: grid[0], :: grid[1]]
+    points = found["python"].prob[:: grid[0], :: grid[1]]
     print(f"{SIZE} x {SIZE}, {np.count_nonzero(points > PROB_THRESH)} candidates, ", end="")
-    print(f"{len(labels['python'].polygons)} particles, best of {REPEATS}")
+    print(f"{len(found['python'].polygons)} particles, best of {REPEATS}")
     best = {name: min(values) for name, values in times.items()}
     for name, seconds in best.items():
         print(f"{name:8} {seconds:7.2f} s")
-    differ = np.count_nonzero(labels["python"].labels != labels["fiji"].labels)
+    differ = np.count_nonzero(found["python"].labels != found["fiji"].labels)
     print(f"fiji / python: {best['fiji'] / best['python']:.2f}; {differ} pixels differ")
 
 

@@ -148,8 +148,8 @@ def damaged(peer: USegment3D) -> None:
             CONSENSUS: fused,
         }
         if peer.is_there and seed == _DAMAGED_SEEDS[0]:
-            labels = {view: stack.labels for view, stack in views.items()}
-            found[USEGMENT], seconds[USEGMENT] = peer({"one": labels}, _SMALLEST)["one"]
+            stacks = {view: stack.labels for view, stack in views.items()}
+            found[USEGMENT], seconds[USEGMENT] = peer({"one": stacks}, _SMALLEST)["one"]
         for method, labels in found.items():
             speed = labels.size / seconds[method] if method in seconds else np.nan
             row = {"seed": seed, "method": method, **quality(made.labels, labels)}

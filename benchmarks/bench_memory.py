@@ -69,8 +69,7 @@ class Recorded:
             labels, _ = fastremap.renumber(self._truth[index], preserve_zero=True)
             labels = labels.astype(np.int32)
             seen = (labels > 0).astype(np.float32)
-            none = np.zeros((0, 32, 2))
-            polygons = Polygons(none[:, 0], none[..., 0], none[:, 0, 0], none)
+            polygons = Polygons.from_rays(np.zeros((0, 2)), np.zeros((0, 32)), np.zeros(0))
             yield index, Prediction(labels, seen, 10 * seen, polygons)
 
     def versions(self) -> dict[str, Any]:

@@ -49,8 +49,8 @@ def judge(engine: PythonEngine, made: Electrode, smallest: float) -> dict[str, f
             for kind, ignored in (("all", tiny), ("whole", tiny | cut)):
                 kept, seen = _without(ignored, truth, labels)
                 result = score(kept, seen)
-                hits = [result.recall[iou] * result.n_truth for iou in (0.5, 0.75)]
-                pooled[kind] += [result.n_truth, result.n_labels, *hits]
+                right = [result.recall[iou] * result.n_truth for iou in (0.5, 0.75)]
+                pooled[kind] += [result.n_truth, result.n_labels, *right]
     figures: dict[str, float] = {"objects": pooled["all"][0]}
     for kind, (truths, found, *hits) in pooled.items():
         for iou, hit in zip((0.5, 0.75), hits, strict=True):

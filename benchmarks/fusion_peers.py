@@ -191,7 +191,8 @@ class USegment3D:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             for key, stacks in volumes.items():
-                np.savez(folder / f"{key}.npz", **{view: stacks[view] for view in VIEWS})
+                named: dict[str, Any] = {view: stacks[view] for view in VIEWS}
+                np.savez(folder / f"{key}.npz", **named)
             command = [self.python, str(_WORKER), name, str(smallest)]
             said = subprocess.run(
                 command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

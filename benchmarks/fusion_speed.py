@@ -59,7 +59,7 @@ def measure(folder: Path) -> None:
     """Fuse what lies in a folder, in a process of its own, and print what it took."""
     small = damaged_stacks(packed((40, 40, 40), 4)[1], HARD, 0)
     fuse(small, np.zeros((40, 40, 40), np.uint16))  # Compiles, or loads what was compiled.
-    views = {view: ViewStack(np.load(folder / f"{view}.npy")) for view in VIEWS}
+    views: dict[str, ViewStack] = {v: ViewStack(np.load(folder / f"{v}.npy")) for v in VIEWS}
     volume = np.load(folder / "volume.npy")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     wall, cpu = time.perf_counter(), time.process_time()
@@ -80,8 +80,8 @@ def _kmeans(shape: tuple[int, int, int]) -> None:
     from sklearn.cluster import KMeans
 
     views = damaged_stacks(electrode(shape, seed=8201).labels, HARD, 1)
-    total = sum(from_view(stack.dist, view) for view, stack in views.items())
-    values = np.ascontiguousarray(total, np.float32)
+    depths = [from_view(np.asarray(views[view].dist), view) for view in VIEWS]
+    values = np.ascontiguousarray(np.sum(depths, axis=0), np.float32)
     kmeans_1d(values[shape[0] // 2], 5)  # Compiles, or loads what was compiled.
     wall, cpu, ours = _timed(9, kmeans_1d, values, 5)
     own = _inertia(values, ours.centres)

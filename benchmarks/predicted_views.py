@@ -91,7 +91,7 @@ def segment_views(
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
 ) -> dict[str, ViewStack]:
     """Segment every slice of the three views; the diameter is in units of the smallest side."""
-    views = {}
+    views: dict[str, ViewStack] = {}
     for view in VIEWS:
         y, x = (side / min(spacing) for side in view_spacing(spacing, view)[1:])
         engine = PythonEngine(network, Settings(diameter=diameter, pixel_size=(y, x)))

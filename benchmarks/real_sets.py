@@ -103,7 +103,8 @@ def packing(folder: Path, seed: int = 8401) -> tuple[np.ndarray, np.ndarray] | N
     box = tuple(slice(a, a + side) for a, side in zip(starts, _BLOCK, strict=True))
     phases = phases[box].astype(int)
     grey = gaussian_filter(np.array(_GREYS, np.float32)[phases], _BLUR)
-    grey += np.random.default_rng(seed).normal(0, _NOISE, grey.shape).astype(np.float32)
+    noise = np.random.default_rng(seed).normal(0, _NOISE, phases.shape)
+    grey += np.asarray(noise, np.float32)
     return phases == 1, grey.clip(0, 255).astype(np.uint8)
 
 

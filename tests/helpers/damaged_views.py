@@ -5,10 +5,12 @@ angle, or merged with an object that it touches, each with its own chance, and e
 moved by up to `jitter` pixels along both axes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from particlebridge.analysis import VIEWS, to_view
+from particlebridge.analysis._shared.views import View
 from scipy.ndimage import find_objects
 
 
@@ -23,7 +25,9 @@ class Damage:
 HARD = Damage()
 
 
-def damaged_views(truth, damage=HARD, seed=0, views=VIEWS):
+def damaged_views(
+    truth: np.ndarray, damage: Damage = HARD, seed: int = 0, views: Sequence[View] = VIEWS
+) -> dict[str, np.ndarray]:
     """View name -> stack of damaged 2-D labels, each slice numbered from 1 again."""
     rng = np.random.default_rng(seed)
     return {
@@ -32,10 +36,11 @@ def damaged_views(truth, damage=HARD, seed=0, views=VIEWS):
     }
 
 
-def damaged_slice(plane, damage, rng):
+def damaged_slice(plane: np.ndarray, damage: Damage, rng: np.random.Generator) -> np.ndarray:
     names, compact = np.unique(plane, return_inverse=True)
     compact = compact.reshape(plane.shape) + (names[0] != 0)
-    out = np.zeros(plane.shape, np.int32)
+    height, width = plane.shape
+    out = np.zeros((height, width), np.int32)
     pieces, partner = [], {}
     for label, box in enumerate(find_objects(compact), 1):
         mask = compact[box] == label
@@ -54,12 +59,12 @@ def damaged_slice(plane, damage, rng):
             if near.size:
                 partner[label] = rng.choice(near)
         pieces += [(label, part) for part in parts]
-    number = {}
+    number: dict[int, int] = {}
     for k, i in enumerate(rng.permutation(len(pieces)), 1):
         label, (y, x) = pieces[i]
         dy, dx = rng.integers(-damage.jitter, damage.jitter + 1, 2)
         y, x = y + dy, x + dx
-        inside = (y >= 0) & (y < out.shape[0]) & (x >= 0) & (x < out.shape[1])
+        inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
         name = partner.get(label, label)
         merged = label in partner or label in partner.values()
         value = number.setdefault(name, k) if merged else k
@@ -67,7 +72,7 @@ def damaged_slice(plane, damage, rng):
     return out
 
 
-def touching(compact, label, y, x):
+def touching(compact: np.ndarray, label: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Objects within one pixel of an object."""
     top, left = max(y.min() - 1, 0), max(x.min() - 1, 0)
     crop = compact[top : y.max() + 2, left : x.max() + 2]
