@@ -16,7 +16,7 @@ from ..safe_zip import zip_bytes
 from .onnx_graph import OPSET
 from .onnx_layouts import on_pixels
 from .plugin_graph import bundle_graph, layout_of
-from .portable import PortableNetwork
+from .portable import StarDistNetwork
 
 if TYPE_CHECKING:
     from stardist.models import StarDist2D
@@ -46,7 +46,7 @@ IoU of 0.5: `particlebridge compare`, or `stardist.matching`.
 """
 
 
-def package_members(network: PortableNetwork) -> dict[str, bytes]:
+def package_members(network: StarDistNetwork) -> dict[str, bytes]:
     """Make the files of a package.
 
     Parameters
@@ -80,7 +80,7 @@ def package_members(network: PortableNetwork) -> dict[str, bytes]:
     return {"rdf.yaml": described.encode(), **members}
 
 
-def _description(network: PortableNetwork, halo: list[int], sides: list[int]) -> dict[str, Any]:
+def _description(network: StarDistNetwork, halo: list[int], sides: list[int]) -> dict[str, Any]:
     record = network.record
     spatial = [
         {"type": "space", "id": axis, "size": {"min": side, "step": _STEP}}
@@ -159,7 +159,7 @@ def _description(network: PortableNetwork, halo: list[int], sides: list[int]) ->
     }
 
 
-def _weights(network: PortableNetwork) -> dict[str, Any]:
+def _weights(network: StarDistNetwork) -> dict[str, Any]:
     onnx: dict[str, Any] = {"source": "model.onnx", "opset_version": OPSET}
     if network.keras is None:
         return {"onnx": onnx}
@@ -170,7 +170,7 @@ def _weights(network: PortableNetwork) -> dict[str, Any]:
     }
 
 
-def _stardist_config(network: PortableNetwork) -> dict[str, Any]:
+def _stardist_config(network: StarDistNetwork) -> dict[str, Any]:
     """Describe StarDist's postprocessing where `import_bioimageio` looks for it."""
     import importlib.metadata
 
@@ -216,7 +216,7 @@ def _names(name: str, count: int) -> list[str]:
     return [f"{name}{index}" for index in range(count)]
 
 
-def _readme(network: PortableNetwork) -> str:
+def _readme(network: StarDistNetwork) -> str:
     record = network.record
     return _README.format(
         name=network.name,

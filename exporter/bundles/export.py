@@ -6,7 +6,7 @@ import os
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +17,7 @@ from ..networks.keras_models import load_keras_model
 from ..networks.model_folders import model_folder
 from ..networks.model_zips import unpacked
 from ..networks.onnx_session import ONNX_NAME
-from ..networks.record import RECORD_NAME, ModelRecord
+from ..networks.record import RECORD_NAME
 from ..networks.saved_model import GRAPH_NAME, saved_model_bytes
 from ..safe_zip import write_zip
 from ..tensorflow_import import require_training
@@ -247,20 +247,9 @@ def _members(model: "StarDist2D | CARE", layout: Layout) -> dict[str, bytes]:
     graph = saved_model_bytes(
         bundle_graph(model, layout), (*any_size, layout.channels), (*any_size, layout.outputs)
     )
-    network = from_keras(model, layout) if layout.kind == "stardist2d" else None
-    record = None if network is None else network.record
-    settings = json.dumps(_settings(model, layout, record), indent=2, sort_keys=True) + "\n"
-    # CSBDeep and TensorFlow look for the folder even where all weights are constants.
-    members = {"variables/": b"", GRAPH_NAME: graph, RECORD_NAME: settings.encode()}
-    if network is not None:
-        members[ONNX_NAME] = network.onnx
-    return members
-
-
-def _settings(
-    model: "StarDist2D | CARE", layout: Layout, record: ModelRecord | None
-) -> dict[str, Any]:
-    settings: dict[str, Any] = {
+    network = from_keras(model, layout)
+    settings = {
+        **network.settings,
         "format": FORMAT,
         "kind": layout.kind,
         "name": model.name,
@@ -268,6 +257,11 @@ def _settings(
         "channels": layout.channels,
         "producer": {name: importlib.metadata.version(name) for name in _PRODUCERS},
     }
-    if record is not None:
-        settings |= asdict(record)
-    return settings
+    told = json.dumps(settings, indent=2, sort_keys=True) + "\n"
+    return {
+        # CSBDeep and TensorFlow look for the folder even where all weights are constants.
+        "variables/": b"",
+        GRAPH_NAME: graph,
+        RECORD_NAME: told.encode(),
+        ONNX_NAME: network.onnx,
+    }

@@ -110,7 +110,7 @@ class Inspection:
             ]
         if self.rays is not None and self.grid is not None:
             pairs += [("rays", str(self.rays)), ("grid", "{} x {}".format(*self.grid))]
-        if self.record:
+        if self.record and self.rays is not None:
             limits = self.record.thresholds
             pairs.append(
                 ("thresholds", f"prob {limits.prob:g}, nms {limits.nms:g} ({self.record.numerics})")

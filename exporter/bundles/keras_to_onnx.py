@@ -44,7 +44,7 @@ def onnx_graph(network: Any, outputs: dict[str, Any], input_name: str) -> "Graph
     network : keras.Model
         Of one input, channels last, and the layers that StarDist and CSBDeep build with:
         convolutions, max pooling, nearest upsampling, batch normalisation, activations,
-        concatenation, addition, dropout.
+        concatenation, addition (also of a constant, by a Lambda), dropout.
     outputs
         The network's output tensors by the names they get.
     input_name
@@ -267,6 +267,15 @@ def _sum(graph: _Graph, layer: Any, inputs: list[str]) -> str:
     return graph.add("Sum", inputs)
 
 
+def _shifted(graph: _Graph, layer: Any, inputs: list[str]) -> str:
+    """Add what CSBDeep's Lambda adds to the scale; its function cannot be read, only tried."""
+    trial = np.linspace(-8, 8, 65, dtype=np.float32)
+    shift = np.asarray(layer(np.zeros(1, np.float32)))
+    if not np.array_equal(np.asarray(layer(trial)), trial + shift):
+        raise ValueError(f"layer {layer.name} computes more than a sum, which ONNX is not told")
+    return graph.add("Add", inputs, {"shift": shift})
+
+
 def _nothing(graph: _Graph, layer: Any, inputs: list[str]) -> str:
     return inputs[0]
 
@@ -282,5 +291,6 @@ _LAYERS: dict[str, _Converter] = {
     "UpSampling3D": _upsampling,
     "Concatenate": _concatenation,
     "Add": _sum,
+    "Lambda": _shifted,
     "Dropout": _nothing,
 }

@@ -1,17 +1,17 @@
-"""A StarDist network as model.onnx, for ONNX Runtime in Python and in Java."""
+"""A StarDist or CARE network as model.onnx, for ONNX Runtime in Python and in Java."""
 
 import json
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from ..networks.onnx_session import ONNX_OUTPUTS
-from ..networks.record import ModelRecord
-from ..networks.saved_model import INPUT
+from ..networks.saved_model import INPUT, OUTPUT
 from .keras_to_onnx import onnx_graph
 from .plugin_graph import Layout
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto
+    from csbdeep.models import CARE
+    from onnx import GraphProto
     from stardist.models import StarDist2D
 
 OPSET = 17
@@ -20,26 +20,37 @@ OPSET = 17
 _IR_VERSION = 8
 """Of the file's layout; the one that came with OPSET."""
 
+_STARDIST = (
+    "StarDist 2D network. input: (1, H, W, C), normalised to the percentiles, H and W "
+    "multiples of 64; prob: object probability of each grid point; dist: distances from it "
+    "to the outline along the rays, pixels of the input. Metadata values are JSON."
+)
+_CARE = (
+    "CARE network. input: an image, channels last, each normalised to its percentiles, sides "
+    "multiples of the divisors; output: the restored image on the same scale, and after its "
+    "channels the scale of their Laplace distributions if probabilistic. Metadata values are JSON."
+)
 
-def onnx_bytes(
-    model: "StarDist2D", layout: Layout, record: ModelRecord, reach: tuple[int, int]
-) -> bytes:
-    """Write a StarDist network as ONNX; the same model gives the same bytes.
+
+def onnx_bytes(model: "StarDist2D | CARE", layout: Layout, told: Mapping[str, Any]) -> bytes:
+    """Write a network as ONNX; the same model gives the same bytes.
 
     Parameters
     ----------
     model
-        StarDist 2D; a class head is left out.
-    layout, record
+        StarDist 2D or CARE; a class head is left out.
+    layout
+        Its layout.
+    told
         What a reader must know of it; goes into the metadata, each value as JSON.
-    reach
-        How far a grid point looks, pixels (y, x): large images go through in pieces.
 
     Returns
     -------
     bytes
-        Of model.onnx, from `input` (1, H, W, C) float32 to `prob` (1, H / grid y, W / grid x, 1)
-        and `dist` (..., rays, pixels). H and W are any multiples of the network's strides.
+        Of model.onnx. StarDist: from `input` (1, H, W, C) float32 to `prob`
+        (1, H / grid y, W / grid x, 1) and `dist` (..., rays, pixels). CARE: from `input`
+        (1, [Z,] H, W, C) to `output` (..., outputs). Sides are any multiples of the network's
+        strides.
 
     Raises
     ------
@@ -48,44 +59,27 @@ def onnx_bytes(
     """
     from onnx import helper
 
-    outputs = dict(zip(ONNX_OUTPUTS, model.keras_model.outputs, strict=False))  # no class head
-    graph = onnx_graph(model.keras_model, outputs, INPUT)
+    network, stardist = model.keras_model, layout.grid is not None
+    names = ONNX_OUTPUTS if stardist else (OUTPUT,)
+    graph = onnx_graph(network, dict(zip(names, network.outputs, strict=False)), INPUT)
     _name_sizes(graph, layout)
+    graph.name = model.name
     opsets = [helper.make_opsetid("", OPSET)]
     written = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
-    _describe(written, model.name, layout, record, reach)
+    written.doc_string = _STARDIST if stardist else _CARE
+    settings = {**told, "opset": OPSET, "name": model.name}
+    for key in sorted(settings):
+        written.metadata_props.add(key=key, value=json.dumps(settings[key], sort_keys=True))
     return written.SerializeToString(deterministic=True)
 
 
 def _name_sizes(graph: "GraphProto", layout: Layout) -> None:
-    assert layout.grid is not None
+    sides = ("depth", "height", "width")[-len(layout.divisors) :]
     of_grid = [
         side if step == 1 else f"{side}/{step}"
-        for side, step in zip(("height", "width"), layout.grid, strict=True)
+        for side, step in zip(sides, layout.grid or (1,) * len(sides), strict=True)
     ]
     for value in (*graph.input, *graph.output):
-        sides = ("height", "width") if value.name == INPUT else of_grid
-        for dim, side in zip(value.type.tensor_type.shape.dim[1:3], sides, strict=True):
+        named = sides if value.name == INPUT else of_grid
+        for dim, side in zip(value.type.tensor_type.shape.dim[1:-1], named, strict=True):
             dim.dim_param = side
-
-
-def _describe(
-    converted: "ModelProto", name: str, layout: Layout, record: ModelRecord, reach: tuple[int, int]
-) -> None:
-    converted.graph.name = name
-    converted.doc_string = (
-        "StarDist 2D network. input: (1, H, W, C), normalised to the percentiles, H and W "
-        "multiples of 64; prob: object probability of each grid point; dist: distances from it "
-        "to the outline along the rays, pixels of the input. Metadata values are JSON."
-    )
-    settings = {
-        **asdict(record),
-        "grid": layout.grid,
-        "rays": layout.rays,
-        "reach": reach,
-        "opset": OPSET,
-        "name": name,
-    }
-    del converted.metadata_props[:]
-    for key in sorted(settings):
-        converted.metadata_props.add(key=key, value=json.dumps(settings[key], sort_keys=True))

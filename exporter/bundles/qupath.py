@@ -1,6 +1,6 @@
 """What QuPath's StarDist extension reads, and the script that runs it."""
 
-from .portable import PortableNetwork
+from .portable import StarDistNetwork
 
 _WIDEST = 256
 """Margin of a tile of 1024 pixels at most: half of it would remain."""
@@ -43,7 +43,7 @@ stardist.close()
 """
 
 
-def qupath_script(network: PortableNetwork, file: str) -> str:
+def qupath_script(network: StarDistNetwork, file: str) -> str:
     """Write the Groovy script that runs a network in QuPath.
 
     Parameters

@@ -1,16 +1,16 @@
 """Proof that a network computes the same in Java, in OpenCV and in BioImage.IO's own tests."""
 
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..networks.saved_model import OUTPUT
 from ..runtimes.python_packages import run_python_worker
 from ..runtimes.runtime_ops import run_worker
-from .comparison import RuntimeResult, compared, in_bundle_layout, in_worker, not_passed
+from .comparison import RuntimeResult, in_bundle_layout, in_worker, not_passed
 
 ONNX_JAVA = "1.22.0"
 """The ONNX Runtime of Maven Central that a network is tried on; it runs on Java 8 and newer."""
@@ -27,7 +27,10 @@ BIOIMAGEIO = ("bioimageio.core==0.11.0", "bioimageio.spec==0.5.12.0", "pydantic<
 
 
 def on_onnx_java(
-    content: bytes, images: list[np.ndarray], expected: list[np.ndarray], grid: tuple[int, int]
+    content: bytes,
+    images: list[np.ndarray],
+    expected: list[np.ndarray],
+    grid: tuple[int, int] | None,
 ) -> tuple[str, RuntimeResult]:
     """Run a network in ONNX Runtime for Java and compare.
 
@@ -36,11 +39,11 @@ def on_onnx_java(
     content
         Of model.onnx.
     images
-        (1, H, W, C) float32.
+        (1, [Z,] H, W, C) float32.
     expected
         The output of each in a bundle's layout.
     grid
-        Pixels (y, x) between the grid points.
+        StarDist's pixels (y, x) between the grid points; None for CARE.
 
     Returns
     -------
@@ -86,27 +89,6 @@ def on_opencv(
     return _tried(f"OpenCV {version}", run, content, images, expected, grid)[1]
 
 
-def on_pixels_onnx(
-    content: bytes, images: list[np.ndarray], expected: list[np.ndarray]
-) -> RuntimeResult:
-    """Run a network that has one output of the input's size in ONNX Runtime, and compare.
-
-    Parameters
-    ----------
-    content
-        Of `on_pixels`.
-    images, expected
-        As `on_onnx_java`.
-    """
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(content)
-    start = time.perf_counter()
-    got = [session.run(None, {"input": image})[0] for image in images]
-    took = 1000 * (time.perf_counter() - start) / len(images)
-    return compared(f"ONNX Runtime {onnxruntime.__version__}", expected, got, True, took)
-
-
 def on_bioimageio(package: bytes, weights: str) -> RuntimeResult:
     """Let bioimageio.spec validate a package and bioimageio.core test it, without a network.
 
@@ -140,7 +122,7 @@ def _tried(
     content: bytes,
     images: list[np.ndarray],
     expected: list[np.ndarray],
-    grid: tuple[int, int],
+    grid: tuple[int, int] | None,
 ) -> tuple[str, RuntimeResult]:
     def run(folder: Path) -> dict[str, Any]:
         network = folder / "model.onnx"
@@ -148,7 +130,9 @@ def _tried(
         return work({"onnx": str(network), "images": len(images)}, folder)
 
     def read(folder: Path, index: int) -> np.ndarray:
+        if grid is None:
+            return np.load(folder / f"out_{index}_{OUTPUT}.npy")
         prob, dist = (np.load(folder / f"out_{index}_{name}.npy") for name in ("prob", "dist"))
         return in_bundle_layout(prob, dist, grid)
 
-    return in_worker(title, run, read, images, expected)
+    return in_worker(title, run, read, images, expected, grid is not None)

@@ -13,9 +13,9 @@ from ..safe_zip import opened, zip_bytes
 from .bioimageio import package_members
 from .comparison import on_onnx
 from .onnx_layouts import channels_first
-from .portable import PortableNetwork
+from .portable import PortableNetwork, StarDistNetwork
 from .qupath import qupath_script
-from .readers import OPENCV, on_bioimageio, on_onnx_java, on_opencv, on_pixels_onnx
+from .readers import OPENCV, on_bioimageio, on_onnx_java, on_opencv
 from .trial_outputs import check_finite, trial_images
 from .verification import Verification
 
@@ -83,10 +83,11 @@ def written_for(target: Target, network: PortableNetwork, path: Path) -> dict[st
     """
     if target == "onnx":
         return {path.suffix: network.onnx}
+    stardist = _stardist(network, target)
     if target == "qupath":
-        script = qupath_script(network, path.name)
+        script = qupath_script(stardist, path.name)
         return {path.suffix: channels_first(network.onnx), ".groovy": script.encode()}
-    return {path.suffix: zip_bytes(package_members(network))}
+    return {path.suffix: zip_bytes(package_members(stardist))}
 
 
 def verified(target: Target, content: bytes, network: PortableNetwork, path: Path) -> Verification:
@@ -102,8 +103,13 @@ def verified(target: Target, content: bytes, network: PortableNetwork, path: Pat
         Where it came from.
     path
         The file, for messages; it need not be there yet.
+
+    Raises
+    ------
+    ValueError
+        If the network is none that the reader runs, or gives values that are not finite.
     """
-    images = trial_images(2, network.channels)
+    images = trial_images(network.dimensions, network.channels)
     expected = [network.expected(image) for image in images]
     check_finite(expected, network.reference)
     java = ""
@@ -111,12 +117,15 @@ def verified(target: Target, content: bytes, network: PortableNetwork, path: Pat
         java, by_java = on_onnx_java(content, images, expected, network.grid)
         results = [on_onnx(content, path, images, expected), by_java]
     elif target == "qupath":
-        results = [on_opencv(v, content, images, expected, network.grid) for v in OPENCV]
+        grid = _stardist(network, target).grid
+        results = [on_opencv(v, content, images, expected, grid) for v in OPENCV]
     else:
+        _stardist(network, target)
         with zipfile.ZipFile(io.BytesIO(content)) as package:
             described = yaml.safe_load(package.read(_DESCRIPTION))
             weights = described["weights"]
-            by_onnx = on_pixels_onnx(package.read(weights["onnx"]["source"]), images, expected)
+            of_package = package.read(weights["onnx"]["source"])
+            by_onnx = on_onnx(of_package, path, images, expected)
         results = [by_onnx, *(on_bioimageio(content, one) for one in weights)]
     return Verification(
         bundle=path.name,
@@ -126,6 +135,21 @@ def verified(target: Target, content: bytes, network: PortableNetwork, path: Pat
         java=java,
         results=tuple(results),
     )
+
+
+_ONLY_STARDIST = {
+    "qupath": "QuPath runs StarDist networks only",
+    "bioimageio": "the package describes StarDist's postprocessing",
+}
+
+
+def _stardist(network: PortableNetwork, target: Target) -> StarDistNetwork:
+    if not isinstance(network, StarDistNetwork):
+        raise ValueError(
+            f"{network.name} is a CARE model, and {_ONLY_STARDIST[target]}; export it with "
+            "--to onnx, or for Fiji without --to"
+        )
+    return network
 
 
 def _takes_channels_first(path: Path) -> bool:

@@ -118,7 +118,7 @@ def verify_bundle(
         }
         stardist = inspection.rays is not None
         answers = [_on_runtime(runtime, job, images, expected, stardist) for runtime in runtimes]
-        if inspection.onnx and inspection.grid is not None:
+        if inspection.onnx:
             content = (folder / ONNX_NAME).read_bytes()
             answers.append(("", on_onnx(content, bundle, images, expected)))
     return Verification(

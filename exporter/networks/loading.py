@@ -15,9 +15,10 @@ from ..tensorflow_import import (
 )
 from .keras_models import load_keras_model
 from .model_folders import SHIPPED, dimensions, model_folder
+from .model_kinds import kind_of_file
 from .model_zips import unpacked
 from .network import Backend, Device, DeviceChoice, Network
-from .onnx_networks import from_onnx_bundle, from_onnx_file, from_onnx_folder
+from .onnx_networks import from_onnx_bundle, from_onnx_file, from_onnx_folder, onnx_content
 from .onnx_session import ONNX_NAME
 from .record import (
     RECORD_NAME,
@@ -29,6 +30,7 @@ from .record import (
 )
 
 if TYPE_CHECKING:
+    from csbdeep.models import CARE
     from stardist.models import StarDist2D
 
 BackendChoice = Literal["auto"] | Backend
@@ -91,6 +93,29 @@ def load_model(
         return _loaded(source, backend, device)
 
 
+def backend_of(model: str | os.PathLike[str], backend: BackendChoice = "auto") -> Backend:
+    """Tell what would compute a network, without loading it.
+
+    Parameters
+    ----------
+    model, backend
+        As `load_model`.
+
+    Raises
+    ------
+    ValueError
+        If a zip is damaged or unsafe.
+    """
+    if backend != "auto":
+        return backend
+    with unpacked(model) as source:
+        path = Path(source)
+        if path.is_file():
+            holds = kind_of_file(path) is None and onnx_content(path) is not None
+            return "onnx" if holds or path.suffix.lower() == ".onnx" else "tensorflow"
+        return "tensorflow" if _onnx_folder(path) is None else "onnx"
+
+
 def _loaded(
     model: "str | os.PathLike[str] | StarDist2D", backend: BackendChoice, device: DeviceChoice
 ) -> Network:
@@ -113,8 +138,8 @@ def _by_onnx(model: "str | os.PathLike[str] | StarDist2D", device: DeviceChoice)
     if path.is_file():
         load = from_onnx_file if path.suffix.lower() == ".onnx" else from_onnx_bundle
         return load(path, device)
-    folder = path if path.is_dir() else SHIPPED / str(model)
-    if not (folder / ONNX_NAME).is_file() or not (folder / "config.json").is_file():
+    folder = _onnx_folder(path)
+    if folder is None:
         return None
     record = folder_record(folder)
     network = from_onnx_folder(folder, record, device)
@@ -125,6 +150,13 @@ def _by_onnx(model: "str | os.PathLike[str] | StarDist2D", device: DeviceChoice)
             stacklevel=3,
         )
     return network
+
+
+def _onnx_folder(path: Path) -> Path | None:
+    """Give the model folder of a path or of a shipped name; None if it lacks model.onnx."""
+    folder = path if path.is_dir() else SHIPPED / path
+    whole = (folder / ONNX_NAME).is_file() and (folder / "config.json").is_file()
+    return folder if whole else None
 
 
 def _by_tensorflow(
@@ -166,13 +198,27 @@ def _by_tensorflow(
     folder = None if keras_model.basedir is None else Path(keras_model.logdir)
     thresholds = Thresholds(float(keras_model.thresholds.prob), float(keras_model.thresholds.nms))
     if folder is None or not (folder / "config.json").is_file():
-        digest = hashlib.sha256()
-        for weight in keras_model.keras_model.get_weights():
-            digest.update(weight.tobytes())
-        record = ModelRecord(thresholds=thresholds, digest=digest.hexdigest())
+        record = ModelRecord(thresholds=thresholds, digest=model_digest(keras_model))
     else:
         record = folder_record(folder, thresholds)
     return replace(from_stardist(keras_model, record), device=where)
+
+
+def model_digest(model: "StarDist2D | CARE") -> str:
+    """Return `folder_digest` of a Keras model, or the sha256 of its weights where it has no folder.
+
+    Parameters
+    ----------
+    model
+        With or without a folder on disk.
+    """
+    folder = None if model.basedir is None else Path(model.logdir)
+    if folder is not None and (folder / "config.json").is_file():
+        return folder_digest(folder)
+    digest = hashlib.sha256()
+    for weight in model.keras_model.get_weights():
+        digest.update(weight.tobytes())
+    return digest.hexdigest()
 
 
 def folder_record(folder: Path, thresholds: Thresholds | None = None) -> ModelRecord:

@@ -68,6 +68,7 @@ def onnx_content(path: Path) -> bytes | None:
         If the zip is damaged or unsafe.
     """
     if path.suffix.lower() == ".onnx":
+        check_stand_in(path)
         return path.read_bytes()
     with opened(path) as archive:
         return _member(archive, ONNX_NAME)

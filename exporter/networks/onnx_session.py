@@ -2,7 +2,6 @@
 
 import json
 import logging
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from particlebridge.analysis.io.errors import reason
 
 from .network import Device, DeviceChoice
+from .saved_model import INPUT
 
 ONNX_NAME = "model.onnx"
 """In a bundle beside saved_model.pb, in a model folder beside its weights."""
@@ -25,8 +25,8 @@ _NO_CUDA = (
 _LOG = logging.getLogger("particlebridge")
 
 
-class OnnxSession:
-    """A network in ONNX Runtime; threads may share it.
+class OnnxRun:
+    """A network in ONNX Runtime, whatever its outputs; threads may share it.
 
     Each call computes in the thread that makes it. Several threads in one call would cut the
     sums by their number, and the last bit of a result would follow what else the machine does.
@@ -44,11 +44,17 @@ class OnnxSession:
     ----------
     device
         "cpu" or "cuda": what came of it.
+    metadata
+        What the network says of itself.
+    outputs
+        Their names.
+    input_shape
+        Of an image; a name where any size goes.
 
     Raises
     ------
     ValueError
-        If it is no ONNX network, or none of ours.
+        If it is no ONNX network.
     RuntimeError
         If cuda is asked for and cannot be had.
     """
@@ -89,18 +95,65 @@ class OnnxSession:
         elif device == "auto" and self.device == "cuda":
             _LOG.warning("the network runs on the GPU (CUDA); --device cpu keeps it on the CPU")
         self.metadata: dict[str, Any] = _settings(self._session)
+        self.outputs = tuple(one.name for one in self._session.get_outputs())
+        self.input_shape: list[int | str | None] = self._session.get_inputs()[0].shape
+
+    def check_star_convex(self, source: Path) -> None:
+        """Raise ValueError unless it is a StarDist network that `export` wrote."""
+        if is_care(self.metadata):
+            raise ValueError(
+                f"{source} is a CARE network, which restores images and finds no particles; give "
+                "a StarDist model"
+            )
         inputs = [(one.name, one.type, len(one.shape)) for one in self._session.get_inputs()]
-        outputs = tuple(one.name for one in self._session.get_outputs())
         if (
-            inputs != [("input", "tensor(float)", 4)]
-            or outputs != ONNX_OUTPUTS
+            inputs != [(INPUT, "tensor(float)", 4)]
+            or self.outputs != ONNX_OUTPUTS
             or not {"grid", "rays", "reach"} <= self.metadata.keys()
         ):
             raise ValueError(
                 f"{source} is not an ONNX network that `particlebridge export` wrote: its input "
-                f"and outputs are {[one[0] for one in inputs]} and {list(outputs)}, or its "
+                f"and outputs are {[one[0] for one in inputs]} and {list(self.outputs)}, or its "
                 "metadata tell no grid, rays and reach; give the StarDist folder it was made from"
             )
+
+    def run(self, image: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Give the outputs for an image.
+
+        Raises
+        ------
+        MemoryError, RuntimeError
+            If ONNX Runtime fails.
+        """
+        try:
+            return self._session.run(self.outputs, {INPUT: image})
+        except Exception as error:  # as above
+            if "alloc" in str(error):
+                raise MemoryError(str(error)) from error
+            raise RuntimeError(f"ONNX Runtime failed: {reason(error)}") from error
+
+
+class OnnxSession(OnnxRun):
+    """A StarDist network that `export` wrote; parameters as `OnnxRun`.
+
+    Attributes
+    ----------
+    channels
+        Of an image.
+    reach
+        How far a grid point looks, pixels (y, x).
+
+    Raises
+    ------
+    ValueError
+        If it is no ONNX network, or no StarDist network of ours.
+    RuntimeError
+        As `OnnxRun`.
+    """
+
+    def __init__(self, content: bytes, source: Path, device: DeviceChoice = "cpu") -> None:
+        super().__init__(content, source, device)
+        self.check_star_convex(source)
         self.channels, self.reach = _whole_numbers(self._session, self.metadata, source)
 
     def __call__(
@@ -123,19 +176,13 @@ class OnnxSession:
         MemoryError, RuntimeError
             If ONNX Runtime fails.
         """
-        try:
-            prob, dist = self._session.run(ONNX_OUTPUTS, {"input": image})
-        except Exception as error:  # as above
-            if "alloc" in str(error):
-                raise MemoryError(str(error)) from error
-            raise RuntimeError(f"ONNX Runtime failed: {reason(error)}") from error
+        prob, dist = self.run(image)
         return prob, dist
 
 
-def timed(session: OnnxSession, image: NDArray[np.float32]) -> tuple[Any, float]:
-    """Run the network on an image; give its outputs and the milliseconds that it took."""
-    start = time.perf_counter()
-    return session(image), 1000 * (time.perf_counter() - start)
+def is_care(metadata: dict[str, Any]) -> bool:
+    """Tell a CARE network by its metadata."""
+    return metadata.get("kind") in ("care2d", "care3d")
 
 
 def _whole_numbers(

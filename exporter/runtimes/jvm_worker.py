@@ -30,7 +30,7 @@ def main(job: Path) -> None:
         names of its input and output tensor, and how many images lie beside it as 0.npy,
         1.npy... (1, H, W, C) float32. Each output is left as out_0.npy, out_1.npy...
         With "onnx", the path of a network instead of a bundle's, "runtime" is a version of ONNX
-        Runtime and the outputs are left as out_0_prob.npy, out_0_dist.npy...
+        Runtime and the outputs are left by their names, as out_0_prob.npy, out_0_dist.npy...
     """
     answer(job, "java", _work)
 
@@ -128,7 +128,7 @@ def _run_onnx(task: dict[str, Any], job: Path, result: dict[str, Any]) -> None:
                 inputs = scyjava.jimport("java.util.Collections").singletonMap("input", tensor)
                 with contextlib.closing(session.run(inputs)) as outputs:
                     milliseconds = 1000 * (time.perf_counter() - start)
-                    for name in ("prob", "dist"):
+                    for name in map(str, session.getOutputNames()):
                         output = outputs.get(name).get()
                         sizes = [int(n) for n in output.getInfo().getShape()]
                         values = np.empty(sizes, np.float32)

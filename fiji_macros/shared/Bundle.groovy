@@ -30,7 +30,12 @@ class Bundle {
 					'make one with: particlebridge export MODEL')
 			}
 			def entry = zip.getEntry('particlebridge.json')
-			return new Bundle(file, entry == null ? [:] : parse(zip.getInputStream(entry).getText('UTF-8'), file))
+			def facts = entry == null ? [:] : parse(zip.getInputStream(entry).getText('UTF-8'), file)
+			if ("$facts.kind".startsWith('care')) {
+				throw new Problem("$file: is a CARE model, which restores images and finds no particles; " +
+					'choose a StarDist model, or run this one by Plugins › CSBDeep › Run your network.')
+			}
+			return new Bundle(file, facts)
 		} finally {
 			zip.close()
 		}

@@ -379,12 +379,14 @@ def test_what_is_no_bundle_is_said(java, tmp_path):
     (tmp_path / "text.zip").write_text("no zip")
     make_bundle(tmp_path / "nested.zip", entries=("model/saved_model.pb",))
     make_bundle(tmp_path / "broken.zip", record="{")
+    make_bundle(tmp_path / "care.zip", record='{"kind": "care2d"}')
     for name, sentence in [
         ("absent.zip", "there is no such model"),
         ("", "is a folder"),
         ("text.zip", "no readable zip"),
         ("nested.zip", "no saved_model.pb at its root"),
         ("broken.zip", "particlebridge.json is damaged"),
+        ("care.zip", "is a CARE model, which restores images"),
     ]:
         with pytest.raises(RuntimeError, match=sentence):
             java.run(text, path=str(tmp_path / name))

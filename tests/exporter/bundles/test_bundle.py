@@ -83,8 +83,9 @@ def test_care_has_no_thresholds(tmp_path):
     written = export(small_models.care(), tmp_path / "c.zip", verify=False)
     told = settings(written)
     with zipfile.ZipFile(written) as archive:
-        assert "model.onnx" not in archive.namelist()
-    assert told["kind"] == "care2d"
+        assert "model.onnx" in archive.namelist()
+    assert (told["kind"], told["axes"], told["divisors"]) == ("care2d", "YXC", [4, 4])
+    assert told["percentiles"] == [2.0, 99.8]  # CSBDeep's own
     assert "thresholds" not in told
 
 

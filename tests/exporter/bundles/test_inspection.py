@@ -61,6 +61,7 @@ def test_care_is_no_stardist(tmp_path):
     assert found.would_load
     assert found.rays is None
     assert "Run your network" in found.kind
+    assert "model.onnx" in dict(found.lines()) and "thresholds" not in dict(found.lines())
 
 
 def test_a_tensorflow_2_saved_model_is_named_with_what_is_too_new(tmp_path):

@@ -13,6 +13,8 @@ import pytest
 import small_models
 from particlebridge.exporter.bundles.export import export
 from particlebridge.exporter.bundles.inspection import inspect
+from particlebridge.exporter.bundles.plugin_graph import layout_of
+from particlebridge.exporter.bundles.portable import from_keras
 from particlebridge.exporter.bundles.verifying import verify
 from particlebridge.exporter.networks.loading import load_model
 from particlebridge.exporter.networks.onnx_session import OnnxSession
@@ -81,6 +83,45 @@ def test_any_size_gives_what_keras_gives(made, tmp_path, which, shape):
     assert (prob.shape, dist.shape) == (expected[0].shape, expected[1].shape)
     assert np.abs(prob - expected[0]).max() < 1e-5
     assert np.abs(dist - expected[1]).max() < 1e-5 * np.ptp(expected[1])
+
+
+@pytest.mark.parametrize(
+    ("settings", "shapes"),
+    [
+        (dict(n_channel_in=2, n_channel_out=3, unet_residual=False), [(64, 128), (20, 36)]),
+        (dict(axes="ZYX", probabilistic=True), [(16, 32, 48), (4, 20, 8)]),
+    ],
+    ids=["images", "volumes, probabilistic"],
+)
+def test_care_gives_what_keras_gives(tmp_path, settings, shapes):
+    model = small_models.care("c", tmp_path, **settings)
+    path = export(tmp_path / "c", tmp_path / "c.zip", verify=False).path
+    network = onnx.load_from_string(onnx_of(path))
+    onnx.checker.check_model(network, full_check=True)
+    told = {one.key: json.loads(one.value) for one in network.metadata_props}
+    assert told["axes"] == model.config.axes and told["percentiles"] == [2.0, 99.8]
+    assert told["divisors"] == [4] * len(shapes[0])
+    assert told["probabilistic"] == ("probabilistic" in settings)
+    session = onnxruntime.InferenceSession(onnx_of(path))
+    for shape in shapes:
+        image = np.random.default_rng(0).random((1, *shape, model.config.n_channel_in), np.float32)
+        (output,) = session.run(["output"], {"input": image})
+        expected = np.asarray(model.keras_model(image, training=False))
+        assert output.shape == expected.shape
+        assert np.abs(output - expected).max() < 1e-5 * np.ptp(expected)
+    with pytest.raises(ValueError, match=r"c\.zip is a CARE network, which restores images"):
+        load_model(path)
+
+
+def test_a_lambda_that_is_no_sum_is_refused():
+    import keras
+
+    model = small_models.care()
+    image = model.keras_model.input
+    doubled = keras.layers.Lambda(lambda x: 2 * x, name="doubled")(image)
+    model.keras_model = keras.Model(image, doubled)
+    with pytest.raises(ValueError, match="layer doubled computes more than a sum"):
+        from_keras(model, layout_of(model))
 
 
 def test_the_bytes_follow_the_model_only_not_the_session(tmp_path):

@@ -162,6 +162,19 @@ def test_a_file_its_reader_would_not_open_is_refused_first(tmp_path, to, name, w
         export("no such model", tmp_path / name, to=to)
 
 
-def test_care_is_for_fiji_only(tmp_path):
-    with pytest.raises(ValueError, match="is a CARE model, which only Fiji's CSBDeep"):
-        export(small_models.care(), tmp_path / "c.onnx", to="onnx")
+def test_care_of_volumes_runs_in_onnx_runtime_and_is_refused_where_only_stardist_runs(tmp_path):
+    model = small_models.care("volumes", axes="ZYX", probabilistic=True)
+    written = export(model, tmp_path / "c.onnx", to="onnx")
+    assert written.status == "verified"
+    assert [result.loaded for result in written.verification.results] == [True, True]
+    bundle = export(model, tmp_path / "c.zip", verify=False).path
+    again = export(bundle, tmp_path / "again.onnx", to="onnx", verify=False).path
+    assert again.read_bytes() == written.path.read_bytes()
+    for source in (model, bundle):
+        for to, name in (("qupath", "q.onnx"), ("bioimageio", "q.zip")):
+            with pytest.raises(ValueError, match=r"is a CARE model, and .* export it with --to"):
+                export(source, tmp_path / name, to=to)
+    assert not list(tmp_path.glob("q.*"))
+    star_convex = export(small_models.stardist(), tmp_path / "q.onnx", to="qupath", verify=False)
+    with pytest.raises(ValueError, match="volumes is a CARE model, and QuPath runs StarDist"):
+        verify(star_convex.path, model)

@@ -30,7 +30,7 @@ KERAS2 = Path(__file__).parents[2] / "data" / "keras2_model"
             ["ONNX"],
         ),
         (lambda: KERAS2, ["ONNX"]),
-        (lambda: small_models.care(probabilistic=True), []),
+        (lambda: small_models.care(probabilistic=True), ["ONNX"]),
     ],
     ids=["unequal grid, batch norm, leaky relu", "class head, weights of Keras 2", "CARE"],
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from particlebridge.exporter import export, load_model
+from particlebridge.exporter.networks.loading import backend_of
 from particlebridge.exporter.networks.model_folders import SHIPPED
 from particlebridge.exporter.networks.record import ModelRecord
 from particlebridge.exporter.safe_zip import write_zip
@@ -90,6 +91,14 @@ def test_a_backend_that_the_model_does_not_hold_is_refused(alone: Path) -> None:
         load_model(alone, "tensorflow")
     with pytest.raises(ValueError, match="must be auto, onnx or tensorflow"):
         load_model(alone, "torch")  # type: ignore[arg-type]
+
+
+def test_the_backend_is_told_without_loading(bundle: Path, alone: Path) -> None:
+    for model in ("nmc", SHIPPED / "nmc", bundle, alone):
+        assert backend_of(model) == "onnx"
+    for model in ("2D_versatile_fluo", PLUGIN / "model", PLUGIN / "bundle.zip"):
+        assert backend_of(model) == "tensorflow"
+    assert backend_of("nmc", "tensorflow") == "tensorflow"
 
 
 def test_parts_of_different_models_are_refused(bundle: Path, tmp_path: Path) -> None:
