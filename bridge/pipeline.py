@@ -136,7 +136,7 @@ def run(
     for item in items:
         if item.voxel_size is not None:
             chosen.measuring.check(item.path, item.voxel_size)
-    with planned(chosen.work) as plan:
+    with planned(chosen.work, chosen.segmenting.backend()) as plan:
         plan = replace(plan, measuring=chosen.measuring)
         failures: dict[str, str] = {}
         # A single volume is looked at before the folder is made: bad input leaves nothing behind.

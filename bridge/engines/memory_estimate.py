@@ -1,14 +1,34 @@
 """How much memory a run takes; benchmarks/bench_memory.py measures it."""
 
+from dataclasses import dataclass
+
 from particlebridge.analysis._shared.memory import total_memory
+from particlebridge.exporter.networks.network import Backend
 
 from ..volumes.ome_zarr import SLAB
 
-BASE = 1.2e9
-"""Bytes of a process with TensorFlow and a model loaded, before the first slice."""
 
-NETWORK = 720
-"""Bytes for each pixel that goes through the network at once."""
+@dataclass(frozen=True)
+class NetworkMemory:
+    """What a network takes with what computes it.
+
+    Attributes
+    ----------
+    base
+        Bytes of a process with the backend and a model loaded, before the first slice.
+    pixel
+        Bytes for each pixel that goes through the network at once. ONNX Runtime takes 274, and up
+        to 526 where a larger image follows a smaller one, whose memory it keeps.
+    """
+
+    base: float
+    pixel: float
+
+
+NETWORKS: dict[Backend, NetworkMemory] = {
+    "onnx": NetworkMemory(base=0.45e9, pixel=560),
+    "tensorflow": NetworkMemory(base=1.2e9, pixel=720),
+}
 
 LEAST_PIXELS = 256 * 256
 """Smaller pieces of a slice would be all margin."""

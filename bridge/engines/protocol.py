@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from particlebridge.analysis import Prediction, in_reach
 from particlebridge.exporter import Network, load_model
+from particlebridge.exporter.networks.loading import BackendChoice
 from particlebridge.exporter.networks.record import ModelRecord
 
 from .._shared.options import COMPUTED
@@ -134,10 +135,14 @@ class Settings:
             (zoom * y, zoom * x),
         )
 
+    @property
+    def chosen_backend(self) -> BackendChoice:
+        """The backend; StarDist's own numerics need the StarDist object."""
+        return "tensorflow" if self.numerics == "stardist" else self.backend  # type: ignore[return-value]
+
     def load(self, model: str | os.PathLike[str]) -> Network:
-        """Load a model for the backend; StarDist's own numerics need the StarDist object."""
-        backend = "tensorflow" if self.numerics == "stardist" else self.backend
-        return load_model(model, backend, self.device)  # type: ignore[arg-type]
+        """Load a model for the backend."""
+        return load_model(model, self.chosen_backend, self.device)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

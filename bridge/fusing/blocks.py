@@ -130,7 +130,7 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
     cut = ""
     if len(blocks) > 1:
         side = " x ".join(str(n) for n in work.block_grid.side)
-        size = (memory_estimate.BASE + memory_estimate.FUSE * work.block_grid.most_voxels()) / 1e9
+        size = memory_estimate.FUSE * work.block_grid.most_voxels() / 1e9
         cut = f" in {len(blocks)} blocks of {side} voxels, {size:.1f} GB for each"
     inform(f"fusing the views{cut}")
     of = (len(blocks), "blocks", target.parent)

@@ -9,6 +9,7 @@ from typing import Any
 
 from particlebridge.analysis._shared.memory import total_memory
 from particlebridge.analysis._shared.views import VIEWS
+from particlebridge.exporter.networks.network import Backend
 
 from .._shared.progress import inform, notice
 from ..engines import memory_estimate as memory_of
@@ -48,6 +49,8 @@ class Plan:
         Bytes that a process may take; None: as it comes.
     max_pixels
         Largest piece of a slice that goes through the network at once.
+    backend
+        What computes the network.
     expected
         Bytes that a process is expected to take, once `fitted` to a volume.
     measuring
@@ -58,6 +61,7 @@ class Plan:
     runner: Runner = field(default_factory=InProcess)
     ceiling: int | None = None
     max_pixels: int = MAX_PIXELS
+    backend: Backend = "onnx"
     expected: float = 0.0
     measuring: MeasureOptions | None = None
 
@@ -103,31 +107,32 @@ class Plan:
             )
             for stack in stacks
         )
+        network = memory_of.NETWORKS[self.backend]
         pixels = MAX_PIXELS
         if self.ceiling is not None:
-            pixels = int(min(pixels, (self.ceiling - memory_of.BASE - slices) / memory_of.NETWORK))
+            pixels = int(min(pixels, (self.ceiling - network.base - slices) / network.pixel))
         if pixels < memory_of.LEAST_PIXELS:
-            needed = memory_of.BASE + slices + memory_of.NETWORK * memory_of.LEAST_PIXELS
+            needed = network.base + slices + network.pixel * memory_of.LEAST_PIXELS
             raise self._too_little(volume.source, needed, "a slice")
-        expected = memory_of.BASE + slices + memory_of.NETWORK * min(pixels, most * enlarged)
+        expected = network.base + slices + network.pixel * min(pixels, most * enlarged)
         if self.format == "tiff":
-            whole = memory_of.BASE + memory_of.FUSE * math.prod(volume.data.shape)
+            whole = self._base + memory_of.FUSE * math.prod(volume.data.shape)
             if self.ceiling is not None and whole > self.ceiling:
                 more = ", or work in blocks with --format zarr"
                 raise self._too_little(volume.source, whole, "fusing it in one piece", more)
             voxels = math.prod(volume.data.shape)
-            measured = memory_of.BASE + voxels * self._measured(volume) + self._crops(volume)
+            measured = self._base + voxels * self._measured(volume) + self._crops(volume)
             if self.ceiling is not None and measured > self.ceiling:
                 raise self._too_little(volume.source, measured, "measuring around its particles")
             expected = max(expected, whole, measured)
         else:
             plane = math.prod(volume.data.shape[1:])
             depth = min(CHUNK, volume.data.shape[0])
-            slab = memory_of.BASE + depth * plane * self._measured(volume) + self._crops(volume)
+            slab = self._base + depth * plane * self._measured(volume) + self._crops(volume)
             if self.ceiling is not None:
                 if slab > self.ceiling:
                     raise self._too_little(volume.source, slab, f"measuring {depth} slices")
-                whole = memory_of.BASE + memory_of.FUSE * plane * volume.data.shape[0]
+                whole = self._base + memory_of.FUSE * plane * volume.data.shape[0]
                 expected = max(expected, slab, min(whole, self.ceiling))
         allowed = "no limit" if self.ceiling is None else f"{_gb(self.ceiling)} allowed"
         if _gb(expected) != _gb(self.expected):
@@ -152,11 +157,11 @@ class Plan:
         z, y, x = (math.ceil(_HALO * diameter / s) for s in spacing)
         most = math.inf
         if self.ceiling is not None:
-            most = (self.ceiling - memory_of.BASE) / memory_of.FUSE
+            most = (self.ceiling - self._base) / memory_of.FUSE
         block_grid = fewest_blocks(shape, (z, y, x), most)
         if block_grid is None:
             least = (CHUNK + 2 * z) * (CHUNK + 2 * y) * (CHUNK + 2 * x)
-            needed = memory_of.BASE + memory_of.FUSE * least
+            needed = self._base + memory_of.FUSE * least
             raise self._too_little(source, needed, "its smallest block")
         return block_grid
 
@@ -168,8 +173,12 @@ class Plan:
         if self.ceiling is None:
             return None
         plane = math.prod(volume.data.shape[1:]) * self._measured(volume)
-        room = (self.ceiling - memory_of.BASE - self._crops(volume)) / plane
+        room = (self.ceiling - self._base - self._crops(volume)) / plane
         return int(min(max(CHUNK, room // CHUNK * CHUNK), volume.data.shape[0]))
+
+    @property
+    def _base(self) -> float:
+        return memory_of.NETWORKS[self.backend].base
 
     def _measured(self, volume: Volume) -> int:
         return memory_of.MEASURE + int(volume.data.dtype.itemsize)
@@ -186,7 +195,7 @@ class Plan:
         )
 
 
-def network_pixels(ceiling: int) -> int:
+def network_pixels(ceiling: int, backend: Backend) -> int:
     """Tell how many pixels of an image may go through the network at once below a ceiling, bytes.
 
     Raises
@@ -194,9 +203,10 @@ def network_pixels(ceiling: int) -> int:
     ValueError
         If there is no room for a piece that is worth it.
     """
-    pixels = int(min(MAX_PIXELS, (ceiling - memory_of.BASE) / memory_of.NETWORK))
+    network = memory_of.NETWORKS[backend]
+    pixels = int(min(MAX_PIXELS, (ceiling - network.base) / network.pixel))
     if pixels < memory_of.LEAST_PIXELS:
-        needed = memory_of.BASE + memory_of.NETWORK * memory_of.LEAST_PIXELS
+        needed = network.base + network.pixel * memory_of.LEAST_PIXELS
         raise ValueError(
             f"the network needs {_gb(needed)} and --memory allows {_gb(ceiling)}; allow more"
         )
@@ -204,13 +214,15 @@ def network_pixels(ceiling: int) -> int:
 
 
 @contextmanager
-def planned(work: WorkOptions) -> Iterator[Plan]:
+def planned(work: WorkOptions, backend: Backend = "onnx") -> Iterator[Plan]:
     """Start what a run works with.
 
     Parameters
     ----------
     work
         As given.
+    backend
+        What computes the network, if one is run.
 
     Raises
     ------
@@ -223,7 +235,7 @@ def planned(work: WorkOptions) -> Iterator[Plan]:
     with open_runner(work.scheduler, work.workers, ceiling) as runner:
         if ceiling is None and work.format == "zarr":
             ceiling = memory_of.usual_ceiling()
-        yield Plan(work.format, runner, ceiling)
+        yield Plan(work.format, runner, ceiling, backend=backend)
 
 
 def parse_bytes(text: str | int) -> int:

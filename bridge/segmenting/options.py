@@ -8,6 +8,8 @@ from typing import Any
 from particlebridge.analysis import VIEWS
 from particlebridge.analysis._shared.views import View
 from particlebridge.exporter import Network
+from particlebridge.exporter.networks.loading import backend_of
+from particlebridge.exporter.networks.network import Backend
 
 from ..engines.protocol import Engine, Settings
 from ..engines.tiling import MAX_PIXELS
@@ -87,6 +89,13 @@ class SegmentOptions:
         if self.engine == "fiji":
             settings = replace(settings, backend="auto")
         return settings.load(self.model_of(view))
+
+    def backend(self) -> Backend:
+        """Tell what computes the networks in this process, TensorFlow if it computes any."""
+        chosen = "auto" if self.engine == "fiji" else self.settings.chosen_backend
+        models = {self.model_of(view) for view in self.views}
+        backends = {backend_of(model, chosen) for model in models}
+        return "tensorflow" if "tensorflow" in backends else "onnx"
 
     def as_settings(self) -> dict[str, Any]:
         """List everything for run.json."""

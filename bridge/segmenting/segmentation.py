@@ -98,7 +98,7 @@ def segment(
         for doubt in volume.doubts:
             notice(doubt)
         seen = find_field_of_view(volume.data, source, reading.field_of_view)
-        with planned(work) as plan:
+        with planned(work, chosen.backend()) as plan:
             looked = Source(volume, seen, plan.fitted(volume))
             run = RunFolder(out)
             with run.locked():
@@ -106,7 +106,9 @@ def segment(
                 held = segment_volume(looked.ready(run), run, chosen)
         return Segmented(run.path, {view: each.file("labels") for view, each in held.items()})
     _refuse_for("images", options, ("format", "scheduler", "workers"))
-    pixels = MAX_PIXELS if work.memory is None else network_pixels(parse_bytes(work.memory))
+    pixels = MAX_PIXELS
+    if work.memory is not None:
+        pixels = network_pixels(parse_bytes(work.memory), chosen.backend())
     run = RunFolder(out)
     files, folders = [source], [run.path]
     if source.is_dir() and not is_chunked(source):
@@ -174,7 +176,8 @@ def segment_volume(
             diameter=diameters[network.digest],
         )
         if plan.expected and options.engine == "python":
-            plan = plan.fitted(volume, math.prod(settings.effective(network.record).scale))
+            enlarged = math.prod(settings.effective(network.record).scale)
+            plan = replace(plan, backend=network.backend).fitted(volume, enlarged)
         key = {"volume": volume.digest, **effective_settings(network, settings, options.engine)}
         if plan.format == "zarr":
             key["format"] = "zarr"

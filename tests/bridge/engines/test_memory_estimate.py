@@ -1,5 +1,7 @@
 """What a run is said to take is what its parts were seen to allocate, and little more."""
 
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
 
@@ -24,6 +26,31 @@ def _allocated(work: Callable[[], object]) -> int:
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+
+
+NETWORK = """
+import re
+from pathlib import Path
+import numpy as np
+from particlebridge.exporter import load_model
+network = load_model("nmc", "onnx", "cpu")
+for side in (0, 256, 640, 896):
+    if side:
+        network.predict(np.zeros((side, side), np.float32))
+    # Not getrusage: it begins with what the parent took.
+    print(1024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+def test_network_by_onnx_runtime() -> None:
+    """Also where slices of other sizes came before, whose memory ONNX Runtime keeps."""
+    done = subprocess.run([sys.executable, "-c", NETWORK], capture_output=True, check=True)
+    loaded, *peaks = map(int, done.stdout.split())
+    told = memory_estimate.NETWORKS["onnx"]
+    for side, peak in zip((256, 640, 896), peaks, strict=True):
+        assert peak < told.base + told.pixel * side**2
+    assert peaks[-1] - loaded > 0.4 * told.pixel * 896**2
 
 
 def test_fusion(made: Electrode) -> None:

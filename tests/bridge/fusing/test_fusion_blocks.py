@@ -260,11 +260,12 @@ def test_memory_cuts_whatever_is_written(made, views, tmp_path: Path) -> None:
     for view, stack in views.items():
         spacing = view_spacing(made.spacing, view)
         write_labels(tmp_path / "views" / view / "labels.tif", stack, spacing)
-    least = int(memory_estimate.BASE + memory_estimate.FUSE * made.volume.size / 2)
+    base = memory_estimate.NETWORKS["onnx"].base
+    least = int(base + memory_estimate.FUSE * made.volume.size / 2)
     target = fuse_folder(tmp_path, memory=least)
     assert target == tmp_path / "labels.tif"
     with pytest.raises(ValueError, match="its smallest block needs"):
-        fuse_folder(tmp_path, memory=int(memory_estimate.BASE))
+        fuse_folder(tmp_path, memory=int(base))
 
 
 def test_material_of_changed_labels_is_found_in_blocks(made, tmp_path: Path) -> None:
