@@ -5,7 +5,7 @@
 #@ File (label="Save into folder", style="directory", description="Gets labels.tif, rois.zip, and images/ and labels/ to train on") out
 #@ String (label="ROI Manager", among="append|replace", description="Whether what is loaded is added to what is in the ROI Manager, or takes its place") regions
 #@ UIService ui
-// shared: Problem Report Models MacroOptions Inputs InputDialog FieldOfView Units Planes Look ImageFiles Slices Outlines WholeFile RoiZip LabelRois Regions Corrections
+// shared: Problem Report Models MacroOptions Inputs InputDialog Strips Pixels Normalisation FieldOfView Units Planes Look ImageFiles Slices Outlines WholeFile RoiZip LabelRois Regions Corrections
 
 final LOAD = 'Load labels as regions'
 final SAVE = 'Save regions as labels'

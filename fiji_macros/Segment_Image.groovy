@@ -15,7 +15,7 @@
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
-// shared: Problem Report Models MacroOptions Inputs InputDialog Bundle Settings Resampling FieldOfView Outlines Units Planes Look ImageFiles Slices Diameter Segmenter StarDist OnnxNetwork Normalisation Proposal Candidates Cells SharedArea Suppression GridMaps OnnxEngine Particles SideBySide WholeFile RoiZip LabelColours ImageResult ParticleTable Regions ResultWindows Preview
+// shared: Problem Report Models MacroOptions Inputs InputDialog Bundle Settings Strips Pixels Normalisation Resampling FieldOfView Outlines Units Planes Look ImageFiles Slices Diameter Segmenter StarDist OnnxNetwork Proposal Candidates Cells SharedArea Suppression Bands FloatRows GridMaps OnnxEngine Particles SideBySide WholeFile TiffFile RoiZip LabelColours ImageResult ParticleTable Regions ResultWindows Preview
 
 def report = new Report('Segment Image', ui, true)
 report.guard(binding) { Inputs inputs ->
@@ -30,8 +30,7 @@ report.guard(binding) { Inputs inputs ->
 	if (image?.directory) throw new Problem("$image: is a folder; Segment View takes a folder of slices, Segment Folder one of images.")
 	def slices = Slices.of(inputs, Planes.of(inputs, [shown: shown != null], true), 0)
 	slices.tell(report)
-	boolean keepsMaps = maps || out != null
-	segmenter.checkMemory(slices, slices.count == 1 ? 0 : keepsMaps ? 10 : 2)
+	segmenter.checkMemory(slices, slices.count, report.headless ? 0 : maps ? 10 : 2)
 	def selection = shown?.roi
 	if (selection instanceof ij.gui.Line && segmenter.measureAlong(selection, slices, report)) {
 		inputs.settle(diameter: "$segmenter.settings.diameter") // the recorded line finds the same without the selection
@@ -45,14 +44,14 @@ report.guard(binding) { Inputs inputs ->
 		if (report.headless) throw new Problem('Thresholds can be previewed only in a window (preview=...).')
 		def settings = segmenter.settings
 		int at = slices.shown
-		def proposal = segmenter.propose(slices.slice(at, segmenter.channels), slices.h, slices.w, scale, slices.name,
+		def proposal = segmenter.propose(slices.slice(at, segmenter.channels), scale, slices.name,
 			Math.min(settings.prob, Preview.LEAST))
 		new Preview(source, slices, at, proposal, settings).ask()
 		// The recorded line finds the same without a preview.
 		inputs.settle(preview: '', prob: "$settings.prob", nms: "$settings.nms")
 		found[at] = OnnxEngine.particles(proposal, settings.prob, settings.nms)
 	}
-	segmenter.segmentAll(slices, found, keepsMaps, report)
+	segmenter.segmentAll(slices, found, report)
 	if (selection?.area) {
 		int all = found.sum { it.outlines.size() }
 		found = found.collect { it.within(selection) }

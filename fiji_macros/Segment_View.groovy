@@ -14,7 +14,7 @@
 #@ CommandService commands
 #@ DatasetService datasets
 #@ UIService ui
-// shared: Problem Report Models MacroOptions Inputs InputDialog Bundle Settings Resampling FieldOfView Outlines Units Planes Look ImageFiles Slices Diameter Segmenter StarDist OnnxNetwork Normalisation Proposal Candidates Cells SharedArea Suppression GridMaps OnnxEngine Particles SideBySide ViewRun PartStack WholeFile
+// shared: Problem Report Models MacroOptions Inputs InputDialog Bundle Settings Strips Pixels Normalisation Resampling FieldOfView Outlines Units Planes Look ImageFiles Slices Diameter Segmenter StarDist OnnxNetwork Proposal Candidates Cells SharedArea Suppression Bands FloatRows GridMaps OnnxEngine Particles SideBySide ViewRun PartStack WholeFile
 
 def report = new Report('Segment View', ui)
 report.guard(binding) { Inputs inputs ->

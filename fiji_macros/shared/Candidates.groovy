@@ -4,6 +4,9 @@ import groovy.transform.CompileStatic
 @CompileStatic
 class Candidates {
 
+	/** Distances are added for so many candidates at a time. */
+	private static final int TOGETHER = 1 << 15
+
 	final int rays
 	/** All are more probable. */
 	final double least
@@ -12,12 +15,24 @@ class Candidates {
 	int[] ys = new int[1024]
 	int[] xs = new int[1024]
 	float[] probs = new float[1024]
-	/** Distances of each along its rays, one candidate after another. */
-	float[][] distances = new float[1024][]
+	private final FloatRows distances
+	private final float[] one
+	/** Where the distances of each lie, once they are sorted. */
+	private int[] places
+	private final double[] cosines
+	private final double[] sines
 
 	Candidates(int rays, double least = 0) {
 		this.rays = rays
 		this.least = least
+		distances = new FloatRows(rays, TOGETHER)
+		one = new float[rays]
+		cosines = new double[rays]
+		sines = new double[rays]
+		for (int k = 0; k < rays; k++) {
+			cosines[k] = Math.cos(angle(k, rays))
+			sines[k] = Math.sin(angle(k, rays))
+		}
 	}
 
 	/** How many, once they are sorted, are more probable: the first ones. */
@@ -37,13 +52,17 @@ class Candidates {
 			ys = Arrays.copyOf(ys, size)
 			xs = Arrays.copyOf(xs, size)
 			probs = Arrays.copyOf(probs, size)
-			distances = (float[][]) Arrays.copyOf(distances, size)
 		}
 		ys[count] = y
 		xs[count] = x
 		probs[count] = prob
-		distances[count] = Arrays.copyOfRange(from, offset, offset + rays)
+		distances.set(count, from, offset)
 		count++
+	}
+
+	/** Copies the distances of one, which is sorted, along its rays. */
+	void distances(int i, float[] into, int at) {
+		distances.get(places[i], into, at)
 	}
 
 	/** Sorts by falling probability; equal ones column by column, top to bottom, as the plugin visits them. */
@@ -63,33 +82,32 @@ class Candidates {
 		int[] sortedY = new int[count]
 		int[] sortedX = new int[count]
 		float[] sortedProbs = new float[count]
-		float[][] sortedDistances = new float[count][]
+		places = new int[count]
 		for (int k = 0; k < count; k++) {
 			int i = of[(int) (keys[k] & 0xffffffffL)]
 			sortedY[k] = ys[i]
 			sortedX[k] = xs[i]
 			sortedProbs[k] = probs[i]
-			sortedDistances[k] = distances[i]
+			places[k] = i
 		}
 		ys = sortedY
 		xs = sortedX
 		probs = sortedProbs
-		distances = sortedDistances
 	}
 
 	/** Angle of a ray, from x towards y. */
 	static double angle(int k, int rays) { k * (2 * Math.PI / rays) }
 
+	int[] corners(int i) { corners(i, new int[2 * rays]) }
+
 	/** Corners (x, y, x, y, ...) in whole hundredths of a pixel, a half rounded up. */
-	int[] corners(int i) {
-		int[] result = new int[2 * rays]
-		float[] dist = distances[i]
+	int[] corners(int i, int[] into) {
+		distances.get(places[i], one, 0)
 		for (int k = 0; k < rays; k++) {
-			double a = angle(k, rays)
-			result[2 * k] = (int) Math.floor(100d * (xs[i] + dist[k] * Math.cos(a)) + 0.5d)
-			result[2 * k + 1] = (int) Math.floor(100d * (ys[i] + dist[k] * Math.sin(a)) + 0.5d)
+			into[2 * k] = (int) Math.floor(100d * (xs[i] + one[k] * cosines[k]) + 0.5d)
+			into[2 * k + 1] = (int) Math.floor(100d * (ys[i] + one[k] * sines[k]) + 0.5d)
 		}
-		return result
+		return into
 	}
 
 	private long visit(int i) { ((long) xs[i] << 32) | ys[i] }

@@ -23,8 +23,8 @@ class Diameter {
 		this.segmenter = segmenter
 		this.looks = looks
 		trained = segmenter.settings.trained
-		double height = looks.collect { it.h * it.squares[0] }.min()
-		double width = looks.collect { it.w * it.squares[1] }.min()
+		double height = looks.collect { it.pixels.h * it.squares[0] }.min()
+		double width = looks.collect { it.pixels.w * it.squares[1] }.min()
 		largest = Math.max(Math.min(height, width), 2 * SMALLEST)
 	}
 
@@ -101,9 +101,9 @@ class Diameter {
 		double seen = 0
 		for (look in looks) {
 			def scale = [zoom * look.squares[0], zoom * look.squares[1]] as double[]
-			def (piece, h, w) = middle(look, scale)
+			def piece = middle(look.pixels, scale)
 			double pixel = look.squares[0] * look.squares[1]
-			def found = segmenter.segment(piece, h, w, scale, 'an estimate of the particle diameter')
+			def found = segmenter.segment(piece, scale, 'an estimate of the particle diameter')
 			found.outlines.eachWithIndex { outline, i ->
 				def corners = outline.floatPolygon
 				double twice = 0
@@ -115,7 +115,7 @@ class Diameter {
 				areas << area * pixel
 				sure += area * pixel * found.rays[i][2]
 			}
-			seen += pixel * h * w
+			seen += pixel * piece.h * piece.w
 		}
 		double covered = areas.sum() ?: 0
 		if (covered == 0) return [supposed: supposed, probability: 0d, covered: 0d, size: 0d, perImage: 0d]
@@ -152,21 +152,10 @@ class Diameter {
 	}
 
 	/** The middle of an image, so much that the network gets SIDE squared at most. */
-	private static List middle(Look look, double[] scale) {
-		def keep = [[look.h, scale[0]], [look.w, scale[1]]].collect { int size, double factor ->
+	private static Pixels middle(Pixels image, double[] scale) {
+		def keep = [[image.h, scale[0]], [image.w, scale[1]]].collect { int size, double factor ->
 			Math.min(size, Math.max(1, (int) Math.rint(SIDE / factor)))
 		}
-		int h = keep[0]
-		int w = keep[1]
-		if (h == look.h && w == look.w) return [look.pixels, h, w]
-		int channels = look.pixels.length.intdiv(look.h * look.w)
-		int top = (look.h - h).intdiv(2)
-		int left = (look.w - w).intdiv(2)
-		def piece = new float[channels * h * w]
-		for (int row = 0; row < channels * h; row++) {
-			int from = (row.intdiv(h) * look.h + top + row % h) * look.w + left
-			System.arraycopy(look.pixels, from, piece, row * w, w)
-		}
-		return [piece, h, w]
+		return image.middle(keep[0], keep[1])
 	}
 }

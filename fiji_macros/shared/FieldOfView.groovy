@@ -15,12 +15,14 @@ class FieldOfView {
 				throw new Problem("$what: holds NaN or infinite values inside the field of view; fill or crop them first.")
 			}
 		}
-		float[] seen = new float[finite]
-		int n = 0
-		for (float value : pixels) if (!Float.isNaN(value)) seen[n++] = value
-		Arrays.sort(seen)
-		float median = finite == 0 ? 0f : (float) ((seen[(finite - 1) >> 1] + (double) seen[finite >> 1]) / 2)
 		float[] result = (float[]) pixels.clone()
+		float median = 0f
+		if (finite > 0) {
+			// None of the others is infinite: these come last when sorted.
+			for (int i = 0; i < result.length; i++) if (outside[i]) result[i] = Float.POSITIVE_INFINITY
+			float[] middle = Normalisation.valuesAt(Pixels.of(result, h, w), (long) ((finite - 1) >> 1), (long) (finite >> 1))
+			median = (float) ((middle[0] + (double) middle[1]) / 2)
+		}
 		for (int i = 0; i < result.length; i++) if (outside[i]) result[i] = median
 		return result
 	}
@@ -28,7 +30,7 @@ class FieldOfView {
 	/** The NaN pixels that touch the edge of the image, directly or through their neighbours. */
 	static boolean[] reachedFromEdge(float[] pixels, int h, int w) {
 		boolean[] reached = new boolean[pixels.length]
-		int[] waiting = new int[pixels.length]
+		int[] waiting = new int[4 * (h + w)]
 		int last = 0
 		for (int i = 0; i < pixels.length; i++) {
 			int x = i % w
@@ -41,6 +43,7 @@ class FieldOfView {
 		while (last > 0) {
 			int i = waiting[--last]
 			int x = i % w
+			if (last + 4 > waiting.length) waiting = Arrays.copyOf(waiting, 2 * waiting.length)
 			if (x > 0) last = visit(i - 1, pixels, reached, waiting, last)
 			if (x < w - 1) last = visit(i + 1, pixels, reached, waiting, last)
 			if (i >= w) last = visit(i - w, pixels, reached, waiting, last)

@@ -86,7 +86,7 @@ class FolderRun {
 			return
 		}
 		segmenter.checkMemory(slices)
-		def particles = segmenter.segment(slices.slice(0, segmenter.channels), slices.h, slices.w, segmenter.scaleOf(slices), file.name)
+		def particles = segmenter.segment(slices.slice(0, segmenter.channels), segmenter.scaleOf(slices), file.name)
 		new File(target, 'objects.csv').delete()
 		new ImageResult([particles], slices, segmenter).save(target)
 		WholeFile.write(key) { File beside -> beside.setText(view.settingsKey, 'UTF-8') }

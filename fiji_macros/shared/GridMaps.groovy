@@ -4,28 +4,35 @@ import groovy.transform.CompileStatic
 @CompileStatic
 class GridMaps {
 
+	/** Size of the image. */
+	final int h
+	final int w
 	/** Size of the network's image, without its padding. */
 	final int netH
 	final int netW
 	/** Grid points down and across that lie on it. */
 	final int rows
 	final int columns
-	final float[] prob
-	/** Mean of the rays' distances, pixels of the image. */
-	final float[] dist
 	private final int[] grid
+	private final FloatRows prob
+	/** Mean of the rays' distances, pixels of the image. */
+	private final FloatRows dist
 	private final double[] lengths
+	/** The largest mean distance. */
+	float longest = 0
 
-	/** @param factorY, factorX pixels of the image for one of the network's */
-	GridMaps(int netH, int netW, int[] grid, int rays, double factorY, double factorX) {
+	GridMaps(int h, int w, int netH, int netW, int[] grid, int rays) {
+		this.h = h
+		this.w = w
 		this.netH = netH
 		this.netW = netW
 		this.grid = grid
 		rows = Math.floorDiv(netH + grid[0] - 1, grid[0])
 		columns = Math.floorDiv(netW + grid[1] - 1, grid[1])
-		prob = new float[rows * columns]
-		dist = new float[rows * columns]
-		lengths = lengthsOf(rays, factorY, factorX)
+		int together = Math.min(rows, Math.max(1, Math.floorDiv(Strips.values, columns)))
+		prob = new FloatRows(columns, together)
+		dist = new FloatRows(columns, together)
+		lengths = lengthsOf(rays, h / (double) netH, w / (double) netW)
 	}
 
 	/** How long a network pixel, factorY high and factorX wide in the image, is there along each ray. */
@@ -45,19 +52,36 @@ class GridMaps {
 		if (Double.isNaN(sum) || Double.isInfinite(sum)) {
 			throw new Problem("The network's distances are not finite: its weights are broken; export the model again.")
 		}
-		prob[row * columns + column] = probability
-		dist[row * columns + column] = (float) (sum / lengths.length)
+		set(row, column, probability, (float) (sum / lengths.length))
 	}
 
-	/** Values at grid points spread over the image by nearest neighbour. */
-	float[] filled(float[] values, int h, int w) {
+	void set(int row, int column, float probability, float mean) {
+		prob.set(row, column, probability)
+		dist.set(row, column, mean)
+		longest = Math.max(longest, mean)
+	}
+
+	/** All of them, row by row. */
+	void set(float[] probabilities, float[] means) {
+		for (int i = 0; i < rows * columns; i++) set(Math.floorDiv(i, columns), i % columns, probabilities[i], means[i])
+	}
+
+	/** Probabilities in some rows of the image, spread over it by nearest neighbour. */
+	float[] probs(int top, int bottom) { filled(prob, top, bottom) }
+
+	/** Mean distances, likewise. */
+	float[] dists(int top, int bottom) { filled(dist, top, bottom) }
+
+	private float[] filled(FloatRows values, int top, int bottom) {
 		int[] across = Resampling.nearestIndex(netW, w)
 		int[] down = Resampling.nearestIndex(netH, h)
 		for (int x = 0; x < w; x++) across[x] = Math.floorDiv(across[x], grid[1])
-		float[] result = new float[h * w]
-		for (int y = 0; y < h; y++) {
-			int from = Math.floorDiv(down[y], grid[0]) * columns
-			for (int x = 0; x < w; x++) result[y * w + x] = values[from + across[x]]
+		float[] result = new float[(bottom - top) * w]
+		float[] line = new float[columns]
+		for (int y = top; y < bottom; y++) {
+			values.get(Math.floorDiv(down[y], grid[0]), line, 0)
+			int at = (y - top) * w
+			for (int x = 0; x < w; x++) result[at + x] = line[across[x]]
 		}
 		return result
 	}

@@ -15,7 +15,8 @@ class ImageFiles {
 		} catch (Exception unreadable) {
 			throw new Problem("$file: cannot be opened ($unreadable.message); save it as TIFF.", unreadable)
 		}
-		if (image == null) throw new Problem("$file: ImageJ cannot open it; save it as an uncompressed TIFF.")
+		if (image == null) throw new Problem("$file: ImageJ cannot open it; save it as an uncompressed TIFF, and give Fiji more " +
+			'memory (Edit > Options > Memory & Threads...) if the image is as large as that.')
 		return image
 	}
 

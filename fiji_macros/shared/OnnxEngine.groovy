@@ -16,6 +16,11 @@ class OnnxEngine extends Segmenter {
 	/** The plugin pads images to multiples of this, whatever the model. */
 	private static final int MULTIPLE = 64
 	private static final int BORDER = 2
+	/** Bytes for each pixel of: a piece, an overlay, an image whose particles lie close, a stack of results. */
+	private static final double PIECE = 60
+	private static final double OVERLAY = 13
+	private static final double CROWDED = 2
+	private static final double STACKED = 6
 
 	private final OnnxNetwork network
 	private final int maxPixels
@@ -27,6 +32,16 @@ class OnnxEngine extends Segmenter {
 	}
 
 	@Override int getChannels() { network.channels }
+
+	/** The network's answers or an overlay, candidates and particles, and a copy of values that do not count as they are. */
+	@Override double memoryFor(Slices slices, int kept) {
+		double pixels = slices.h * (double) slices.w
+		double points = Math.min(pixels / (network.grid[0] * network.grid[1]), (double) FloatRows.inMemory)
+		double piece = PIECE * Math.min(pixels, (double) maxPixels)
+		double stacked = kept > 1 ? STACKED * pixels : 0
+		return Math.max(piece, OVERLAY * Math.min(pixels, (double) Outlines.overlay)) + (CROWDED + slices.copied(channels)) * pixels +
+			kept * (8 * points + stacked)
+	}
 
 	@Override int atOnce(int h, int w, double[] scale) {
 		long pixels = (long) Resampling.scaledSize(h, scale[0]) * Resampling.scaledSize(w, scale[1])
@@ -42,62 +57,66 @@ class OnnxEngine extends Segmenter {
 		network.stop()
 	}
 
-	@Override Particles segment(float[] pixels, int h, int w, double[] scale, String what) {
-		return particles(propose(pixels, h, w, scale, what, settings.prob), settings.prob, settings.nms)
+	@Override Particles segment(Pixels pixels, double[] scale, String what) {
+		Bands bands = new Bands(network.rays, settings.prob, settings.nms)
+		GridMaps maps = predict(pixels, scale, what, bands)
+		Candidates winners = bands.winners()
+		return found(maps, winners, (0..<winners.count) as int[])
 	}
 
-	@Override Proposal propose(float[] pixels, int h, int w, double[] scale, String what, double least) {
-		if (pixels.length != h * w * network.channels) {
-			throw new Problem("$what: the model takes images of $network.channels channel(s), this one has " +
-				"${Math.floorDiv(pixels.length, h * w)}.")
+	@Override Proposal propose(Pixels pixels, double[] scale, String what, double least) {
+		Bands bands = new Bands(network.rays, least, Double.NaN)
+		GridMaps maps = predict(pixels, scale, what, bands)
+		bands.open.sort()
+		return new Proposal(bands.open, maps)
+	}
+
+	/** Runs the network. */
+	private GridMaps predict(Pixels pixels, double[] scale, String what, Bands bands) {
+		if (pixels.channels != network.channels) {
+			throw new Problem("$what: the model takes images of $network.channels channel(s), this one has $pixels.channels.")
 		}
-		int netH = Resampling.scaledSize(h, scale[0])
-		int netW = Resampling.scaledSize(w, scale[1])
-		float[] values = resized(Normalisation.inReach(pixels, settings.low, settings.high), h, w, netH, netW)
-		values = Normalisation.inReach(values, settings.low, settings.high)
-		GridMaps maps = new GridMaps(netH, netW, network.grid, network.rays, h / (double) netH, w / (double) netW)
-		Candidates candidates = new Candidates(network.rays, least)
-		predict(values, new Normalisation(values, settings.low, settings.high), maps, candidates)
+		int netH = Resampling.scaledSize(pixels.h, scale[0])
+		int netW = Resampling.scaledSize(pixels.w, scale[1])
+		Normalisation normalisation = new Normalisation(pixels, settings.low, settings.high)
+		Pixels values = Resampling.resize(normalisation.inReach(pixels), netH, netW)
+		if (!values.is(pixels)) {
+			// What fits into one piece is resampled once, not again for each look at it.
+			if (netH * (double) netW <= MAX_PIXELS) values = Pixels.of(values.all(), netH, netW)
+			normalisation = new Normalisation(values, settings.low, settings.high)
+		}
+		GridMaps maps = new GridMaps(pixels.h, pixels.w, netH, netW, network.grid, network.rays)
+		predict(values, normalisation, maps, bands)
 		goOn()
-		candidates.sort()
-		return new Proposal(h, w, candidates, maps, least < settings.prob)
+		return maps
 	}
 
 	/** Suppresses overlaps among what is more probable than `prob`; the network does not run again. */
 	static Particles particles(Proposal proposal, double prob, double nms) {
-		Candidates candidates = proposal.candidates
+		return found(proposal.maps, proposal.candidates, proposal.winners(prob, nms))
+	}
+
+	private static Particles found(GridMaps maps, Candidates candidates, int[] winners) {
 		List<float[]> rays = []
-		int[] winners = proposal.winners(prob, nms)
 		for (int i : winners) {
 			float[] row = new float[3 + candidates.rays]
 			row[0] = candidates.ys[i]
 			row[1] = candidates.xs[i]
 			row[2] = candidates.probs[i]
-			System.arraycopy(candidates.distances[i], 0, row, 3, candidates.rays)
+			candidates.distances(i, row, 3)
 			rays.add(row)
 		}
-		GridMaps maps = proposal.maps
-		Particles found = new Particles()
-		found.h = proposal.h
-		found.w = proposal.w
-		found.netH = maps.netH
-		found.netW = maps.netW
-		found.outlines = drawn(proposal, winners)
-		found.rays = rays
-		found.labels = Outlines.paint(found.outlines, found.h, found.w)
-		found.prob = maps.filled(maps.prob, found.h, found.w)
-		found.dist = maps.filled(maps.dist, found.h, found.w)
-		return found
+		return new Particles(maps, drawn(maps, candidates, winners), rays)
 	}
 
 	/** As of `particles`, without maps. */
 	static List<Roi> outlines(Proposal proposal, double prob, double nms) {
-		drawn(proposal, proposal.winners(prob, nms))
+		drawn(proposal.maps, proposal.candidates, proposal.winners(prob, nms))
 	}
 
-	private static List<Roi> drawn(Proposal proposal, int[] winners) {
+	private static List<Roi> drawn(GridMaps maps, Candidates candidates, int[] winners) {
 		List<Roi> outlines = []
-		for (int i : winners) outlines.add(outline(proposal.candidates.corners(i), proposal.factorY, proposal.factorX))
+		for (int i : winners) outlines.add(outline(candidates.corners(i), maps.h / (double) maps.netH, maps.w / (double) maps.netW))
 		return outlines
 	}
 
@@ -113,12 +132,12 @@ class OnnxEngine extends Segmenter {
 		return Outlines.scaled(x, y, factorX, factorY)
 	}
 
-	private void predict(float[] values, Normalisation normalisation, GridMaps maps, Candidates candidates) {
+	private void predict(Pixels values, Normalisation normalisation, GridMaps maps, Bands bands) {
 		int height = padded(maps.netH)
 		int width = padded(maps.netW)
 		if ((long) height * width <= maxPixels) {
 			progress.call(0, 1)
-			piece(values, normalisation, [0, height, 0, height] as int[], [0, width, 0, width] as int[], maps, candidates)
+			piece(values, normalisation, [0, height, 0, height] as int[], [0, width, 0, width] as int[], maps, bands.open)
 			return
 		}
 		int side = (int) Math.sqrt((double) maxPixels)
@@ -128,8 +147,9 @@ class OnnxEngine extends Segmenter {
 		for (int[] y : down) {
 			for (int[] x : across) {
 				progress.call(done++, down.size() * across.size())
-				piece(values, normalisation, y, x, maps, candidates)
+				piece(values, normalisation, y, x, maps, bands.open)
 			}
+			bands.settle(y[3])
 		}
 	}
 
@@ -147,11 +167,11 @@ class OnnxEngine extends Segmenter {
 
 	private static int padded(int size) { Math.floorDiv(size + MULTIPLE - 1, MULTIPLE) * MULTIPLE }
 
-	private void piece(float[] values, Normalisation normalisation, int[] y, int[] x, GridMaps maps, Candidates candidates) {
+	private void piece(Pixels values, Normalisation normalisation, int[] y, int[] x, GridMaps maps, Candidates candidates) {
 		goOn()
 		int h = y[1] - y[0]
 		int w = x[1] - x[0]
-		float[][] out = network.run(input(values, normalisation, y, x, maps), h, w)
+		float[][] out = network.run(input(values, normalisation, y, x), h, w)
 		float[] prob = out[0]
 		float[] dist = out[1]
 		int gy = network.grid[0]
@@ -171,23 +191,23 @@ class OnnxEngine extends Segmenter {
 	}
 
 	/** A piece of the image, normalised; beyond its bottom and right edge it is mirrored, edge pixels repeated. */
-	private FloatBuffer input(float[] values, Normalisation normalisation, int[] y, int[] x, GridMaps maps) {
+	private FloatBuffer input(Pixels values, Normalisation normalisation, int[] y, int[] x) {
 		int channels = network.channels
-		int h = y[1] - y[0]
 		int w = x[1] - x[0]
-		FloatBuffer buffer = OnnxNetwork.buffer(h * w * channels)
-		float[] line = new float[w * channels]
-		for (int row = y[0]; row < y[1]; row++) {
-			int from = mirrored(row, maps.netH) * maps.netW
-			for (int column = x[0]; column < x[1]; column++) {
-				int at = from + mirrored(column, maps.netW)
-				for (int c = 0; c < channels; c++) {
-					line[(column - x[0]) * channels + c] = normalisation.apply(values[c * maps.netH * maps.netW + at])
+		int right = Math.min(x[1], values.w)
+		int columns = right - x[0]
+		FloatBuffer buffer = OnnxNetwork.buffer((y[1] - y[0]) * w * channels)
+		for (int c = 0; c < channels; c++) {
+			float[] window = values.window(c, y[0], Math.min(y[1], values.h), x[0], right)
+			for (int i = 0; i < window.length; i++) window[i] = normalisation.apply(window[i])
+			for (int row = y[0]; row < y[1]; row++) {
+				int from = (mirrored(row, values.h) - y[0]) * columns - x[0]
+				int to = (row - y[0]) * w - x[0]
+				for (int column = x[0]; column < x[1]; column++) {
+					buffer.put((to + column) * channels + c, window[from + mirrored(column, values.w)])
 				}
 			}
-			buffer.put(line)
 		}
-		buffer.rewind()
 		return buffer
 	}
 

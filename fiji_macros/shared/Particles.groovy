@@ -1,94 +1,98 @@
 import groovy.transform.CompileStatic
 import ij.gui.Roi
 import ij.process.FloatProcessor
-import ij.process.ShortProcessor
+import ij.process.ImageProcessor
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.nio.channels.FileChannel
-import java.nio.file.Files
-import java.nio.file.StandardCopyOption
 import java.nio.file.StandardOpenOption
 
 /** What was found in one image, and its file: a finished slice that survives a kill. */
+@CompileStatic
 class Particles {
 
 	static final int MAGIC = 0x31504250 // "PBP1"
 
-	int h
-	int w
-	int netH
-	int netW
 	/** Label k is outlines[k - 1]. */
-	ShortProcessor labels
-	/** Object probability, the grid filled. */
-	float[] prob
-	/** Mean of the rays' distances, pixels of the image. */
-	float[] dist
-	List<Roi> outlines
+	final List<Roi> outlines
 	/** For each outline: y, x, probability, distances; network pixels. */
-	List<float[]> rays
+	final List<float[]> rays
+	/** Object probability and mean of the rays' distances. */
+	final GridMaps maps
+
+	Particles(GridMaps maps, List<Roi> outlines, List<float[]> rays) {
+		this.maps = maps
+		this.outlines = outlines
+		this.rays = rays
+	}
+
+	int getH() { maps.h }
+
+	int getW() { maps.w }
+
+	/** Labels of some rows of the image. */
+	ImageProcessor labels(int top, int bottom) { Outlines.paint(outlines, top, bottom, w) }
+
+	ImageProcessor getLabels() { labels(0, h) }
+
+	FloatProcessor probImage() { new FloatProcessor(w, h, maps.probs(0, h)) }
+
+	FloatProcessor distImage() { new FloatProcessor(w, h, maps.dists(0, h)) }
 
 	/**
-	 * Writes beside, then renames: the file is whole or absent. Little-endian int32 magic, h, w, netH, netW,
-	 * particles, values per particle; then labels (uint16), prob, dist and the particles' rays (float32).
+	 * The file is whole or absent. Little-endian int32 magic, h, w, netH, netW, particles, values per particle; then
+	 * labels (uint16), prob, dist and the particles' rays (float32).
 	 */
-	@CompileStatic
 	void save(File file) {
+		Outlines.checkFor16Bits(outlines)
 		int columns = rays.isEmpty() ? 0 : rays.get(0).length
-		int size = 28 + h * w * 10 + rays.size() * columns * 4
-		ByteBuffer buffer = ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN)
-		for (int value : [MAGIC, h, w, netH, netW, rays.size(), columns] as int[]) buffer.putInt(value)
-		buffer.asShortBuffer().put((short[]) labels.getPixels())
-		buffer.position(28 + h * w * 2)
-		buffer.asFloatBuffer().put(prob).put(dist)
-		buffer.position(28 + h * w * 10)
-		for (float[] row : rays) for (float value : row) buffer.putFloat(value)
-		buffer.rewind()
-		File beside = new File(file.parentFile, '.' + file.name + '.partial')
-		FileChannel channel = FileChannel.open(beside.toPath(), StandardOpenOption.CREATE,
-			StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)
-		try {
-			while (buffer.hasRemaining()) channel.write(buffer)
-		} finally {
-			channel.close()
+		WholeFile.write(file) { File beside ->
+			FileChannel channel = FileChannel.open(beside.toPath(), StandardOpenOption.CREATE,
+				StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)
+			try {
+				ByteBuffer head = ByteBuffer.allocate(28).order(ByteOrder.LITTLE_ENDIAN)
+				for (int value : [MAGIC, h, w, maps.netH, maps.netW, rays.size(), columns] as int[]) head.putInt(value)
+				head.rewind()
+				channel.write(head)
+				for (int[] rows : Strips.of(h, w)) Strips.put(channel, ByteOrder.LITTLE_ENDIAN, labels(rows[0], rows[1]).getPixels())
+				for (int[] rows : Strips.of(h, w)) Strips.put(channel, ByteOrder.LITTLE_ENDIAN, maps.probs(rows[0], rows[1]))
+				for (int[] rows : Strips.of(h, w)) Strips.put(channel, ByteOrder.LITTLE_ENDIAN, maps.dists(rows[0], rows[1]))
+				for (float[] row : rays) Strips.put(channel, ByteOrder.LITTLE_ENDIAN, row)
+			} finally {
+				channel.close()
+			}
 		}
-		Files.move(beside.toPath(), file.toPath(), StandardCopyOption.REPLACE_EXISTING)
 	}
 
 	/** One layer of a saved slice: 'labels', 'prob' or 'dist'. */
-	@CompileStatic
 	static Object layer(File file, String name, int h, int w) {
-		ByteBuffer buffer = ByteBuffer.wrap(Files.readAllBytes(file.toPath())).order(ByteOrder.LITTLE_ENDIAN)
-		if (buffer.capacity() < 28 + h * w * 10 || buffer.getInt(0) != MAGIC || buffer.getInt(4) != h ||
-				buffer.getInt(8) != w) {
-			throw new Problem("$file: is damaged or belongs to another image; delete the folder " +
-				"$file.parent and run the same command again.")
+		FileChannel channel = FileChannel.open(file.toPath(), StandardOpenOption.READ)
+		try {
+			ByteBuffer head = ByteBuffer.allocate(28).order(ByteOrder.LITTLE_ENDIAN)
+			channel.read(head)
+			if (channel.size() < 28 + h * w * 10L || head.getInt(0) != MAGIC || head.getInt(4) != h || head.getInt(8) != w) {
+				throw new Problem("$file: is damaged or belongs to another image; delete the folder " +
+					"$file.parent and run the same command again.")
+			}
+			channel.position(28 + h * w * (name == 'labels' ? 0L : name == 'prob' ? 2L : 6L))
+			if (name == 'labels') return Strips.shorts(channel, h, w) // in a choice of both, Groovy makes them floats
+			return Strips.floats(channel, h, w)
+		} finally {
+			channel.close()
 		}
-		if (name == 'labels') {
-			short[] values = new short[h * w]
-			buffer.position(28)
-			buffer.asShortBuffer().get(values)
-			return values
-		}
-		float[] values = new float[h * w]
-		buffer.position(28 + h * w * (name == 'prob' ? 2 : 6))
-		buffer.asFloatBuffer().get(values)
-		return values
 	}
 
 	/** Those whose centre lies in a selection; their numbers start at 1 again. */
 	Particles within(Roi selection) {
-		def inside = (0..<outlines.size()).findAll {
-			selection.contains((int) ((rays[it][1] + 0.5d) * w / netW), (int) ((rays[it][0] + 0.5d) * h / netH))
+		List<Roi> kept = []
+		List<float[]> theirs = []
+		for (int i = 0; i < outlines.size(); i++) {
+			float[] row = rays.get(i)
+			if (selection.contains((int) ((row[1] + 0.5d) * w / maps.netW), (int) ((row[0] + 0.5d) * h / maps.netH))) {
+				kept.add(outlines.get(i))
+				theirs.add(row)
+			}
 		}
-		def result = new Particles(h: h, w: w, netH: netH, netW: netW, prob: prob, dist: dist)
-		result.outlines = inside.collect { outlines[it] }
-		result.rays = inside.collect { rays[it] }
-		result.labels = Outlines.paint(result.outlines, h, w)
-		return result
+		return new Particles(maps, kept, theirs)
 	}
-
-	FloatProcessor probImage() { new FloatProcessor(w, h, prob) }
-
-	FloatProcessor distImage() { new FloatProcessor(w, h, dist) }
 }

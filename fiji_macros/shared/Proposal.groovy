@@ -4,21 +4,16 @@ import groovy.transform.CompileStatic
 @CompileStatic
 class Proposal {
 
-	final int h
-	final int w
 	final Candidates candidates
 	final GridMaps maps
 	private final Suppression suppression
 	private double overlap = Double.NaN
 	private int[] winners
 
-	/** @param again whether it will be asked at several thresholds */
-	Proposal(int h, int w, Candidates candidates, GridMaps maps, boolean again) {
-		this.h = h
-		this.w = w
+	Proposal(Candidates candidates, GridMaps maps) {
 		this.candidates = candidates
 		this.maps = maps
-		suppression = new Suppression(candidates, again)
+		suppression = new Suppression(candidates, true)
 	}
 
 	/**
@@ -35,9 +30,4 @@ class Proposal {
 		while (n < winners.length && winners[n] < last) n++
 		return Arrays.copyOf(winners, n)
 	}
-
-	/** Pixels of the image for one of the network. */
-	double getFactorY() { h / (double) maps.netH }
-
-	double getFactorX() { w / (double) maps.netW }
 }

@@ -10,7 +10,7 @@ class RoiZip {
 
 	static void write(File file, List<Roi> rois) {
 		WholeFile.write(file) { File beside ->
-			def zip = new ZipOutputStream(new FileOutputStream(beside))
+			def zip = new ZipOutputStream(new BufferedOutputStream(new FileOutputStream(beside)))
 			try {
 				for (roi in rois) {
 					zip.putNextEntry(new ZipEntry(roi.name + '.roi'))

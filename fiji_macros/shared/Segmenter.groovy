@@ -1,11 +1,11 @@
-import groovy.transform.CompileStatic
-
 /** What finds the particles of one image: a model, how it is run, and by what. */
 abstract class Segmenter implements Closeable {
 
 	static final String AUTOMATIC = 'automatic'
 	static final String ONNX = 'ONNX'
 	static final String PLUGIN = 'StarDist plugin'
+	/** Bytes of an image in a TIFF; the rest is for what it says of itself. */
+	private static final double MOST_IN_A_FILE = 4294967295d - (1 << 20)
 
 	final Bundle bundle
 	final Settings settings
@@ -92,24 +92,29 @@ abstract class Segmenter implements Closeable {
 	/** Channels of an image. */
 	int getChannels() { 1 }
 
-	/** Bytes of Java's memory for a pixel of an image, its results included. */
-	int getBytesPerPixel() { 32 + 4 * channels }
+	/** Bytes of Java's memory that a slice takes beside itself, and the results of those that are kept. */
+	abstract double memoryFor(Slices slices, int kept)
 
 	/**
-	 * Refuses an image before anything is allocated for it that Java cannot hold; it would end in the midst of the work.
+	 * Refuses, before anything is allocated for it, an image that Java or a file cannot hold; it would end in the midst of the work.
 	 *
-	 * @param kept bytes for a pixel that stay in memory of each slice that is done
+	 * @param kept of so many slices the results stay in memory
+	 * @param shown bytes for a pixel of the windows that show them
 	 */
-	void checkMemory(Slices slices, int kept = 0) {
-		double needed = (bytesPerPixel + kept * (double) slices.count) * slices.h * slices.w
+	void checkMemory(Slices slices, int kept = 1, int shown = 0) {
+		if (4d * slices.h * slices.w > MOST_IN_A_FILE) {
+			throw new Problem("$slices.name: prob.tif and dist.tif of $slices.w x $slices.h pixels would be larger than the 4 GB that a TIFF " +
+				'holds which ImageJ opens: cut the image (Image > Crop).')
+		}
+		double needed = memoryFor(slices, kept) + shown * (double) kept * slices.h * slices.w
 		if (needed > freeMemory()) System.gc()
 		double free = freeMemory()
 		if (needed <= free) return
 		def gigabytes = { double bytes -> String.format(Locale.ROOT, '%.1f GB', bytes / 1e9) }
-		def several = kept ? "$slices.count ${slices.axis}s of " : ''
+		def several = kept > 1 ? "$slices.count ${slices.axis}s of " : ''
 		throw new Problem("$slices.name: $several$slices.w x $slices.h pixels need about ${gigabytes(needed)} of memory by $this, and Fiji has " +
 			"${gigabytes(free)} left of ${gigabytes(Runtime.runtime.maxMemory())}: give it more in Edit > Options > Memory & Threads... " +
-			'and start it again, close other images, or cut this one (Image > Crop)' + (kept ? '; Segment View holds one slice at a time.' : '.'))
+			'and start it again, close other images, or cut this one (Image > Crop)' + (kept > 1 ? '; Segment View holds one slice at a time.' : '.'))
 	}
 
 	private static double freeMemory() {
@@ -134,18 +139,13 @@ abstract class Segmenter implements Closeable {
 	/**
 	 * Finds the particles of one image.
 	 *
-	 * @param pixels grey values, row by row; of a colour image one channel after another
 	 * @param scale pixels of the network for one of the image, down and across
 	 * @param what what is segmented, for messages
 	 */
-	abstract Particles segment(float[] pixels, int h, int w, double[] scale, String what)
+	abstract Particles segment(Pixels pixels, double[] scale, String what)
 
-	/**
-	 * Finds the particles of every slice that stands empty in `found`, side by side where memory allows.
-	 *
-	 * @param keepsMaps whether probability and distance stay
-	 */
-	void segmentAll(Slices slices, Particles[] found, boolean keepsMaps, Report report) {
+	/** Finds the particles of every slice that stands empty in `found`, side by side where memory allows. */
+	void segmentAll(Slices slices, Particles[] found, Report report) {
 		def scale = scaleOf(slices)
 		boolean several = slices.count > 1
 		def named = { int i -> several ? "$slices.name, $slices.axis ${i + 1}" : slices.name }
@@ -155,8 +155,7 @@ abstract class Segmenter implements Closeable {
 			progress = { int piece, int pieces -> if (!several || pieces > 1) report.progress("${named(i)}: piece", piece + 1, pieces) }
 		}
 		def work = { int i ->
-			found[i] = segment(slices.slice(i, channels), slices.h, slices.w, scale, named(i))
-			if (!keepsMaps) found[i].prob = found[i].dist = null
+			found[i] = segment(slices.slice(i, channels), scale, named(i))
 		}
 		SideBySide.run((0..<slices.count).findAll { found[it] == null }, atOnce(slices.h, slices.w, scale), begin, work) { int i, Throwable failure ->
 			if (failure != null) throw failure
@@ -166,7 +165,7 @@ abstract class Segmenter implements Closeable {
 	}
 
 	/** As `segment`, but only the network runs: what is more probable than `least` is not yet suppressed. */
-	Proposal propose(float[] pixels, int h, int w, double[] scale, String what, double least) {
+	Proposal propose(Pixels pixels, double[] scale, String what, double least) {
 		throw new Problem("$what: thresholds can be previewed only with ONNX, and this is segmented by $this; take " +
 			'a model that holds model.onnx, or leave the preview out.')
 	}
@@ -177,18 +176,4 @@ abstract class Segmenter implements Closeable {
 	void stop() { stopped = true }
 
 	protected void goOn() { if (stopped) throw new Cancelled() }
-
-	/** The pixels at the network's size, each channel on its own. */
-	@CompileStatic
-	protected static float[] resized(float[] pixels, int h, int w, int netH, int netW) {
-		if (netH == h && netW == w) return pixels
-		int channels = Math.floorDiv(pixels.length, h * w)
-		if (channels == 1) return Resampling.resize(pixels, h, w, netH, netW)
-		float[] result = new float[channels * netH * netW]
-		for (int c = 0; c < channels; c++) {
-			float[] plane = Arrays.copyOfRange(pixels, c * h * w, (c + 1) * h * w)
-			System.arraycopy(Resampling.resize(plane, h, w, netH, netW), 0, result, c * netH * netW, netH * netW)
-		}
-		return result
-	}
 }

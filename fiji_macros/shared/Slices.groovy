@@ -50,27 +50,33 @@ class Slices {
 	boolean signed
 	/** Values stand for colours. */
 	boolean palette
+	/** Bits of a pixel. */
+	private int depth
 
 	private List<ImageProcessor> planes
 
 	/**
-	 * The values of a slice (from 0), row by row, nothing but numbers.
+	 * The values of a slice (from 0), nothing but numbers.
 	 *
 	 * @param channels 1 for grey values; 3 for red, then green, then blue
 	 */
-	synchronized float[] slice(int i, int channels = 1) {
+	synchronized Pixels slice(int i, int channels = 1) {
 		ImageProcessor pixels = processor.call(i)
 		if (channels == 3 && palette && pixels.bitDepth == 8) pixels = pixels.convertToRGB()
-		if (channels == 3 && pixels instanceof ColorProcessor) return colours((ColorProcessor) pixels)
+		if (channels == 3 && pixels instanceof ColorProcessor) return Pixels.of(pixels)
 		if (channels != 1) {
 			throw new Problem("$name: this model takes ${channels == 3 ? 'colour images' : "images of $channels channels"}, " +
 				'and this one is grey.')
 		}
 		pixels = grey(pixels)
-		pixels.setCalibrationTable(null)
-		def values = (float[]) pixels.convertToFloatProcessor().getPixels()
-		if (signed) for (int k = 0; k < values.length; k++) values[k] -= 32768f
-		return FieldOfView.filled(values, h, w, "$name, slice ${i + 1}")
+		if (!(pixels instanceof FloatProcessor)) return Pixels.of(pixels, signed)
+		return Pixels.of(FieldOfView.filled((float[]) pixels.getPixels(), h, w, "$name, slice ${i + 1}"), h, w)
+	}
+
+	/** Bytes for each pixel of what `slice` copies: colours that count as grey, a palette's colours, and NaN that is filled. */
+	int copied(int channels) {
+		if (palette) return channels == 1 ? 5 : 4
+		return depth == 24 && channels == 1 ? 1 : depth == 32 ? 5 : 0
 	}
 
 	/** Whether `image` names something, or an image is open. */
@@ -156,6 +162,7 @@ class Slices {
 
 	private void readAs(ImagePlus image) {
 		signed = image.calibration.isSigned16Bit()
+		depth = image.bitDepth
 		palette = Planes.isPalette(image)
 		if (palette) notes << "$name: is an 8-bit Color image; its colours count, not their numbers in its table"
 		if (image.bitDepth == 8 && image.invertedLut) {
@@ -222,7 +229,7 @@ class Slices {
 	}
 
 	Look look(int i, int channels) {
-		new Look(pixels: slice(i, channels), h: h, w: w, squares: squarePixels() as double[])
+		new Look(pixels: slice(i, channels), squares: squarePixels() as double[])
 	}
 
 	/** The image's own, or what was typed. */
@@ -269,18 +276,6 @@ class Slices {
 		} else {
 			notes << "$name: warning: its axes have units that cannot be compared (${units.reverse().join(', ')}); sizes are in pixels"
 		}
-	}
-
-	@CompileStatic
-	private static float[] colours(ColorProcessor pixels) {
-		int[] packed = (int[]) pixels.getPixels()
-		float[] result = new float[3 * packed.length]
-		for (int k = 0; k < packed.length; k++) {
-			result[k] = (packed[k] >> 16) & 255
-			result[k + packed.length] = (packed[k] >> 8) & 255
-			result[k + 2 * packed.length] = packed[k] & 255
-		}
-		return result
 	}
 
 	private ImageProcessor grey(ImageProcessor raw) {

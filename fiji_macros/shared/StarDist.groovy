@@ -42,12 +42,14 @@ class StarDist extends Segmenter {
 		return info.respondsTo('getVersion') ? info.version ?: 'unknown' : 'unknown'
 	}
 
-	Particles segment(float[] pixels, int h, int w, double[] scale, String what) {
+	Particles segment(Pixels pixels, double[] scale, String what) {
 		goOn()
+		int h = pixels.h
+		int w = pixels.w
 		int netH = Resampling.scaledSize(h, scale[0])
 		int netW = Resampling.scaledSize(w, scale[1])
 		boolean same = netH == h && netW == w
-		def raw = predict(same ? pixels : Resampling.resize(pixels, h, w, netH, netW), netH, netW, what)
+		def raw = predict(Resampling.resize(pixels, netH, netW).all(), netH, netW, what)
 		goOn()
 		double factorY = h / (double) netH
 		double factorX = w / (double) netW
@@ -65,19 +67,15 @@ class StarDist extends Segmenter {
 			def origin = polygons.getOriginRoi(i).getFloatPolygon()
 			rays << rayValues(raw.prob, raw.dist, (int) Math.floor(origin.xpoints[0]), (int) Math.floor(origin.ypoints[0]))
 		}
-		def particles = new Particles(h: h, w: w, netH: netH, netW: netW)
-		particles.outlines = outlines
-		particles.rays = rays
-		particles.labels = Outlines.paint(outlines, h, w)
 		float[] prob = fillGrid(plane(raw.prob, -1), netH, netW)
 		float[] dist = meanOverRays(raw.dist, netH, netW, factorY, factorX)
-		particles.prob = same ? prob : Resampling.nearest(prob, netH, netW, h, w)
-		particles.dist = same ? dist : Resampling.nearest(dist, netH, netW, h, w)
-		return particles
+		def maps = new GridMaps(h, w, netH, netW, [1, 1] as int[], (int) raw.dist.dimension(2))
+		maps.set(prob, dist)
+		return new Particles(maps, outlines, rays)
 	}
 
 	/** The plugin keeps probability and all distances of every pixel. */
-	@Override int getBytesPerPixel() { super.bytesPerPixel + 33 * 4 }
+	@Override double memoryFor(Slices slices, int kept) { (36 + 33 * 4 + (kept > 1 ? 14 * kept : 0)) * (double) slices.h * slices.w }
 
 	/** How many tiles the plugin shall make: it would take hundreds of bytes a pixel for the image in one. */
 	static int tilesFor(int h, int w) { (int) Math.ceil(h * (double) w / TILE) }

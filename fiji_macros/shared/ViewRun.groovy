@@ -70,7 +70,7 @@ class ViewRun {
 	}
 
 	private void segmentOne(int i) {
-		segmenter.segment(slices.slice(i, segmenter.channels), slices.h, slices.w, scale, "$slices.name, slice ${i + 1}").save(part(i))
+		segmenter.segment(slices.slice(i, segmenter.channels), scale, "$slices.name, slice ${i + 1}").save(part(i))
 	}
 
 	private void prepare() {

@@ -137,7 +137,8 @@ def test_resampling_is_pythons(java, size):
     image = np.random.default_rng(0).normal(100, 30, (40, 46)).astype(np.float32)
     got = java.run(
         with_classes(
-            "Resampling.resize(pixels as float[], 40, 46, size[0], size[1]) as List", "Resampling"
+            "Resampling.resize(Pixels.of(pixels as float[], 40, 46), *size).all() as List",
+            *("Strips", "Pixels", "Resampling"),
         ),
         pixels=image.ravel().tolist(),
         size=size,
@@ -149,7 +150,9 @@ def test_resampling_is_pythons(java, size):
 @pytest.mark.parametrize("scale", [0.37, 0.5, 1.0, 1.3, 2.5])
 @pytest.mark.parametrize("size", [1, 7, 64, 101])
 def test_scaled_size_is_pythons(java, size, scale):
-    got = java.run(with_classes("Resampling.scaledSize(n, s)", "Resampling"), n=size, s=scale)
+    got = java.run(
+        with_classes("Resampling.scaledSize(n, s)", "Pixels", "Resampling"), n=size, s=scale
+    )
     assert got == analysis.resized_shape((size, size), (scale, scale))[0]
 
 
@@ -162,8 +165,11 @@ def test_sparse_probability_is_filled_and_mapped_back_as_in_python(java, grid, s
     sparse[:: grid[0], :: grid[1]] = points
     got = java.run(
         with_classes(
-            "def full = StarDist.fillGrid(p as float[], 24, 30)\n"
-            "Resampling.nearest(full, 24, 30, s[0], s[1]) as List",
+            """
+            def maps = new GridMaps(s[0], s[1], 24, 30, [1, 1] as int[], 32)
+            maps.set(StarDist.fillGrid(p as float[], 24, 30), new float[24 * 30])
+            maps.probs(0, s[0]) as List
+            """,
             *ENGINES,
         ),
         p=sparse.ravel().tolist(),
@@ -275,7 +281,7 @@ def test_nan_outside_the_field_of_view_becomes_the_median_inside(java):
     text = with_classes(
         "def pixels = v.collect { it == null ? Float.NaN : it } as float[]\n"
         "FieldOfView.filled(pixels, 21, 21, 'a') as List",
-        *("FieldOfView", "Problem"),
+        *("Strips", "Pixels", "Normalisation", "FieldOfView", "Problem"),
     )
     values = [None if np.isnan(v) else v for v in image.ravel()]
     got = np.reshape(java.run(text, v=values), (21, 21))

@@ -315,16 +315,16 @@ def test_all_slices_of_a_stack_are_one_result(run, tmp_path):
 def test_large_numbers_and_small_sizes_can_be_read():
     got = groovy(
         """
-        def labels = new ij.process.ShortProcessor(3, 1, [0, 1, (short) 60000] as short[], null)
-        def wide = ImageResult.raised(labels, 70000, true)
-        def narrow = ImageResult.raised(labels, 5000, false)
+        def square = new ij.gui.PolygonRoi([1, 2, 2, 1] as float[], [0, 0, 1, 1] as float[], 4,
+            ij.gui.Roi.POLYGON)
+        def wide = Outlines.paint([square], 0, 1, 3, 70000, Outlines.blank(70001, 1, 3))
+        def narrow = Outlines.paint([square], 0, 1, 3, 65534, Outlines.blank(65535, 1, 3))
         [wide.bitDepth, wide.pixels as List, narrow.bitDepth, (0..2).collect { narrow.get(it) },
-            ImageResult.moments(wide, 70001, 60000, 1, 1)[[0, 1, 59999]].collect { it[0] },
             [4e10, 870, 9.6, 0.5, 2e-4].collect { ParticleTable.decimals(it) }]
         """,
-        "ImageResult", "LabelColours", "RoiZip", "ParticleTable",
+        "TiffFile", "ImageResult", "LabelColours", "RoiZip", "ParticleTable",
     )  # fmt: skip
-    assert got == [32, [0, 70001, 130000], 16, [0, 5001, 65000], [1, 0, 1], [0, 0, 2, 3, 6]]
+    assert got == [32, [0, 70001, 0], 16, [0, 65535, 0], [0, 0, 2, 3, 6]]
 
 
 def test_time_is_not_depth(run, tmp_path):
@@ -400,17 +400,32 @@ def test_units_are_kept_and_named(run, tmp_path, unit, side, name):
     assert record["unit"] == name
 
 
-def test_an_image_that_memory_cannot_hold_is_refused_before(run, tmp_path):
-    image = np.zeros((2, 6000, 6000), np.uint8)
-    tifffile.imwrite(tmp_path / "a.tif", image, compression="deflate", photometric="minisblack")
-    given = {"image": tmp_path / "a.tif", "out": tmp_path / "o", **TYPED}
-    result = run("Segment_Image", slice="all", **given)
-    assert "2 slices of 6000 x 6000 pixels need about 2.0 GB of memory" in result["problem"]
-    assert "Segment View holds one slice at a time" in result["problem"]
-    result = run("Segment_Image", slice=1, **given)
-    assert "6000 x 6000 pixels need about 1.3 GB of memory" in result["problem"]
-    assert "left of 1.0 GB: give it more" in result["problem"]
-    assert not (tmp_path / "o").exists()
+def test_an_image_that_memory_cannot_hold_is_refused_before(bundle):
+    refused = groovy(
+        """
+        def bundle = Bundle.open(new File(path))
+        def engine = new OnnxEngine(new OnnxNetwork(bundle), bundle,
+            Settings.of(bundle, '', '', '', ''))
+        try {
+            [6000, 32000, 40000].collect { side ->
+                try { engine.checkMemory(new Slices(h: side, w: side, name: 'a.tif')) }
+                catch (Problem refused) { refused.message }
+            } + [[1, 20].collect { kept ->
+                try { engine.checkMemory(new Slices(h: 4000, w: 4000, count: 20, name: 'a'), kept) }
+                catch (Problem refused) { refused.message }
+            }]
+        } finally { engine.close() }
+        """,
+        path=str(bundle),
+    )
+    assert refused[0] is None  # Java has 1 GB
+    assert "a.tif: 32000 x 32000 pixels need about 3.1 GB of memory" in refused[1]
+    assert "left of 1.0 GB: give it more" in refused[1]
+    one, twenty = refused[3]
+    assert one is None
+    assert "a: 20 slices of 4000 x 4000 pixels need about 2.8 GB" in twenty
+    assert "Segment View holds one slice at a time" in twenty
+    assert "40000 x 40000 pixels would be larger than the 4 GB that a TIFF holds" in refused[2]
 
 
 # --- which engine
@@ -474,7 +489,7 @@ def test_pieces_change_nothing(bundle):
         def network = new OnnxNetwork(bundle)
         def found = [2048 * 2048, 256 * 256].collect { most ->
             def engine = new OnnxEngine(network, bundle, settings, most)
-            engine.segment(values as float[], 400, 500, [1, 1] as double[], 'a')
+            engine.segment(Pixels.of(values as float[], 400, 500), [1, 1] as double[], 'a')
         }
         network.close()
         def (whole, pieces) = found
@@ -482,7 +497,8 @@ def test_pieces_change_nothing(bundle):
         [pieces: OnnxEngine.pieces(448, 256, network.reach[0]).size(),
             same: Arrays.equals(whole.labels.pixels as short[], pieces.labels.pixels as short[]),
             particles: whole.outlines.size(),
-            prob: furthest(whole.prob, pieces.prob), dist: furthest(whole.dist, pieces.dist)]
+            prob: furthest(whole.probImage().pixels, pieces.probImage().pixels),
+            dist: furthest(whole.distImage().pixels, pieces.distImage().pixels)]
         """,
         path=str(bundle),
         values=image.ravel().tolist(),
@@ -492,6 +508,70 @@ def test_pieces_change_nothing(bundle):
     assert got["same"]
     assert got["prob"] < 1e-6
     assert got["dist"] < 1e-5
+
+
+def test_a_large_image_s_road_gives_a_small_one_s_files(run, tmp_path):
+    """Limits so small that strips, maps in a file and a smaller overlay are taken."""
+    given = dict(image=PLUGIN / "phantom_slice.tif", **TYPED)
+    assert run("Segment_Image", out=tmp_path / "small", **given)["problem"] is None
+    limits = {"FloatRows.inMemory": 1000, "Strips.values": 3000, "Outlines.overlay": 40000}
+    result = run("Segment_Image", {"limits": limits}, out=tmp_path / "large", **given)
+    assert result["problem"] is None
+    assert "overlay.png is 2 times smaller than the image" in result["said"]
+    for name in ("labels.tif", "prob.tif", "dist.tif", "rois.zip", "objects.csv"):
+        one, other = ((tmp_path / size / name).read_bytes() for size in ("small", "large"))
+        assert one == other or name == "rois.zip"  # a zip keeps the time
+    small, large = (tifffile.imread(tmp_path / s / "labels.tif") for s in ("small", "large"))
+    np.testing.assert_array_equal(small, large)
+
+
+def test_more_particles_than_16_bits_number(tmp_path):
+    answer = groovy(
+        """
+        def squares = (0..<66000).collect {
+            float x = 3 * (it % 300), y = 3 * it.intdiv(300)
+            def roi = new ij.gui.PolygonRoi([x, x + 2, x + 2, x] as float[],
+                [y, y, y + 2, y + 2] as float[], 4, ij.gui.Roi.POLYGON)
+            roi.name = "${it + 1}"
+            roi
+        }
+        def first = Outlines.blank(squares.size(), 1, 900)
+        TiffFile.write(new File(folder, 'labels.tif'), new ij.ImagePlus('labels', first), 660) {
+            top, bottom -> Outlines.paint(squares, top, bottom, 900).pixels
+        }
+        RoiZip.write(new File(folder, 'rois.zip'), squares)
+        def opened = ij.IJ.openImage(new File(folder, 'labels.tif').path)
+        [bits: opened.bitDepth, last: opened.getProcessor().getf(3 * (65999 % 300), 659 - 1),
+            regions: RoiZip.read(new File(folder, 'rois.zip')).size()]
+        """,
+        *("TiffFile", "RoiZip"),
+        folder=str(tmp_path),
+    )
+    assert answer == {"bits": 32, "last": 66000, "regions": 66000}
+    labels = tifffile.imread(tmp_path / "labels.tif")
+    y, x = np.divmod(np.arange(66000), 300)
+    assert np.array_equal(labels[3 * y + 1, 3 * x + 1], np.arange(1, 66001))
+    assert np.count_nonzero(labels) == 4 * 66000
+    with zipfile.ZipFile(tmp_path / "rois.zip") as regions:
+        assert len(regions.namelist()) == 66000
+
+
+@pytest.mark.parametrize("size", [(57, 83), (20, 83), (40, 46), (3, 2)])
+def test_a_window_of_a_resampled_image_is_cut_out_of_the_whole(size):
+    image = np.random.default_rng(1).normal(0, 9, (2, 40, 46)).astype(np.float32)
+    cut = [size[0] // 3, size[0] - size[0] // 4, size[1] // 3, size[1] - size[1] // 5]
+    whole, window = groovy(
+        """
+        def resized = Resampling.resize(Pixels.of(values as float[], 40, 46), *size)
+        [resized.all() as List, resized.window(1, *cut) as List]
+        """,
+        values=image.ravel().tolist(),
+        size=size,
+        cut=cut,
+    )
+    top, bottom, left, right = cut
+    expected = np.reshape(whole, (2, *size))[1, top:bottom, left:right]
+    np.testing.assert_array_equal(np.reshape(window, expected.shape), expected)
 
 
 def test_other_thresholds_need_no_other_run_of_the_network(bundle):
@@ -512,11 +592,12 @@ def test_other_thresholds_need_no_other_run_of_the_network(bundle):
         }
         def one = [1, 1] as double[]
         network.runs = 0
-        def proposal = engine(0.4, 0.3).propose(values as float[], 240, 300, one, 'a', 0.1)
+        def image = Pixels.of(values as float[], 240, 300)
+        def proposal = engine(0.4, 0.3).propose(image, one, 'a', 0.1)
         def pairs = [[0.1, 0.3], [0.4, 0.3], [0.4, 0.9], [0.75, 0.0]]
         def drawn = pairs.collect { OnnxEngine.particles(proposal, *it) }
         int runs = network.runs
-        def anew = pairs.collect { engine(*it).segment(values as float[], 240, 300, one, 'a') }
+        def anew = pairs.collect { engine(*it).segment(image, one, 'a') }
         network.close()
         [runs: runs, particles: drawn*.outlines*.size(),
             same: [drawn, anew].transpose().collect { a, b ->
@@ -565,6 +646,55 @@ def test_suppression_has_python_s_winners(threshold, folded):
     assert len(got["winners"]) > 10
 
 
+@pytest.mark.parametrize("reach", [25, 60])
+def test_winners_band_by_band_are_those_of_all_candidates(reach):
+    rng = np.random.default_rng(8)
+    centres = rng.integers(20, (1180, 280), (300, 2))
+    points = np.unique((centres[:, None] + rng.integers(-4, 5, (300, 8, 2))).reshape(-1, 2), axis=0)
+    dist = rng.uniform(6, 18, (len(points), 1)) * rng.uniform(0.8, 1.2, (len(points), 16))
+    prob = rng.integers(1, 200, len(points)) / 256  # with ties
+    rows = np.concatenate([points, prob[:, None], dist], 1)
+    got = groovy(
+        """
+        def winnersOf = { List<Integer> frontiers ->
+            def bands = new Bands(16, 0, 0.3)
+            int kept = 0
+            def rest = rows
+            frontiers.each { frontier ->
+                def (band, below) = rest.split { it[0] < frontier }
+                band.each { bands.open.add(it[0] as int, it[1] as int, it[2] as float,
+                    it.drop(3) as float[], 0) }
+                if (frontier < 2000) bands.settle(frontier)
+                kept = Math.max(kept, bands.open.count)
+                rest = below
+            }
+            def winners = bands.winners()
+            [kept: kept, winners: (0..<winners.count).collect {
+                [winners.ys[it], winners.xs[it], winners.probs[it]] }]
+        }
+        def (most, far) = [Bands.most, Bands.reach]
+        Bands.most = 100
+        try {
+            def broken = null
+            try { Bands.reach = 1; winnersOf((100..1200).step(50) + [2000]) }
+            catch (Problem tooFar) { broken = tooFar.message }
+            Bands.reach = reach
+            [winnersOf([2000]), winnersOf((100..1200).step(50) + [2000]), broken]
+        } finally {
+            Bands.most = most
+            Bands.reach = far
+        }
+        """,
+        rows=rows.tolist(),
+        reach=reach,
+    )
+    together, banded, broken = got
+    assert banded["winners"] == together["winners"]
+    assert len(banded["winners"]) > 100
+    assert banded["kept"] < len(points) / 3
+    assert "pixels up from its centre, where the network expects particles far below 1:" in broken
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -579,9 +709,9 @@ def test_suppression_has_python_s_winners(threshold, folded):
 def test_normalisation_is_python_s(values, percentiles):
     got = groovy(
         """
-        def reached = Normalisation.inReach(values as float[], q[0], q[1])
-        def normalisation = new Normalisation(reached, q[0], q[1])
-        reached.collect { normalisation.apply(it) }
+        def pixels = Pixels.of(values as float[], 1, values.size())
+        def normalisation = new Normalisation(pixels, q[0], q[1])
+        pixels.all().collect { normalisation.apply(it) }
         """,
         values=values.tolist(),
         q=percentiles,
@@ -616,8 +746,8 @@ def nmc(tmp_path_factory):
 LOOKS = """
 def bundle = Bundle.open(new File(path))
 def segmenter = new OnnxEngine(new OnnxNetwork(bundle), bundle, Settings.of(bundle, '', '', '', ''))
-def looks = images.collect { image -> new Look(pixels: image.flatten() as float[],
-    h: image.size(), w: image[0].size(), squares: squares as double[]) }
+def looks = images.collect { image -> new Look(squares: squares as double[],
+    pixels: Pixels.of(image.flatten() as float[], image.size(), image[0].size())) }
 try { Diameter.choose(segmenter, looks, 'pixels', 'a.tif') }
 catch (Problem nothing) { [problem: nothing.message] }
 finally { segmenter.close() }

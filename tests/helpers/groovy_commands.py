@@ -7,10 +7,10 @@ from particlebridge.fiji_macros.compose import compose
 
 ENGINES = (
     "Problem", "Report", "Models", "MacroOptions", "Inputs", "InputDialog", "Bundle", "Settings",
-    "Resampling", "FieldOfView", "Outlines", "Units", "Planes", "Look", "ImageFiles", "Slices",
-    "Diameter", "Segmenter", "StarDist", "OnnxNetwork", "Normalisation", "Proposal", "Candidates",
-    "Cells", "SharedArea", "Suppression", "GridMaps", "OnnxEngine", "Particles", "SideBySide",
-    "WholeFile",
+    "Strips", "Pixels", "Normalisation", "Resampling", "FieldOfView", "Outlines", "Units", "Planes",
+    "Look", "ImageFiles", "Slices", "Diameter", "Segmenter", "StarDist", "OnnxNetwork", "Proposal",
+    "Candidates", "Cells", "SharedArea", "Suppression", "Bands", "FloatRows", "GridMaps",
+    "OnnxEngine", "Particles", "SideBySide", "WholeFile",
 )  # fmt: skip
 """The shared classes of both engines and what they need."""
 SHARED = Path(__file__).parents[2] / "fiji_macros" / "shared"
@@ -32,6 +32,14 @@ said = new ByteArrayOutputStream()
 streams = [System.out, System.err]
 System.setOut(new PrintStream(said)); System.setErr(new PrintStream(said))
 problem = null
+limits = [:]
+limit = { name, value ->
+    def (type, field) = name.split(/[.]/) as List
+    def owner = this.class.classLoader.loadClass(type)
+    if (!limits.containsKey(name)) limits[name] = owner."$field"
+    owner."$field" = value
+}
+settings.limits?.each(limit)
 ij.WindowManager.setTempCurrentImage(null)
 if (settings.open) {
     ij.WindowManager.setTempCurrentImage(ij.IJ.openImage(settings.open))
@@ -43,7 +51,11 @@ try {
 """
 AFTER = """
 } catch (e) { problem = e.message }
-finally { System.setOut(streams[0]); System.setErr(streams[1]) }
+finally {
+    System.setOut(streams[0])
+    System.setErr(streams[1])
+    new HashMap(limits).each(limit) // the next run of this text has the same classes
+}
 [calls: commands?.calls, problem: problem, said: said.toString()]
 """
 FIELDS = ("image", "model", "out", "prob", "nms", "percentiles", "diameter", "pixel",
