@@ -14,6 +14,7 @@ from .fusion.methods import Fusion as Fusion
 from .fusion.methods import ViewStack as ViewStack
 from .fusion.methods import fuse as fuse
 from .fusion.paper import paper_fusion as paper_fusion
+from .fusion.phase_split import split_phase as split_phase
 from .io.atomic import atomic_path as atomic_path
 from .linking.points import Link as Link
 from .linking.points import hungarian_link as hungarian_link

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from particlebridge.analysis import ViewStack, fuse, score
+from particlebridge.analysis import ViewStack, fuse, score, split_phase
 from particlebridge.bridge.engines.protocol import Settings
 from particlebridge.bridge.engines.python import PythonEngine
 from particlebridge.exporter import Network, load_model
@@ -33,7 +33,6 @@ from benchmarks.fusion_peers import (
     kept_rows,
     otsu_watershed,
     single,
-    snow_like,
     stardist_linked,
     timed_row,
 )
@@ -48,7 +47,7 @@ _RUNS = (("nmc", 0.0), ("nuclei", 0.0), ("nuclei", 1.0))
 # Seeds of the watershed lie this share of the typical diameter apart; one is fitted to the truth.
 _APART, _APARTS = 0.25, (0.15, 0.25, 0.35, 0.5)
 FITTED, UNFITTED = "Otsu + watershed, fitted", "Otsu + watershed, unfitted"
-STARDIST, SNOW = "xy, StarDist's matching", "SNOW-like watershed of the phase"
+STARDIST, SNOW = "xy, StarDist's matching", "split_phase (SNOW-like watershed)"
 
 
 def volumes(sets: list[RealSet], models: dict[str, str], peer: USegment3D, cache: Path) -> None:
@@ -132,7 +131,7 @@ def phases(data: Path, cache: Path) -> None:
     if made is None:
         return
     mask, grey = made
-    reference = snow_like(mask)
+    reference = split_phase(mask)
     sizes = np.bincount(reference[reference > 0])
     one = RealSet("NMC packing", grey, reference, (1.0, 1.0, 1.0))
     print(f"\nNMC packing: {len(sizes) - 1} by {SNOW}, diameter {one.diameter:.1f}", flush=True)

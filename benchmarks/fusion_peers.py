@@ -23,7 +23,6 @@ from particlebridge.analysis import (
 )
 from particlebridge.analysis._shared.views import View
 from scipy import ndimage
-from scipy.spatial import cKDTree
 from skimage.feature import peak_local_max
 from skimage.filters import threshold_otsu
 from skimage.segmentation import watershed
@@ -106,24 +105,6 @@ def otsu_watershed(
         labels=body.astype(np.int32),
     )
     return _flood(depth, peaks, body)
-
-
-def snow_like(mask: np.ndarray) -> np.ndarray:
-    """Split a phase as SNOW does: peaks of the smoothed distance map, those too near each other
-    dropped, and a watershed (Gostick, Phys. Rev. E 96 (2017) 023307, without its saddle search).
-    """
-    depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(mask).astype(np.float32), 0.4)
-    peaks = peak_local_max(
-        depth, min_distance=4, exclude_border=False, labels=mask.astype(np.int32)
-    )
-    # Of two peaks that are nearer to each other than to the phase's edge, the deeper stays.
-    tree = cKDTree(peaks)
-    heights = depth[tuple(peaks.T)]
-    kept = np.ones(len(peaks), bool)
-    for k in np.argsort(heights, kind="stable"):
-        near = [n for n in tree.query_ball_point(peaks[k], heights[k]) if n != k and kept[n]]
-        kept[k] = not near
-    return _flood(depth, peaks[kept], mask)
 
 
 def _flood(depth: np.ndarray, peaks: np.ndarray, body: np.ndarray) -> np.ndarray:

@@ -28,6 +28,7 @@ from .segmenting.diameter import estimate_diameter as estimate_diameter
 from .segmenting.options import SegmentOptions as SegmentOptions
 from .segmenting.result import Segmented as Segmented
 from .segmenting.segmentation import segment as segment
+from .splitting import split as split
 from .volumes.images import read_image as read_image
 from .volumes.labels import read_labels as read_labels
 from .volumes.read_options import ReadOptions as ReadOptions

@@ -45,12 +45,15 @@ class Analysed:
         As it was opened, not loaded: volumes that follow need the memory.
     changed
         Whether its labels were changed after fusing.
+    verdict
+        How far its particles can be trusted, as a sentence; "": not known.
     """
 
     item: Item
     folder: Path
     volume: Volume
     changed: bool = False
+    verdict: str = ""
 
 
 def report_outputs(out: Path, several: bool) -> list[Path]:
@@ -108,6 +111,12 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
     ]
     if cautions:
         key["cautions"] = cautions
+    named = len(analysed) > 1
+    verdicts = [
+        f"{a.item.name}: {a.verdict}" if named else a.verdict for a in analysed if a.verdict
+    ]
+    if verdicts:
+        key["verdicts"] = verdicts
     report = run.path / "report.html"
     if run.is_done("report", key, [report]):
         return report
@@ -137,13 +146,14 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
             explanation=explanation,
             reason=reason,
             cautions=cautions,
+            verdicts=verdicts,
             volume=first.volume.data,
             labels=open_volume(labels).data,
             solid=open_volume(companion(labels, "solid")).data,
             spacing=first.volume.spacing,
             unit=first.volume.unit,
             contacts=contacts,
-            fusion=pd.concat([_bodies(a, len(analysed) > 1) for a in analysed]),
+            fusion=pd.concat([_bodies(a, named) for a in analysed]),
             settings=lasting(run.record),
             title=first.item.name if len(analysed) == 1 else run.path.name,
         )

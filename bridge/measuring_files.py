@@ -17,6 +17,7 @@ from .runs.run_labels import as_known_to_run
 from .runs.void_words import found_mask
 from .volumes.chunked_source import is_chunked
 from .volumes.field_of_view import FieldOfView, fill_outside, find_field_of_view
+from .volumes.inversion import with_bright_particles
 from .volumes.label_records import (
     check_labels_of,
     check_mask_of_others,
@@ -109,7 +110,7 @@ def measure_files(
     True
     """
     reading, measuring = gathered("measure_files", options, ReadOptions, MeasureOptions)
-    grey = open_volume(volume, reading.voxel_size)
+    grey = with_bright_particles(open_volume(volume, reading.voxel_size), reading.invert)
     if grey.spacing_from in ("given", "metadata"):
         measuring.check(grey.source, grey.spacing)
     # Labels in chunks may be larger than memory: they are measured as they are read.

@@ -26,6 +26,7 @@ from .second_round import segment_again, what_changed
 from .segmenting.options import SegmentOptions
 from .segmenting.segmentation import segment_volume
 from .volumes.field_of_view import find_field_of_view
+from .volumes.inversion import with_bright_particles
 from .volumes.label_records import companion
 from .volumes.read_options import ReadOptions
 from .volumes.reading import Volume, open_volume
@@ -201,7 +202,7 @@ class _Looked(NamedTuple):
 
 def _read(item: Item, plan: Plan, options: RunOptions) -> _Looked:
     """Open a volume, the only time in a run, and look at it."""
-    opened = open_volume(item.path, item.voxel_size)
+    opened = with_bright_particles(open_volume(item.path, item.voxel_size), options.reading.invert)
     for doubt in opened.doubts:
         notice(doubt)
     options.measuring.check(item.path, opened.spacing, opened.unit)
@@ -241,4 +242,5 @@ def _analyse(item: Item, looked: _Looked, run: RunFolder, options: RunOptions) -
         compared = partial(what_changed, first)
     fuse_run(source, views, run, "fuse", key, target, compared)
     changed = measure_run(source, run, key, options.measuring)
-    return Analysed(item, run.path, looked.opened, changed)
+    verdict = run.record["stages"]["fuse"].get("verdict", {}).get("sentence", "")
+    return Analysed(item, run.path, looked.opened, changed, verdict)

@@ -56,7 +56,8 @@ def segment_again(
     """
     volume = source.volume
     second = RunFolder(run.path / "round2")
-    second.describe(estimated_diameter=run.record.get("estimated_diameter", {}))
+    told = ("estimated_diameter", "polarity")
+    second.describe(**{name: run.record.get(name, {}) for name in told})
     masked = second.path / "volume.tif"
     first_key = run.record["stages"]["fuse round 1"]["key"]
     key = {"volume": volume.digest, **volume.size_key, "first": first_key}

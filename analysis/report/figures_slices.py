@@ -1,24 +1,28 @@
-"""The volume's three middle slices with the particles' outlines and what they have lost."""
+"""Slices of the volume with the particles' outlines and what they have lost."""
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 from skimage.segmentation import find_boundaries
 
 from .._shared.views import VIEWS, view_spacing
-from .._shared.wording import percent
+from .._shared.wording import fixed, percent
 from .style import DOUBLE, Plate, sheet, styled, written
 
-OUTLINE, VOID = "#e69f00", "#56b4e9"
+OUTLINE, VOID, DOUBTFUL = "#e69f00", "#56b4e9", "#cc3311"
 _SIDE = 900  # pixels a slice is shown with, at most
+_LOOKS = 16  # slices of each view among which the worst is looked for
+_DOUBT = 0.5
 
 _AXES = {"xy": ("y", "x"), "xz": ("z", "x"), "yz": ("z", "y")}
 
 
-@styled
 def slices_plate(
     volume: ArrayLike,
     labels: ArrayLike,
@@ -44,6 +48,74 @@ def slices_plate(
     Plate
         Its data: for each slice the particles it cuts and the shares of body and void.
     """
+    middle: dict[str, int] = {v: np.shape(volume)[a] // 2 for a, v in enumerate(VIEWS)}
+    figure, table = _drawn(volume, labels, solid, spacing, unit, middle)
+    says = (
+        f"The middle slices cut {', '.join(str(n) for n in table['particles'][:-1])} and "
+        f"{table['particles'].iloc[-1]} particles (xy, xz, yz), whose bodies fill "
+        f"{percent(table['body_share'].mean())} of the slices"
+    )
+    if solid is not None:
+        says += f"; {percent(table['void_share_of_body'].mean())} of that is void"
+    return Plate("slices", "The volume and its particles", says + ".", table, figure)
+
+
+def worst_plate(
+    volume: ArrayLike,
+    labels: ArrayLike,
+    confidence: np.ndarray,
+    spacing: tuple[float, float, float],
+    unit: str = "um",
+) -> Plate | None:
+    """Draw the slice of each view in which the views agree least on the particles.
+
+    Parameters
+    ----------
+    volume, labels, spacing, unit
+        As in `slices_plate`.
+    confidence
+        Of each label, from 0 on; NaN where it is not known.
+
+    Returns
+    -------
+    Plate or None
+        None if no slice that is looked at cuts a particle.
+    """
+    worst: dict[str, int] = {}
+    means: list[float] = []
+    for axis, view in enumerate(VIEWS):
+        found = {}
+        for index in np.unique(np.linspace(0, np.shape(labels)[axis] - 1, _LOOKS + 2)[1:-1]):
+            ids = _slice(labels, int(index), view)
+            sure = _of(confidence, ids[ids > 0])
+            if np.isfinite(sure).any():
+                found[int(index)] = float(np.nanmean(sure))
+        if not found:
+            return None
+        worst[view] = min(found, key=lambda index: (found[index], index))
+        means.append(found[worst[view]])
+    doubtful = np.nan_to_num(confidence, nan=1.0) < _DOUBT
+    figure, table = _drawn(volume, labels, None, spacing, unit, worst, doubtful)
+    table["confidence"] = means
+    says = (
+        f"Of {_LOOKS} slices of each view those in which the views agree least: over the particles "
+        f"that they cut, by {', '.join(fixed(m) for m in means[:-1])} and {fixed(means[-1])} (xy, "
+        f"xz, yz). Red: particles below {_DOUBT:g}."
+    )
+    return Plate("worst_slices", "Where the views agree least", says, table, figure)
+
+
+@styled
+def _drawn(
+    volume: ArrayLike,
+    labels: ArrayLike,
+    solid: ArrayLike | None,
+    spacing: tuple[float, float, float],
+    unit: str,
+    indices: Mapping[str, int],
+    doubtful: np.ndarray | None = None,
+) -> tuple[Figure, pd.DataFrame]:
+    """Draw one slice of each view, and count what it shows."""
     shape = np.shape(volume)
     heights = {v: _extent(shape, spacing, v) for v in VIEWS}
     widths = [heights[v][1] for v in VIEWS]
@@ -52,11 +124,11 @@ def slices_plate(
     panels = figure.subplots(1, 3, width_ratios=widths)
     rows = []
     for axes, view in zip(panels, VIEWS, strict=True):
-        index = {"xy": shape[0], "xz": shape[1], "yz": shape[2]}[view] // 2
-        grey, ids = _middle(volume, index, view), _middle(labels, index, view)
-        material = None if solid is None else _middle(solid, index, view) > 0
+        index = indices[view]
+        grey, ids = _slice(volume, index, view), _slice(labels, index, view)
+        material = None if solid is None else _slice(solid, index, view) > 0
         step, *pixel = view_spacing(spacing, view)
-        _draw(axes, grey, ids, material, (pixel[0], pixel[1]))
+        _draw(axes, grey, ids, material, (pixel[0], pixel[1]), doubtful)
         place = f"{index * step:.3g} {written(unit)}"
         axes.set_title(f"{view}, {('z', 'y', 'x')[VIEWS.index(view)]} = {place}")
         axes.set_ylabel(f"{_AXES[view][0]} ({written(unit)})", labelpad=1)
@@ -74,18 +146,13 @@ def slices_plate(
                 ),
             }
         )
-    table = pd.DataFrame(rows)
     handles: list[Line2D | Patch] = [Line2D([], [], color=OUTLINE, label="particle body")]
-    says = (
-        f"The middle slices cut {', '.join(str(n) for n in table['particles'][:-1])} and "
-        f"{table['particles'].iloc[-1]} particles (xy, xz, yz), whose bodies fill "
-        f"{percent(table['body_share'].mean())} of the slices"
-    )
     if solid is not None:
         handles.append(Patch(color=VOID, alpha=0.8, label="void in a body: its damage"))
-        says += f"; {percent(table['void_share_of_body'].mean())} of that is void"
+    if doubtful is not None:
+        handles.append(Line2D([], [], color=DOUBTFUL, label="the views hardly agree on it"))
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
-    return Plate("slices", "The volume and its particles", says + ".", table, figure)
+    return figure, pd.DataFrame(rows)
 
 
 def _extent(
@@ -95,7 +162,13 @@ def _extent(
     return {"xy": (y, x), "xz": (z, x), "yz": (z, y)}[view]
 
 
-def _middle(array: ArrayLike, index: int, view: str) -> np.ndarray:
+def _of(values: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Look up the values of labels; NaN for those that the table lacks."""
+    known = np.append(values.astype(float), np.nan)
+    return known[np.minimum(ids, values.size)]
+
+
+def _slice(array: ArrayLike, index: int, view: str) -> np.ndarray:
     """Read one slice, and nothing else, of an array that may lie on disk."""
     at = {"xy": (index,), "xz": (slice(None), index), "yz": (slice(None), slice(None), index)}[view]
     return np.asarray(array[at])  # type: ignore[index, call-overload]
@@ -107,6 +180,7 @@ def _draw(
     ids: np.ndarray,
     material: np.ndarray | None,
     pixel: tuple[float, float],
+    doubtful: np.ndarray | None,
 ) -> None:
     every = max(1, -(-max(ids.shape) // _SIDE))
     grey, ids = grey[::every, ::every].astype(np.float32), ids[::every, ::every]
@@ -117,7 +191,10 @@ def _draw(
     if material is not None:
         lost = (ids > 0) & ~material[::every, ::every]
         picture[lost] = 0.35 * picture[lost] + 0.65 * _rgb(VOID)
-    picture[find_boundaries(ids, mode="inner")] = _rgb(OUTLINE)
+    edge = find_boundaries(ids, mode="inner")
+    picture[edge] = _rgb(OUTLINE)
+    if doubtful is not None:
+        picture[edge & (_of(doubtful, ids) > 0)] = _rgb(DOUBTFUL)
     height, width = (n * every * p for n, p in zip(ids.shape, pixel, strict=True))
     axes.imshow(picture, extent=(0, width, height, 0), interpolation="nearest")
     axes.spines[:].set_visible(False)

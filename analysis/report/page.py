@@ -31,6 +31,7 @@ def write_report(
     explanation: Explanation | None = None,
     reason: str = "",
     cautions: Sequence[str] = (),
+    verdicts: Sequence[str] = (),
     volume: ArrayLike | None = None,
     labels: ArrayLike | None = None,
     solid: ArrayLike | None = None,
@@ -56,9 +57,11 @@ def write_report(
         Why there is no forest, as a sentence.
     cautions
         What makes numbers of this report wrong, as sentences; shown on its first page.
+    verdicts
+        How far the particles can be trusted, as sentences; its first lines.
     volume, labels, solid
         (Z, Y, X) grey values, bodies, and material voxels; any array that slices like numpy's.
-        Only the three middle slices are read. None: no slices in the report.
+        Only a few slices are read. None: no slices in the report.
     spacing, unit
         Voxel size (z, y, x) of the volume, and its unit; ``voxel``: the size is not known. The
         tables name the unit of their own lengths.
@@ -109,7 +112,7 @@ def write_report(
     folder = Path(out)
     found = [
         chapters.count_section(tables, volume, labels, solid, spacing, unit),
-        chapters.reliability_section(fusion),
+        chapters.reliability_section(fusion, volume, labels, spacing, unit),
         chapters.damage_section(tables),
         chapters.place_section(tables, _by_state(contacts, list(tables))),
         causes.why_section(tables, explanation, reason),
@@ -128,6 +131,7 @@ def write_report(
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         program=f"Particlebridge {version('particlebridge')}",
         cautions=cautions,
+        verdicts=verdicts,
         numbers=chapters.headline(tables, fusion, explanation),
         sections=found,
         pictures=pictures,

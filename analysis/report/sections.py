@@ -12,7 +12,7 @@ from ..explanation.result import Explanation
 from ..explanation.statistics import spearman
 from ..features.columns import COLUMNS, PAPER_SUFFIX
 from . import figures_particles
-from .figures_slices import slices_plate
+from .figures_slices import slices_plate, worst_plate
 from .network_figure import darkest, network_plate, scene
 from .style import Plate, unit_of
 
@@ -80,8 +80,14 @@ def count_section(
     return section
 
 
-def reliability_section(fusion: pd.DataFrame | None) -> Section:
-    """Answer how far the particles can be trusted."""
+def reliability_section(
+    fusion: pd.DataFrame | None,
+    volume: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    unit: str = "um",
+) -> Section:
+    """Answer how far the particles can be trusted, and show where least."""
     section = Section("reliability", "How reliable are they?")
     if fusion is None:
         section.answers = [
@@ -109,6 +115,12 @@ def reliability_section(fusion: pd.DataFrame | None) -> Section:
         f"{percent(float((confidence >= 0.5).mean()))} of the particles."
     ]
     section.plates.append(figures_particles.confidence_plate(fusion))
+    if volume is not None and labels is not None:
+        shown = fusion[fusion["scan"] == fusion["scan"].iloc[0]] if "scan" in fusion else fusion
+        of_label = np.full(int(shown["label"].max()) + 1, np.nan)
+        of_label[shown["label"]] = shown["confidence"]
+        worst = worst_plate(volume, labels, of_label, spacing, unit)
+        section.plates += [] if worst is None else [worst]
     return section
 
 

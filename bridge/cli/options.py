@@ -18,6 +18,15 @@ FieldOfView = Annotated[
         help="What was measured; FILE is a mask, 0 is outside.",
     ),
 ]
+VOXEL_SIZE = typer.Option(
+    "--voxel-size",
+    parser=spacing_of,
+    metavar="Z,Y,Xum",
+    help="Size in micrometres, one number for cubes (default: from the file).",
+)
+Invert = Annotated[
+    bool, typer.Option("--invert", help="Particles are darker than what is around them.")
+]
 Fiji = Annotated[
     str | None,
     typer.Option("--fiji", help="Fiji's folder, or net.imagej:ij (plain ImageJ)."),
@@ -34,8 +43,9 @@ VoxelSize = Annotated[
 
 
 def reading(
-    voxel_size: VoxelSize = None,
+    voxel_size: Annotated[Any, VOXEL_SIZE] = None,
     field_of_view: FieldOfView = "auto",
+    invert: Invert = False,
 ) -> None:
     """Name the options of `ReadOptions`."""
 

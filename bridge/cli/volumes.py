@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 from .options import (
+    VOXEL_SIZE,
     FieldOfView,
+    Invert,
     Out,
     explaining,
     fusing,
@@ -86,12 +88,27 @@ def fuse(
         ),
     ] = None,
     field_of_view: FieldOfView = "auto",
+    invert: Invert = False,
     **options: Any,
 ) -> None:
     """Fuse the views of a run folder into labels of the volume."""
     from .. import fuse_folder
 
-    print(fuse_folder(folder, volume=volume, out=out, field_of_view=field_of_view, **options))
+    given = {"field_of_view": field_of_view, "invert": invert, **options}
+    print(fuse_folder(folder, volume=volume, out=out, **given))
+
+
+@app.command()
+def split(
+    phases: Annotated[Path, typer.Argument(help="Volume of whole numbers, one for each phase.")],
+    out: Out,
+    phase: Annotated[int, typer.Option("--phase", help="The phase that holds the particles.")] = 1,
+    voxel_size: Annotated[Any, VOXEL_SIZE] = None,
+) -> None:
+    """Split a phase that is segmented already into particles, where it is thin."""
+    from .. import split as function
+
+    print(function(phases, out, phase=phase, voxel_size=voxel_size))
 
 
 @app.command()

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from particlebridge import analysis
 from particlebridge.analysis import ViewStack
-from particlebridge.analysis._shared.views import View, view_axes, view_spacing
+from particlebridge.analysis._shared.views import View, view_axes
 from particlebridge.analysis.fusion.block_labels import JoinedLabels, join_labels, match_labels
 from particlebridge.analysis.fusion.methods import Method
 from particlebridge.analysis.material.void_evidence import NONE, WORDS, coded, told
@@ -167,19 +167,6 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
         return told_of
     say_void(told(void[1:]))
     return {**told_of, "void": told(void[1:])}
-
-
-def typical_section(stacks: Mapping[View, Mapping[str, AnyArray]], spacing: Spacing) -> float:
-    """Estimate the typical diameter of particles, um, from slices of one view's labels."""
-    view, held = next(iter(stacks.items()))
-    stack = held["labels"]
-    _, height, width = view_spacing(spacing, view)
-    areas: list[np.ndarray] = [np.zeros(0)]
-    for index in np.unique(np.linspace(0, len(stack) - 1, 18)[1:-1].astype(int)):
-        labels, pixels = np.unique(np.asarray(stack[int(index)]), return_counts=True)
-        areas.append(pixels[labels > 0] * height * width)
-    every = np.concatenate(areas)
-    return analysis.typical_diameter(every) if every.any() else 10 * max(spacing)
 
 
 def _piece(block: Block) -> str:

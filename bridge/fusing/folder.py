@@ -16,19 +16,22 @@ from .._shared.options import gathered, takes_options
 from .._shared.progress import notice
 from ..runs.folder_lock import held
 from ..runs.piece_store import PieceStore
-from ..runs.run_folder import files_digest
+from ..runs.run_folder import RunFolder, files_digest
 from ..runs.run_labels import as_known_to_run, made_by_older_version
+from ..runs.sections import typical_section
 from ..runs.work_options import WorkOptions
 from ..runs.work_plan import Plan, planned
 from ..volumes.chunked_source import split_dataset
 from ..volumes.field_of_view import AUTO, FieldOfView, fill_outside, find_field_of_view
+from ..volumes.inversion import with_bright_particles
 from ..volumes.label_records import check_replaceable, companion
 from ..volumes.labels import read_labels
 from ..volumes.reading import Volume, open_volume
 from ..volumes.voxel_size import KnownSize, best_known, in_volume, working_size
-from .blocks import BlockFusion, fuse_in_blocks, stacks_for, typical_section
+from .blocks import BlockFusion, fuse_in_blocks, stacks_for
 from .options import FuseOptions
 from .published_maps import fuse_published, has_published_maps, open_published_maps, write_fusion
+from .verdict import verdict_of
 
 SUFFIXES = {"tiff": ".tif", "zarr": ".zarr"}
 
@@ -40,6 +43,7 @@ def fuse_folder(
     volume: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     field_of_view: str | os.PathLike[str] = AUTO,
+    invert: bool = False,
     **options: Any,
 ) -> Path:
     """Fuse the views of a run folder into one label file; `analysis.fuse` does it with arrays.
@@ -56,7 +60,7 @@ def fuse_folder(
         Label file to write, by default labels.tif or labels.zarr in `folder`; solid (if grey
         values are given) and fusion.csv go beside it: of flow.tif they are flow_solid.tif and
         flow_fusion.csv. Only what an earlier fusion wrote is replaced.
-    field_of_view
+    field_of_view, invert
         As in `ReadOptions`.
     **options
         Any option of `FuseOptions` and `WorkOptions`, by its name; the format is by default that
@@ -106,7 +110,9 @@ def fuse_folder(
             f"{folder}: holds the distance maps of the published pipeline and no labels; fuse them "
             "with --method paper, in memory (--format tiff)"
         )
-    grey: Volume | None = None if volume is None else open_volume(volume)
+    grey: Volume | None = None
+    if volume is not None:
+        grey = with_bright_particles(open_volume(volume), invert)
     for note in grey.notes if grey is not None else ():
         notice(note)
     with planned(work) as plan:
@@ -182,7 +188,8 @@ def _fuse_views(
     used = [one.source for some in opened.values() for one in some.values()]
     used += [] if grey is None else [split_dataset(grey.source)[0]]
     digests = [[str(file), files_digest(file)] for file in used]
-    key = [fusing, vars(block_grid), seen.key, str(size), digests]
+    notes = () if grey is None else grey.notes
+    key = [fusing, vars(block_grid), seen.key, str(size), digests, notes]
     with _claimed(target):
         work = BlockFusion(
             source=folder,
@@ -197,6 +204,15 @@ def _fuse_views(
             pieces=PieceStore(target.parent, f"fusion-{target.name}", key),
         )
         fuse_in_blocks(work, target, plan.block_runner)
+        verdict_of(stacks, target, fusing["method"], _claims(folder))
+
+
+def _claims(folder: Path) -> Mapping[str, Any]:
+    """Read which model segmented each view, where a run recorded it."""
+    claims: dict[str, Any] = {}
+    if (folder / "run.json").is_file():
+        claims = RunFolder(folder).record.get("claims", {})
+    return claims
 
 
 def _open_views(folder: Path, names: Sequence[str], plan: Plan) -> dict[View, dict[str, Volume]]:

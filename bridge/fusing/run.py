@@ -10,12 +10,14 @@ from ..runs.blocks import BlockGrid
 from ..runs.piece_store import PieceStore
 from ..runs.run_folder import RunFolder
 from ..runs.run_labels import check_fusion
+from ..runs.sections import typical_section
 from ..runs.source import Source
 from ..runs.view_folder import ViewFolder
 from ..volumes.label_records import companion
 from ..volumes.stored_arrays import AnyArray
-from .blocks import BlockFusion, fuse_in_blocks, stacks_for, typical_section
+from .blocks import BlockFusion, fuse_in_blocks, stacks_for
 from .material import find_solid_in_blocks
+from .verdict import verdict_of
 
 
 def fuse_run(
@@ -67,6 +69,9 @@ def fuse_run(
         pieces = PieceStore(target.parent, f"fusion-{target.name}", key)
         work = _work(source, stacks, key["fusing"], block_grid, diameter, pieces)
         notes.update(fuse_in_blocks(work, target, source.plan.block_runner))
+        verdict = verdict_of(stacks, target, key["fusing"]["method"], run.record.get("claims", {}))
+        if verdict is not None:
+            notes["verdict"] = verdict.as_record()
         if compared is not None:
             notes["second_round"] = compared(target)
 

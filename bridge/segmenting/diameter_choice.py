@@ -1,7 +1,7 @@
 """One particle diameter for all slices or images of a run: estimated once, told, kept."""
 
-import os
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ from particlebridge.exporter import Network
 from .._shared.failures import explained, item_errors
 from .._shared.progress import notice
 from ..runs.run_folder import RunFolder
-from ..volumes.field_of_view import AUTO, FieldOfView, fill_image
-from ..volumes.images import read_image
+from ..volumes.field_of_view import FieldOfView, fill_image
+from ..volumes.images import Image, read_image
+from ..volumes.inversion import inverted
+from ..volumes.read_options import ReadOptions
 from ..volumes.reading import Volume
 from ..volumes.smoothing import smoothed, view_stack
 from .chosen_diameter import Choice
@@ -75,64 +77,87 @@ def _sample_of_volume(
     return [np.asarray(stack[i]) for i in np.unique(chosen)]
 
 
-def image_diameter(
-    files: Sequence[Path],
-    options: SegmentOptions,
-    network: Network,
-    run: RunFolder,
-    field_of_view: str | os.PathLike[str] = AUTO,
-    sigma: float = 0.0,
-) -> float | None:
-    """Find one for all images (those of a folder come from one instrument); as `volume_diameter`.
+class SampledImages(Sequence[np.ndarray]):
+    """A few images of a folder, which come from one instrument, read once when they are needed.
 
     Images that cannot be read are passed over: they fail later, by name.
+
+    Parameters
+    ----------
+    files
+        All images.
+    network
+        The model that they are for.
+    reading
+        How they are read.
     """
+
+    sigma = 0.0
+    """The Gaussian that they get, pixels; it is chosen once they are there."""
+
+    def __init__(self, files: Sequence[Path], network: Network, reading: ReadOptions) -> None:
+        self._files, self._network, self._reading = files, network, reading
+        self._problem: Exception | None = None
+
+    @cached_property
+    def _held(self) -> list[tuple[np.ndarray, Image]]:
+        files = self._files
+        first = np.unique(np.linspace(0, len(files) - 1, _SAMPLE).astype(int))
+        sample: list[tuple[np.ndarray, Image]] = []
+        # Those in between stand in for any that cannot be read.
+        for i in dict.fromkeys([*first.tolist(), *range(len(files))]):
+            try:
+                image = fitted(read_image(files[i]), self._network.n_channels)
+                check_channels(image.source, channels_of(image), self._network)
+                pixels = fill_image(image, self._reading.field_of_view)
+            except item_errors() as error:
+                self._problem = self._problem or error
+                continue
+            sample.append((inverted(pixels) if self._reading.invert else pixels, image))
+            if len(sample) == len(first):
+                break
+        return sample
+
+    @property
+    def source(self) -> Path:
+        """The last file of them; if none can be read, raises what is wrong with the first."""
+        if not self._held:
+            assert self._problem is not None
+            raise self._problem
+        return self._held[-1][1].source
+
+    @property
+    def pixels(self) -> int:
+        """Of all images together, if the others are as large."""
+        own = sum(pixels.shape[0] * pixels.shape[1] for pixels, _ in self._held)
+        return own * len(self._files) // max(1, len(self))
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __getitem__(self, index: Any) -> Any:
+        pixels, image = self._held[index]
+        return smoothed(pixels, image_blur(self.sigma, image))
+
+
+def image_diameter(
+    sample: SampledImages, options: SegmentOptions, network: Network, run: RunFolder
+) -> float | None:
+    """Find one for all images of a folder; as `volume_diameter`."""
     if _is_settled(options, network, run):
         return _settled(options, network, run)
-    sample, source = _sample_of_images(files, network, field_of_view, sigma)
-    return _chosen(sample, network, options, source, run, "pixels", (1.0, 1.0))
+    source = sample.source
+    return _chosen(list(sample), network, options, source, run, "pixels", (1.0, 1.0))
 
 
-def image_smoothing(
-    files: Sequence[Path],
-    options: SegmentOptions,
-    network: Network,
-    run: RunFolder,
-    field_of_view: str | os.PathLike[str] = AUTO,
-) -> float:
+def image_smoothing(sample: SampledImages, options: SegmentOptions, run: RunFolder) -> float:
     """Find the smoothing of images before the network, pixels; one for all of them."""
-    return chosen_smoothing(
-        options.smooth, lambda: _sample_of_images(files, network, field_of_view)[0], "pixel", run
-    )
 
+    def readable() -> list[np.ndarray]:
+        assert sample.source
+        return list(sample)
 
-def _sample_of_images(
-    files: Sequence[Path],
-    network: Network,
-    field_of_view: str | os.PathLike[str],
-    sigma: float = 0.0,
-) -> tuple[list[np.ndarray], Path]:
-    """Give a few images as the network gets them, and the file of one."""
-    first = np.unique(np.linspace(0, len(files) - 1, _SAMPLE).astype(int))
-    sample: list[np.ndarray] = []
-    problem: Exception | None = None
-    # Those in between stand in for any that cannot be read.
-    for i in dict.fromkeys([*first.tolist(), *range(len(files))]):
-        try:
-            image = fitted(read_image(files[i]), network.n_channels)
-            check_channels(image.source, channels_of(image), network)
-            pixels = fill_image(image, field_of_view)
-        except item_errors() as error:
-            problem = problem or error
-            continue
-        sample.append(smoothed(pixels, image_blur(sigma, image)))
-        source = image.source
-        if len(sample) == len(first):
-            break
-    if not sample:
-        assert problem is not None
-        raise problem
-    return sample, source
+    return chosen_smoothing(options.smooth, readable, "pixel", run)
 
 
 def _is_settled(options: SegmentOptions, network: Network, run: RunFolder) -> bool:

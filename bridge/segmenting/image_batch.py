@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from particlebridge.analysis import Prediction, atomic_path
+from particlebridge.analysis import Prediction, atomic_path, typical_diameter
 from particlebridge.exporter import write_coco, write_geojson, write_rois
 
 from .._shared.failures import item_errors, why_failed
@@ -18,12 +18,15 @@ from ..runs.run_folder import RunFolder
 from ..volumes.csv_files import write_columns
 from ..volumes.field_of_view import AUTO, fill_image
 from ..volumes.images import Image, read_image
+from ..volumes.inversion import inverted
 from ..volumes.read_options import ReadOptions
 from ..volumes.smoothing import smoothed
 from ..volumes.writing import write_labels, write_map
-from .diameter_choice import image_diameter, image_smoothing
+from .diameter_choice import SampledImages, image_diameter, image_smoothing
+from .found_diameter import record_found
 from .image_results import channels_of, check_channels, fitted, object_table, overlay
 from .options import SegmentOptions, effective_settings, squareness
+from .polarity import check_polarity
 from .smoothing import image_blur
 
 _LAST = "objects.csv"
@@ -80,9 +83,9 @@ def segment_images(
         network = options.load(options.views[0])
         outputs = [folder / name for folder in folders for name in _NAMES]
         run.check_free({"images": [*outputs, run.path / FAILURES]})
-        sigma = image_smoothing(files, options, network, run, field_of_view)
-        diameter = image_diameter(files, options, network, run, field_of_view, sigma)
-        settings = replace(options.settings, diameter=diameter)
+        sample = SampledImages(files, network, reading)
+        sigma = sample.sigma = image_smoothing(sample, options, run)
+        settings = replace(options.settings, diameter=image_diameter(sample, options, network, run))
         key = effective_settings(network, settings, options.engine)
         if voxel_size is not None:
             key["voxel_size"] = list(voxel_size)
@@ -90,10 +93,14 @@ def segment_images(
             key["field_of_view"] = field_of_view
         if sigma:
             key["smooth"] = sigma
+        if reading.invert:
+            key["invert"] = True
         finished = any(_is_finished(folder) for folder in folders)
         run.claim("images", key, run.path if finished else None)
+        check_polarity([sample], [settings], network, run)
         versions: dict[str, Any] = {}
         told: list[str] = []
+        areas: list[np.ndarray] = []
         with run.stage("segment images", key) as notes, progress("images", len(files)) as advance:
             with _Engines(
                 lambda size: options.start(
@@ -107,8 +114,11 @@ def segment_images(
                     if voxel_size is not None:
                         image = replace(image, pixel_size=voxel_size[1:])
                     told.extend(_told(image))
-                    pixels = smoothed(fill_image(image, field_of_view), image_blur(sigma, image))
-                    _segment_one(image, pixels, folder, engines)
+                    pixels = fill_image(image, field_of_view)
+                    if reading.invert:
+                        pixels = inverted(pixels)
+                    pixels = smoothed(pixels, image_blur(sigma, image))
+                    areas.append(_segment_one(image, pixels, folder, engines))
                     versions.update(engines.versions())
 
                 resumed, failures = _each(files, folders, segment_one, advance)
@@ -116,6 +126,9 @@ def segment_images(
             if told:
                 notes["notes"] = told
             _tell(failures, len(files), run)
+        every = np.concatenate([np.zeros(0), *areas])
+        if settings.diameter is not None and network.diameter is not None and every.any():
+            record_found(typical_diameter(every), network, settings.diameter, run)
 
 
 class _Engines:
@@ -251,7 +264,8 @@ def _with_bar(result: Prediction, rows: int) -> Prediction:
     )
 
 
-def _segment_one(image: Image, filled: np.ndarray, folder: Path, engines: _Engines) -> None:
+def _segment_one(image: Image, filled: np.ndarray, folder: Path, engines: _Engines) -> np.ndarray:
+    """Write an image's results; give its objects' areas, in squares of its smallest side."""
     from PIL import Image as Pillow
 
     ((_, result),) = engines.of(image).predict(filled[None], [0])
@@ -270,3 +284,5 @@ def _segment_one(image: Image, filled: np.ndarray, folder: Path, engines: _Engin
         Pillow.fromarray(overlay(image.data, result.labels)).save(beside)
     # Last: this file says that the image is done.
     write_columns(object_table(result, image.pixel_size), folder / _LAST)
+    height, width = squareness(*(image.pixel_size or (1.0, 1.0)))
+    return np.bincount(result.labels.ravel())[1:] * height * width

@@ -21,15 +21,18 @@ from ..runs.work_plan import network_pixels, parse_bytes, planned
 from ..volumes.chunked_source import is_chunked
 from ..volumes.field_of_view import find_field_of_view
 from ..volumes.images import is_image_stack
+from ..volumes.inversion import with_bright_particles
 from ..volumes.read_options import ReadOptions
-from ..volumes.reading import open_volume, read_volume
+from ..volumes.reading import open_volume
 from ..volumes.slice_folder import left_out, list_images
 from ..volumes.smoothing import view_stack
 from ..volumes.voxel_size import in_view
 from .diameter_choice import volume_diameter, volume_smoothing
+from .found_diameter import check_found
 from .image_batch import result_folders, segment_images
 from .image_results import check_channels
 from .options import SegmentOptions, effective_settings, squareness
+from .polarity import check_polarity
 from .result import Segmented
 from .view_pieces import engine_ends, engine_of, engine_spec, segment_view
 
@@ -94,7 +97,7 @@ def segment(
         labels = _segment_3d(source, out, reading, chosen)
         return Segmented(Path(out), {source.name: labels})
     if options.get("views") or is_image_stack(source):
-        volume = open_volume(source, reading.voxel_size)
+        volume = with_bright_particles(open_volume(source, reading.voxel_size), reading.invert)
         for doubt in volume.doubts:
             notice(doubt)
         seen = find_field_of_view(volume.data, source, reading.field_of_view)
@@ -166,15 +169,21 @@ def segment_volume(
     failed_slices: dict[View, dict[str, str]] = {}
     run.record.pop("failed_slices", None)
     run.check_free(view_outputs(run.path, options.views, plan.format))
+    stacks, chosen = {}, {}
     for view in options.views:
-        network = networks[options.model_of(view)]
-        stack = view_stack(data, view, seen.fill, seen.mask, sigma, volume.spacing)
         spacing = view_spacing(volume.spacing, view)
-        settings = replace(
+        stacks[view] = view_stack(data, view, seen.fill, seen.mask, sigma, volume.spacing)
+        chosen[view] = replace(
             options.settings,
             pixel_size=squareness(spacing[1], spacing[2], finest),
-            diameter=diameters[network.digest],
+            diameter=diameters[networks[options.model_of(view)].digest],
         )
+    for name, network in networks.items():
+        own = [view for view in options.views if options.model_of(view) == name]
+        check_polarity([stacks[v] for v in own], [chosen[v] for v in own], network, run)
+    for view in options.views:
+        network = networks[options.model_of(view)]
+        stack, settings = stacks[view], chosen[view]
         if plan.expected and options.engine == "python":
             enlarged = math.prod(settings.effective(network.record).scale)
             plan = replace(plan, backend=network.backend).fitted(volume, enlarged)
@@ -220,6 +229,9 @@ def segment_volume(
     if failed:
         run.describe(failed_slices=failed_slices)
         raise RuntimeError("; ".join(failed))
+    for name, network in networks.items():
+        made = {view: folder for view, folder in folders.items() if options.model_of(view) == name}
+        check_found(made, network, diameters[network.digest], volume.spacing, run)
     return folders
 
 
@@ -231,7 +243,7 @@ def _segment_3d(
 
     if options.engine != "python" or isinstance(options.model, Mapping):
         raise ValueError("3-D models run in the python engine, one for the volume; Fiji's is 2-D")
-    volume = read_volume(source, reading.voxel_size)
+    volume = with_bright_particles(open_volume(source, reading.voxel_size), reading.invert).loaded()
     for doubt in volume.doubts:
         notice(doubt)
     seen = find_field_of_view(volume.data, source, reading.field_of_view)

@@ -20,6 +20,8 @@ class ReadOptions:
         What was seen. ``auto``, the default: all but NaN, and all but one constant outside a
         convex shape that all slices share; ``none``: all; or a file with a mask (non-zero: seen),
         as large as the volume or one of its slices.
+    invert
+        Invert the grey values as they are read: for particles darker than what is around them.
 
     Examples
     --------
@@ -30,3 +32,4 @@ class ReadOptions:
 
     voxel_size: Spacing | None = None
     field_of_view: str | os.PathLike[str] = AUTO
+    invert: bool = False

@@ -145,6 +145,11 @@ class SliceStack(Sequence[np.ndarray]):
     def __len__(self) -> int:
         return self.shape[0]
 
+    @property
+    def pixels(self) -> int:
+        """Of all slices together."""
+        return math.prod(self.shape)
+
     def __getitem__(self, index: Any) -> Any:
         if not 0 <= index < len(self):
             raise IndexError(index)

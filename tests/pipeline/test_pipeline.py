@@ -81,6 +81,14 @@ def test_run_json_tells_how_to_repeat_the_run(finished: Path) -> None:
     assert record["volume"]["voxel_size_from"] == "metadata"
     assert record["stages"]["segment xy"]["model_digest"]
     assert record["stages"]["fuse"]["seconds"] >= 0
+    (sizes,) = record["found_diameter"].values()
+    assert sizes["used"] == 22
+    assert 15 < sizes["found"] < 30
+    verdict = record["stages"]["fuse"]["verdict"]
+    assert verdict["word"] in ("trust", "check")
+    page = (finished / "report.html").read_text("utf-8")
+    assert verdict["sentence"][1:] in page.replace("&#39;", "'")
+    assert (finished / "figures" / "worst_slices.png").is_file()
 
 
 def test_a_second_run_does_nothing_again(finished: Path, volume: Path) -> None:

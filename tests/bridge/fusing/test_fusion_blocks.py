@@ -13,11 +13,12 @@ from particlebridge.analysis.fusion.block_labels import join_labels, match_label
 from particlebridge.analysis.material import void_evidence
 from particlebridge.bridge import fuse_folder
 from particlebridge.bridge.engines import memory_estimate
-from particlebridge.bridge.fusing.blocks import BlockFusion, fuse_in_blocks, typical_section
+from particlebridge.bridge.fusing.blocks import BlockFusion, fuse_in_blocks
 from particlebridge.bridge.fusing.material import find_solid_in_blocks
 from particlebridge.bridge.runs.blocks import BlockGrid, fewest_blocks, neighbours, shared
 from particlebridge.bridge.runs.piece_store import PieceStore
 from particlebridge.bridge.runs.scheduling import FailedTask, InProcess
+from particlebridge.bridge.runs.sections import typical_section
 from particlebridge.bridge.runs.void_words import found_mask
 from particlebridge.bridge.volumes.field_of_view import fill_outside, find_field_of_view
 from particlebridge.bridge.volumes.label_records import label_digest

@@ -1,0 +1,70 @@
+"""The verdict on a fusion, from its files: the same for blocks and for one piece."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from particlebridge.analysis._shared.views import VIEWS, View
+from particlebridge.analysis.fusion.verdict import (
+    Evidence,
+    Verdict,
+    calibration_of,
+    judge,
+    linked_area,
+)
+
+from .._shared.progress import inform, notice
+from ..runs.sections import sampled_slices
+from ..volumes.label_records import companion
+from ..volumes.reading import open_volume
+from ..volumes.stored_arrays import AnyArray
+
+
+def verdict_of(
+    views: Mapping[View, Mapping[str, AnyArray]],
+    target: Path,
+    method: str,
+    claims: Mapping[str, Any],
+) -> Verdict | None:
+    """Judge fused labels by a few slices of each view, and say the verdict.
+
+    Parameters
+    ----------
+    views
+        View -> its stacks, ``labels`` among them.
+    target
+        The label file, fusion.csv beside it.
+    method
+        How they were fused.
+    claims
+        Of the run's record: which model segmented each view. Empty: not known.
+
+    Returns
+    -------
+    Verdict or None
+        None for one view, and for methods other than consensus: nothing is known of these.
+    """
+    if method != "consensus" or len(views) < 2:
+        return None
+    bodies = open_volume(target).data
+    table = pd.read_csv(companion(target, "fusion"))
+    linked, every = 0, 0
+    for view, stacks in views.items():
+        axis = VIEWS.index(view)
+        for index in sampled_slices(bodies.shape[axis]):
+            # Not by slabs: one plane of labels that may be larger than memory.
+            box: list[Any] = [slice(None)] * 3
+            box[axis] = index
+            plane = bodies[tuple(box)]
+            own = linked_area(np.asarray(stacks["labels"][index]), np.asarray(plane))
+            linked, every = linked + own[0], every + own[1]
+    agreement = 0.0
+    if len(table):
+        agreement = float(np.average(table["confidence"], weights=table["Volume"]))
+    digests = {str(claims.get(f"views/{view}", {}).get("model", "")) for view in views}
+    models = {digest: calibration_of(digest) for digest in sorted(digests)}
+    verdict = judge(Evidence(len(table), agreement, linked / max(1, every)), models)
+    (inform if verdict.word == "trust" else notice)(f"{target}: {verdict.sentence}")
+    return verdict
