@@ -134,8 +134,13 @@ def kept_rows(
         kept = pd.read_csv(file).reindex(columns=list(columns)).dropna()
     rows = {row["method"]: row for row in kept.to_dict("records")}
     for method, make in work.items():
-        if method not in rows:
+        if method in rows:
+            continue
+        try:
             rows[method] = timed_row(method, make, truth)
+        except subprocess.CalledProcessError as error:
+            print(f"{method}: left out, it failed: {error.stderr.strip().splitlines()[-1]}")
+        else:
             pd.DataFrame(rows.values()).to_csv(file, index=False)
     order = dict.fromkeys((*work, USEGMENT))
     return [{name: rows[m][name] for name in columns} for m in order if m in rows]
