@@ -182,7 +182,7 @@ def test_lengths_say_their_unit_and_results_claim_no_size_that_is_not_known(
         ({"format": "zarr"}, "--format does nothing for images"),
         ({"scheduler": "local"}, "--scheduler does nothing for images"),
         ({"workers": 2}, "--workers does nothing for images"),
-        ({"memory": "480MB"}, "--memory allows 0.5 GB"),
+        ({"memory": "620MB"}, "--memory allows 0.6 GB"),
         ({"memory": "1.21GB", "backend": "tensorflow"}, "--memory allows 1.2 GB"),
         ({"dims": 3, "memory": "8GB"}, "--memory does nothing for a 3-D model"),
         ({"dims": 3, "diameter": 9.0}, "--diameter does nothing for a 3-D model"),
@@ -207,7 +207,7 @@ def test_a_ceiling_of_memory_changes_no_pixel(
         return start(self, view, network, settings, pixels)
 
     monkeypatch.setattr(SegmentOptions, "start", noted)
-    for name, memory in (("free", None), ("tight", "500MB")):
+    for name, memory in (("free", None), ("tight", "650MB")):
         segment(folder / "s0.tif", tmp_path / name, diameter=10, memory=memory)
     assert pieces[1] < 4.8**2 * tifffile.imread(folder / "s0.tif").size < pieces[0]
     free, tight = (read_labels(tmp_path / name / "labels.tif") for name in ("free", "tight"))
