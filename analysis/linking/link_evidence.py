@@ -78,7 +78,8 @@ def doubted_views(
 
     Where slices lie several pixels apart, the views along them show each body as a few long rows,
     and a network may find a body in every row. Two slices whose objects overlap with an IoU above
-    0.6 show one body. A view that has two objects in more than half of such places is doubted.
+    0.6 show one body. A view that has two objects in more than half of such places, on ten links at
+    least, is doubted.
 
     Parameters
     ----------

@@ -80,3 +80,13 @@ def touching(compact: np.ndarray, label: int, y: np.ndarray, x: np.ndarray) -> n
     ring = mask[:-2, 1:-1] | mask[2:, 1:-1] | mask[1:-1, :-2] | mask[1:-1, 2:]
     near = np.unique(crop[ring & ~mask[1:-1, 1:-1]])
     return near[near > 0]
+
+
+def cut_between_slices() -> tuple[np.ndarray, dict[View, np.ndarray]]:
+    """Twelve columns through distant slices: views xz and yz see a body in every row of them."""
+    truth = np.zeros((4, 40, 60), np.int32)
+    for number in range(12):
+        y, x = 3 + 13 * (number // 4), 3 + 14 * (number % 4)
+        truth[:, y : y + 9, x : x + 9] = number + 1
+    rows = np.where(truth, truth + 12 * np.arange(4)[:, None, None], 0)
+    return truth, {view: to_view(truth if view == "xy" else rows, view) for view in VIEWS}

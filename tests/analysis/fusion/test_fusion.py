@@ -3,7 +3,7 @@
 import edt
 import numpy as np
 import pytest
-from damaged_views import Damage, damaged_views
+from damaged_views import Damage, cut_between_slices, damaged_views
 from particlebridge.analysis import VIEWS, ViewStack, from_view, fuse, link_slices, score, to_view
 from particlebridge.analysis.fusion.consensus import _bright
 
@@ -164,12 +164,7 @@ def test_two_views_outvote_one_that_is_always_wrong(fault):
 
 
 def test_views_that_cut_bodies_between_distant_slices_count_little():
-    truth = np.zeros((4, 40, 60), np.int32)
-    for number in range(12):
-        y, x = 3 + 13 * (number // 4), 3 + 14 * (number % 4)
-        truth[:, y : y + 9, x : x + 9] = number + 1
-    rows = np.where(truth, truth + 12 * np.arange(4)[:, None, None], 0)
-    views = {view: to_view(truth if view == "xy" else rows, view) for view in VIEWS}
+    truth, views = cut_between_slices()
     stacks = {view: ViewStack(stack) for view, stack in views.items()}
     distant = fuse(stacks, spacing=(9, 1, 1))
     assert distant.doubted == ("xz", "yz")

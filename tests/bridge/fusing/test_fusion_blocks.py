@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from damaged_views import damaged_views
-from particlebridge.analysis import VIEWS, ViewStack, electrode, fuse, score, to_view
+from damaged_views import cut_between_slices, damaged_views
+from particlebridge.analysis import ViewStack, electrode, fuse, score
 from particlebridge.analysis._shared.views import view_spacing
 from particlebridge.analysis.fusion.block_labels import join_labels, match_labels
 from particlebridge.analysis.material import void_evidence
@@ -124,12 +124,7 @@ def test_one_block_is_what_fuse_gives(made, views, whole, tmp_path: Path) -> Non
 
 
 def test_doubted_views_are_told(tmp_path: Path, caplog) -> None:
-    truth = np.zeros((4, 40, 60), np.int32)
-    for number in range(12):
-        y, x = 3 + 13 * (number // 4), 3 + 14 * (number % 4)
-        truth[:, y : y + 9, x : x + 9] = number + 1
-    rows = np.where(truth, truth + 12 * np.arange(4)[:, None, None], 0)
-    stacks = {view: to_view(truth if view == "xy" else rows, view) for view in VIEWS}
+    _, stacks = cut_between_slices()
     distant = replace(
         _work(electrode((4, 40, 60), seed=1), stacks, (4, 40, 60), 0, tmp_path / "work"),
         grey=None,
