@@ -6,8 +6,6 @@ Sets that are absent are skipped with a message. Predictions, the trained model 
 are kept in DIR, so that a second call computes consensus alone, in a minute.
 """
 
-import argparse
-import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -37,7 +35,7 @@ from benchmarks.fusion_peers import (
     timed_row,
 )
 from benchmarks.predicted_views import kept_views, segment_views
-from benchmarks.real_sets import RealSet, nuclei_model, packing, powder, real_sets
+from benchmarks.real_sets import RealSet, folder_arguments, nuclei_model, packing, powder, real_sets
 
 _COLUMNS = ("method", "F1@0.5", "F1@0.75", "PQ", "splits", "merges", "missed", "false", "CPU s")
 # u-Segment3D drops components below this, voxels.
@@ -164,11 +162,7 @@ def images(data: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    data = Path(__file__).parents[2] / "shared/data/real"
-    parser.add_argument("--data", type=Path, default=data, help="the folder of the sets")
-    cache = Path(tempfile.gettempdir()) / "particlebridge-benchmarks"
-    parser.add_argument("--cache", type=Path, default=cache, help="where predictions are kept")
+    parser = folder_arguments(str(__doc__))
     parser.add_argument("--usegment3d", help="Python that imports segment3D")
     parser.add_argument("--only", default="", help="sets whose name holds this word")
     options, _ = parser.parse_known_args()

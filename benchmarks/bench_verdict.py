@@ -7,8 +7,6 @@ polarity; pure noise and flat volumes; and the sets of `python -m benchmarks rea
 predictions in DIR are used. Every error is that of a fit that has not seen the case's set.
 """
 
-import argparse
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +23,7 @@ from scipy.optimize import minimize
 
 from benchmarks.fusion_peers import CUBES, Spacing, as_table
 from benchmarks.predicted_views import kept_views, segment_views
-from benchmarks.real_sets import RealSet, nuclei_model, packing, real_sets
+from benchmarks.real_sets import RealSet, folder_arguments, nuclei_model, packing, real_sets
 
 _SHAPE = (48, 96, 96)
 # Contrast and seed of the electrodes as they are, then of one for each mishap.
@@ -163,11 +161,7 @@ def unseen(table: pd.DataFrame) -> pd.Series:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    data = Path(__file__).parents[2] / "shared/data/real"
-    parser.add_argument("--data", type=Path, default=data, help="the folder of the sets")
-    cache = Path(tempfile.gettempdir()) / "particlebridge-benchmarks"
-    parser.add_argument("--cache", type=Path, default=cache, help="where predictions are kept")
+    parser = folder_arguments(str(__doc__))
     options, _ = parser.parse_known_args()
     tables = [cases("nmc", "nmc", options.data, options.cache)]
     trained = nuclei_model(options.data, options.cache)

@@ -1,5 +1,7 @@
 """Other people's data and labels: ../shared/data/real, and StarDist's synthetic nuclei."""
 
+import argparse
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -45,6 +47,16 @@ class RealSet(NamedTuple):
         areas = [np.bincount(plane[plane > 0])[1:] * pixel for plane in self.truth]
         every = np.concatenate(areas)
         return typical_diameter(every[every > 0])
+
+
+def folder_arguments(text: str) -> argparse.ArgumentParser:
+    """Name the folders of a benchmark on these sets, of which `text` is the docstring."""
+    parser = argparse.ArgumentParser(description=text.splitlines()[0])
+    data = Path(__file__).parents[2] / "shared/data/real"
+    parser.add_argument("--data", type=Path, default=data, help="the folder of the sets")
+    cache = Path(tempfile.gettempdir()) / "particlebridge-benchmarks"
+    parser.add_argument("--cache", type=Path, default=cache, help="where predictions are kept")
+    return parser
 
 
 def real_sets(folder: Path) -> Iterator[RealSet]:
