@@ -29,7 +29,7 @@ from .pairing import Given, gather_examples
 from .result import TrainingProgress, TrainingResult
 from .scale import labelled_diameter, rescale_examples
 from .unfinished import claim, fingerprint
-from .volumes import volume_slices
+from .volume_slices import volume_slices
 
 if TYPE_CHECKING:
     from particlebridge.analysis._shared.views import View

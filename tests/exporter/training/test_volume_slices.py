@@ -13,7 +13,7 @@ from particlebridge.bridge.cli.app import app
 from particlebridge.exporter import Thresholds, TrainingResult, TrainOptions, load_model, train
 from particlebridge.exporter.training.examples import Example
 from particlebridge.exporter.training.scale import rescale_examples
-from particlebridge.exporter.training.volumes import volume_slices
+from particlebridge.exporter.training.volume_slices import volume_slices
 from typer.testing import CliRunner
 
 SPACING = (2.0, 1.0, 1.0)
