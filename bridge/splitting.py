@@ -102,4 +102,5 @@ def split(
             )
             write_fusion(Fusion(labels, None, table), target, volume.known_size)
             notes["particles"] = len(table)
+            inform(f"{len(table):,} particles")
     return target
