@@ -67,6 +67,14 @@ def view_axes(view: View) -> tuple[int, int, int]:
     return _ORDER[view]
 
 
+def sampled_slices(depth: int, count: int = 16) -> list[int]:
+    """Choose slices of a stack that lie evenly apart; all of a thin one but its faces."""
+    import numpy as np
+
+    chosen = np.linspace(0, depth - 1, count + 2)[1:-1].astype(int)
+    return [int(index) for index in np.unique(chosen)]
+
+
 def view_spacing(spacing: tuple[float, float, float], view: View) -> tuple[float, float, float]:
     """Give the (Z, Y, X) voxel size in the order of a view's stack: (step, height, width)."""
     a, b, c = _ORDER[view]

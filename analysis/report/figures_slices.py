@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 from skimage.segmentation import find_boundaries
 
-from .._shared.views import VIEWS, view_spacing
+from .._shared.views import VIEWS, sampled_slices, view_spacing
 from .._shared.wording import fixed, percent
 from .style import DOUBLE, Plate, sheet, styled, written
 
@@ -85,11 +85,11 @@ def worst_plate(
     means: list[float] = []
     for axis, view in enumerate(VIEWS):
         found = {}
-        for index in np.unique(np.linspace(0, np.shape(labels)[axis] - 1, _LOOKS + 2)[1:-1]):
-            ids = _slice(labels, int(index), view)
+        for index in sampled_slices(np.shape(labels)[axis], _LOOKS):
+            ids = _slice(labels, index, view)
             sure = _of(confidence, ids[ids > 0])
             if np.isfinite(sure).any():
-                found[int(index)] = float(np.nanmean(sure))
+                found[index] = float(np.nanmean(sure))
         if not found:
             return None
         worst[view] = min(found, key=lambda index: (found[index], index))

@@ -4,18 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 from particlebridge.analysis import typical_diameter
-from particlebridge.analysis._shared.views import View, view_spacing
+from particlebridge.analysis._shared.views import View, sampled_slices, view_spacing
 
 from ..volumes.stored_arrays import AnyArray
 from ..volumes.voxel_size import Spacing
-
-_SLICES = 16
-
-
-def sampled_slices(depth: int) -> list[int]:
-    """Choose slices of a stack that lie evenly apart; all of a thin one but its faces."""
-    chosen = np.linspace(0, depth - 1, _SLICES + 2)[1:-1].astype(int)
-    return [int(index) for index in np.unique(chosen)]
 
 
 def typical_section(stacks: Mapping[View, Mapping[str, AnyArray]], spacing: Spacing) -> float:

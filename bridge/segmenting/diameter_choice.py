@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from particlebridge.analysis._shared.views import view_spacing
+from particlebridge.analysis._shared.views import sampled_slices, view_spacing
 from particlebridge.exporter import Network
 
 from .._shared.failures import explained, item_errors
@@ -73,8 +73,7 @@ def _sample_of_volume(
 ) -> list[np.ndarray]:
     view = options.views[0]
     stack = view_stack(volume.data, view, seen.fill, seen.mask, sigma, volume.spacing)
-    chosen = np.linspace(0, len(stack) - 1, _SAMPLE + 2).astype(int)[1:-1]
-    return [np.asarray(stack[i]) for i in np.unique(chosen)]
+    return [np.asarray(stack[i]) for i in sampled_slices(len(stack), _SAMPLE)]
 
 
 class SampledImages(Sequence[np.ndarray]):

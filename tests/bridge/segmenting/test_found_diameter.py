@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from particlebridge.analysis._shared.views import sampled_slices
 from particlebridge.bridge.runs.run_folder import RunFolder
-from particlebridge.bridge.runs.sections import found_section, sampled_slices
+from particlebridge.bridge.runs.sections import found_section
 from particlebridge.bridge.segmenting.found_diameter import check_found, record_found
 from particlebridge.exporter import load_model
 
