@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from particlebridge.analysis import VIEWS, ViewStack, electrode, fuse, score, split_phase, to_view
-from particlebridge.analysis.fusion.verdict import Calibration, Evidence, linked_area, predicted
-from particlebridge.bridge.runs.sections import sampled_slices
+from particlebridge.analysis import VIEWS, ViewStack, electrode, fuse, score, split_phase
+from particlebridge.analysis.fusion.verdict import Calibration, Evidence, predicted
+from particlebridge.bridge.fusing.verdict import evidence_of
 from particlebridge.bridge.volumes.inversion import inverted
 from particlebridge.exporter import load_model
 from scipy.ndimage import gaussian_filter
@@ -34,7 +34,7 @@ _RIDGE = 2e-4
 
 
 class Case(NamedTuple):
-    """A volume with its truth, and the diameter that the network is told."""
+    """A volume with its truth, and the diameter that the network is given."""
 
     name: str
     volume: np.ndarray
@@ -89,21 +89,13 @@ def nothing() -> Iterator[Case]:
 def _row(
     name: str, one: Case, views: dict[str, ViewStack], spacing: Spacing = CUBES
 ) -> dict[str, object]:
-    """Fuse, score, and gather the evidence as a run does."""
+    """Fuse, score, and gather the evidence of a run."""
     fused = fuse(views, one.volume, spacing)
-    pixels = np.zeros(2)
-    for view in VIEWS:
-        bodies = to_view(fused.labels, view)
-        for index in sampled_slices(len(bodies)):
-            pixels += linked_area(np.asarray(views[view].labels[index]), bodies[index])
-    table = fused.table
-    agreement = np.average(table["confidence"], weights=table["Volume"]) if len(table) else 0.0
+    found = evidence_of({v: views[v].labels for v in VIEWS}, fused.labels, fused.table)
     return {
         "set": name,
         "case": one.name,
-        "particles": len(table),
-        "agreement": float(agreement),
-        "linked": pixels[0] / max(1, pixels[1]),
+        **found._asdict(),
         "F1": score(one.truth, fused.labels).f1[0.5],
     }
 

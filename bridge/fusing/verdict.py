@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from particlebridge.analysis._shared.views import VIEWS, View
+from particlebridge.analysis._shared.views import VIEWS, View, sampled_slices
 from particlebridge.analysis.fusion.verdict import (
     Evidence,
     Verdict,
@@ -16,7 +16,6 @@ from particlebridge.analysis.fusion.verdict import (
 )
 
 from .._shared.progress import inform, notice
-from ..runs.sections import sampled_slices
 from ..volumes.label_records import companion
 from ..volumes.reading import open_volume
 from ..volumes.stored_arrays import AnyArray
@@ -48,23 +47,38 @@ def verdict_of(
     """
     if method != "consensus" or len(views) < 2:
         return None
-    bodies = open_volume(target).data
+    labels = {view: stacks["labels"] for view, stacks in views.items()}
     table = pd.read_csv(companion(target, "fusion"))
+    evidence = evidence_of(labels, open_volume(target).data, table)
+    digests = {str(claims.get(f"views/{view}", {}).get("model", "")) for view in views}
+    models = {digest: calibration_of(digest) for digest in sorted(digests)}
+    verdict = judge(evidence, models)
+    (inform if verdict.word == "trust" else notice)(f"{target}: {verdict.sentence}")
+    return verdict
+
+
+def evidence_of(views: Mapping[View, AnyArray], bodies: AnyArray, table: pd.DataFrame) -> Evidence:
+    """Gather what speaks for fused particles from a few slices of each view.
+
+    Parameters
+    ----------
+    views
+        View -> its 2-D labels, in its own order.
+    bodies
+        (Z, Y, X) fused labels.
+    table
+        As `agreement_table` gives it.
+    """
     linked, every = 0, 0
-    for view, stacks in views.items():
+    for view, objects in views.items():
         axis = VIEWS.index(view)
         for index in sampled_slices(bodies.shape[axis]):
             # Not by slabs: one plane of labels that may be larger than memory.
             box: list[Any] = [slice(None)] * 3
             box[axis] = index
-            plane = bodies[tuple(box)]
-            own = linked_area(np.asarray(stacks["labels"][index]), np.asarray(plane))
+            own = linked_area(np.asarray(objects[index]), np.asarray(bodies[tuple(box)]))
             linked, every = linked + own[0], every + own[1]
     agreement = 0.0
     if len(table):
         agreement = float(np.average(table["confidence"], weights=table["Volume"]))
-    digests = {str(claims.get(f"views/{view}", {}).get("model", "")) for view in views}
-    models = {digest: calibration_of(digest) for digest in sorted(digests)}
-    verdict = judge(Evidence(len(table), agreement, linked / max(1, every)), models)
-    (inform if verdict.word == "trust" else notice)(f"{target}: {verdict.sentence}")
-    return verdict
+    return Evidence(len(table), agreement, linked / max(1, every))
