@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-# What Java says, and what it means; the first that is found in the log is told.
+# What Java says, and what it means; the first that the log holds is reported.
 _MEANINGS: tuple[tuple[str, str], ...] = (
     (r"\[particlebridge\] ERROR (?P<said>.*)", "{said}"),
     (

@@ -247,7 +247,7 @@ class FijiSession:
         if process is None or process.stdin is None:
             raise RuntimeError("Fiji is not running; start the session first")
         self._log_read.clear()
-        with contextlib.suppress(OSError):  # a dead worker is told below
+        with contextlib.suppress(OSError):  # a dead worker is reported below
             process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
         try:
