@@ -1,6 +1,6 @@
 """Sentences made from numbers: the report claims nothing that was not computed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -58,3 +58,10 @@ def state_name(state: str) -> str:
 def in_state(state: str, states: Sequence[str]) -> str:
     """Open a sentence on one of several states; nothing when there is only one."""
     return f"{state_name(state)}: " if len(states) > 1 else ""
+
+
+def by_state(words: Mapping[str, str]) -> str:
+    """Say one thing of each state: 5 % (10 cycles) and 8 % (50 cycles); or of the only one."""
+    if len(words) == 1:
+        return next(iter(words.values()))
+    return listing(f"{text} ({state_name(state)})" for state, text in words.items())

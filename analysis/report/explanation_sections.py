@@ -5,7 +5,8 @@ import pandas as pd
 from .._shared.wording import fixed, in_state, listing, percent, state_name
 from ..explanation.result import Explanation
 from . import figures_change, figures_model, figures_shap, figures_trust
-from .sections import Section, Tables, have_enough, whole_particles
+from .section import Section, Tables
+from .sections import have_enough, whole_particles
 
 
 def why_section(tables: Tables, explanation: Explanation | None, reason: str) -> Section:
@@ -13,8 +14,10 @@ def why_section(tables: Tables, explanation: Explanation | None, reason: str) ->
     section, whole = Section("why", "Why?"), whole_particles(tables)
     if explanation is None:
         section.answers = [f"No forest was fitted. {reason}".strip()]
+        section.summary["drivers"] = section.answers[0]
     else:
         section.answers = figures_model.driver_words(explanation)
+        section.summary["drivers"] = figures_model.leading_words(explanation)
         section.plates += [
             figures_model.importance_plate(explanation),
             figures_model.cluster_plate(explanation),
@@ -28,7 +31,7 @@ def why_section(tables: Tables, explanation: Explanation | None, reason: str) ->
             figures_trust.correlation_plate(whole, explanation.features),
             figures_trust.interaction_plate(explanation),
         ]
-        section.rows = _importance_rows(explanation)
+        section.tables["All features in a table"] = _importance_rows(explanation)
     if have_enough(whole) and not figures_trust.consequences(whole).empty:
         section.plates.append(figures_trust.consequence_plate(whole))
     return section

@@ -9,7 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from .._shared.wording import capital, fixed, in_state, listing, number, percent, state_name
+from .._shared.wording import (
+    by_state,
+    capital,
+    fixed,
+    in_state,
+    listing,
+    number,
+    percent,
+    state_name,
+)
 from ..explanation.result import Explanation
 from .style import (
     DOUBLE,
@@ -143,6 +152,30 @@ def driver_words(explanation: Explanation) -> list[str]:
             + f"; the forest explains {percent(r2)} of its variance."
         )
     return words
+
+
+def leading_words(explanation: Explanation) -> str:
+    """Say in one sentence what Damage depends on most, and how well the forest predicts."""
+    words = {}
+    for state in explanation.states:
+        r2 = f"R² {fixed(fit_of(explanation, state)[0])}"
+        above = leading_sets(explanation, state)
+        if is_chance(explanation, state):
+            words[state] = f"with nothing beyond chance; {r2}"
+        elif not above:
+            words[state] = f"with no feature that stands out from noise; {r2}"
+        else:
+            words[state] = f"most with {listing(above[:2])}; {r2}"
+    return f"Damage goes {by_state(words)}."
+
+
+def leading_sets(explanation: Explanation, state: str) -> list[str]:
+    """List the sets of like features that stand out from noise, by their leading member."""
+    table, sets = explanation.importance, explanation.sets
+    rank = table[table["state"] == state].set_index("feature")["rank"]
+    own = sets[(sets["kind"] == "cluster") & (sets["state"] == state) & sets["above_shadow"]]
+    own = own.sort_values("shap", ascending=False)
+    return [str(rank[name.split(" + ")].idxmin()) for name in own["set"]]
 
 
 def fit_of(explanation: Explanation, state: str, kind: str = "seed") -> tuple[float, float]:

@@ -11,9 +11,9 @@ from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 from skimage.segmentation import find_boundaries
 
-from .._shared.views import VIEWS, sampled_slices, view_spacing
-from .._shared.wording import fixed, percent
-from .style import DOUBLE, Plate, sheet, styled, written
+from .._shared.views import VIEWS, View, sampled_slices, view_spacing
+from .._shared.wording import fixed, percent, plural
+from .style import DOUBLE, SINGLE, Plate, axes_of, sheet, styled, written
 
 OUTLINE, VOID, DOUBTFUL = "#e69f00", "#56b4e9", "#cc3311"
 _SIDE = 900  # pixels a slice is shown with, at most
@@ -48,7 +48,7 @@ def slices_plate(
     Plate
         Its data: for each slice the particles it cuts and the shares of body and void.
     """
-    middle: dict[str, int] = {v: np.shape(volume)[a] // 2 for a, v in enumerate(VIEWS)}
+    middle: dict[View, int] = {v: np.shape(volume)[a] // 2 for a, v in enumerate(VIEWS)}
     figure, table = _drawn(volume, labels, solid, spacing, unit, middle)
     says = (
         f"The middle slices cut {', '.join(str(n) for n in table['particles'][:-1])} and "
@@ -58,6 +58,26 @@ def slices_plate(
     if solid is not None:
         says += f"; {percent(table['void_share_of_body'].mean())} of that is void"
     return Plate("slices", "The volume and its particles", says + ".", table, figure)
+
+
+def middle_plate(
+    volume: ArrayLike,
+    labels: ArrayLike,
+    solid: ArrayLike | None,
+    spacing: tuple[float, float, float],
+    unit: str,
+    height: float,
+) -> Plate:
+    """Draw the middle xy slice alone, in one column of `height` mm; else as `slices_plate`."""
+    middle: dict[View, int] = {"xy": np.shape(volume)[0] // 2}
+    figure, table = _drawn(volume, labels, solid, spacing, unit, middle, height=height)
+    says = (
+        f"The middle xy slice cuts {plural(int(table['particles'].iloc[0]), 'particle')}, whose "
+        f"bodies fill {percent(table['body_share'].iloc[0])} of it"
+    )
+    if solid is not None:
+        says += f"; {percent(table['void_share_of_body'].iloc[0])} of that is void"
+    return Plate("overview_slice", "Particles found", says + ".", table, figure)
 
 
 def worst_plate(
@@ -81,7 +101,7 @@ def worst_plate(
     Plate or None
         None if no slice that is looked at cuts a particle.
     """
-    worst: dict[str, int] = {}
+    worst: dict[View, int] = {}
     means: list[float] = []
     for axis, view in enumerate(VIEWS):
         found = {}
@@ -112,19 +132,22 @@ def _drawn(
     solid: ArrayLike | None,
     spacing: tuple[float, float, float],
     unit: str,
-    indices: Mapping[str, int],
+    indices: Mapping[View, int],
     doubtful: np.ndarray | None = None,
+    height: float | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
-    """Draw one slice of each view, and count what it shows."""
+    """Draw a slice of each view named, and count what it shows."""
     shape = np.shape(volume)
-    heights = {v: _extent(shape, spacing, v) for v in VIEWS}
-    widths = [heights[v][1] for v in VIEWS]
-    tallest = max(heights[v][0] / heights[v][1] * w for v, w in zip(VIEWS, widths, strict=True))
-    figure = sheet(DOUBLE, 12 + min(DOUBLE / sum(widths) * tallest, 140))
-    panels = figure.subplots(1, 3, width_ratios=widths)
+    heights = {v: _extent(shape, spacing, v) for v in indices}
+    widths = [heights[v][1] for v in indices]
+    tallest = max(heights[v][0] / heights[v][1] * w for v, w in zip(indices, widths, strict=True))
+    if height is None:
+        figure = sheet(DOUBLE, 12 + min(DOUBLE / sum(widths) * tallest, 140))
+    else:
+        figure = sheet(SINGLE, height)
+    panels = axes_of(figure, 1, len(indices), width_ratios=widths)
     rows = []
-    for axes, view in zip(panels, VIEWS, strict=True):
-        index = indices[view]
+    for axes, (view, index) in zip(panels, indices.items(), strict=True):
         grey, ids = _slice(volume, index, view), _slice(labels, index, view)
         material = None if solid is None else _slice(solid, index, view) > 0
         step, *pixel = view_spacing(spacing, view)

@@ -21,7 +21,9 @@ from ..features.columns import LengthUnit
 from ..io.atomic import atomic_path
 from . import explanation_sections as causes
 from . import sections as chapters
-from .style import save
+from .figures_overview import overview_plates
+from .section import first_screen
+from .style import FORMATS, save
 
 
 def write_report(
@@ -121,28 +123,30 @@ def write_report(
         found.append(causes.trust_section(explanation))
     if len(tables) > 1:
         found.append(causes.change_section(tables, explanation))
+    overview = overview_plates(tables, explanation, volume, labels, solid, spacing, unit)
     pictures = {}
-    for section in found:
-        for plate in section.plates:
-            png = save(plate, folder / "figures")[1]
-            pictures[plate.name] = base64.b64encode(png.read_bytes()).decode()
+    for plate in [*overview, *(plate for section in found for plate in section.plates)]:
+        files = dict(zip(FORMATS, save(plate, folder / "figures"), strict=True))
+        pictures[plate.name] = base64.b64encode(files["png"].read_bytes()).decode()
     page = _template().render(
         title=title,
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         program=f"Particlebridge {version('particlebridge')}",
         cautions=cautions,
         verdicts=verdicts,
-        numbers=chapters.headline(tables, fusion, explanation),
+        rows=first_screen(found),
+        overview=overview,
         sections=found,
+        formats=[name for name in FORMATS if name != "csv"],
         pictures=pictures,
         glossary=chapters.glossary(tables),
         settings=_flat(settings or {}),
         css=Markup(_text("report.css")),
-        js=Markup(_text("network.js")),
+        js=Markup(_text("page.js") + _text("network.js")),
     )
     report = folder / "report.html"
     for name in _figures_of(report) - pictures.keys():
-        for suffix in ("pdf", "png", "csv"):
+        for suffix in FORMATS:
             (folder / "figures" / f"{name}.{suffix}").unlink(missing_ok=True)
     with atomic_path(report) as beside:
         beside.write_text(page, encoding="utf-8")

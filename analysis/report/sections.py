@@ -1,51 +1,31 @@
 """The report's chapters: a question, an answer computed from the data, the figures behind it."""
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from .._shared.wording import fixed, in_state, number, p_value, percent, plural, state_name
-from ..explanation.result import Explanation
+from .._shared.wording import (
+    by_state,
+    fixed,
+    in_state,
+    number,
+    p_value,
+    percent,
+    plural,
+    state_name,
+)
 from ..explanation.statistics import spearman
 from ..features.columns import COLUMNS, PAPER_SUFFIX
 from . import figures_particles
 from .figures_slices import slices_plate, worst_plate
 from .network_figure import darkest, network_plate, scene
-from .style import Plate, unit_of
+from .section import Section, Tables
+from .style import unit_of
 
-Tables = dict[str, pd.DataFrame]
 # With fewer particles a distribution is a list.
 FEW = 10
-
-
-@dataclass
-class Section:
-    """One chapter of the report.
-
-    Attributes
-    ----------
-    id, question, answers
-        Anchor, heading, and the sentences under it, one for each state where there are several.
-    plates
-        Figures.
-    notes
-        What the reader should know: left-out particles, no forest.
-    networks
-        Name of a plate -> the scene shown in its place on a screen.
-    rows
-        A table to unfold.
-    """
-
-    id: str
-    question: str
-    answers: list[str] = field(default_factory=list)
-    plates: list[Plate] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    networks: dict[str, dict[str, Any]] = field(default_factory=dict)
-    rows: pd.DataFrame | None = None
 
 
 def whole_particles(tables: Tables) -> Tables:
@@ -73,6 +53,8 @@ def count_section(
             )
         answers.append(f"{words}.")
     section = Section("count", "How many particles?", answers)
+    counts = {s: plural(len(t), "particle") for s, t in tables.items()}
+    section.summary["particles"] = f"{by_state(counts)} found{_sizes(whole)}."
     if volume is not None and labels is not None:
         section.plates.append(slices_plate(volume, labels, solid, spacing, unit))
     if have_enough(whole):
@@ -114,6 +96,14 @@ def reliability_section(
         f"{fixed(confidence.median())} (1: the same voxels), and reaches 0.5 for "
         f"{percent(float((confidence >= 0.5).mean()))} of the particles."
     ]
+    doubtful = int((confidence < 0.5).sum())
+    section.summary["particles"] = (
+        f"The views agree on a typical one by {fixed(confidence.median())} (1: the same voxels)."
+    )
+    if doubtful:
+        section.summary["next"] = (
+            f"Look at the {plural(doubtful, 'particle')} on which the views agree by less than 0.5."
+        )
     section.plates.append(figures_particles.confidence_plate(fusion))
     if volume is not None and labels is not None:
         shown = fusion[fusion["scan"] == fusion["scan"].iloc[0]] if "scan" in fusion else fusion
@@ -142,6 +132,12 @@ def damage_section(tables: Tables) -> Section:
         )
         answers += _published_words(state, table, list(tables))
     section.answers = answers
+    means = {}
+    for state, table in known.items():
+        low, high = figures_particles.mean_interval(table["Damage"].to_numpy())
+        interval = f"95\u202f% interval {fixed(100 * low, 1)} to {fixed(100 * high, 1)}"
+        means[state] = f"{percent(table['Damage'].mean())} ({interval})"
+    section.summary["damage"] = f"On average {by_state(means)} of a particle is void."
     section.plates.append(figures_particles.damage_plate(known))
     return section
 
@@ -168,6 +164,8 @@ def place_section(tables: Tables, contacts: Tables) -> Section:
     section = Section("place", "Where is the damage?")
     if have_enough(known):
         section.answers = [_trend_words(s, t, list(tables)) for s, t in known.items()]
+        trends = {s: _trend(t) for s, t in known.items()}
+        section.summary["pattern"] = f"With depth Z, Damage {by_state(trends)}."
         section.plates.append(figures_particles.depth_plate(known))
     else:
         section.answers = ["Too few particles have a known Damage."]
@@ -213,37 +211,33 @@ def glossary(tables: Tables) -> pd.DataFrame:
     )
 
 
-def headline(
-    tables: Tables, fusion: pd.DataFrame | None, explanation: Explanation | None
-) -> list[tuple[str, str]]:
-    """Give the headline figures: (value, what it is)."""
-    whole, found = whole_particles(tables), []
-    of = {s: f", {state_name(s)}" if len(tables) > 1 else "" for s in tables}
-    for state, table in tables.items():
-        found.append((f"{len(table):,}", f"particles{of[state]}, {len(whole[state]):,} whole"))
-    for state, table in whole.items():
-        if len(tables) == 1 and len(table):
-            unit = unit_of("DistNearest", table)
-            middle = float(np.cbrt(6 * table["Volume"].median() / np.pi))
-            found.append((f"{number(middle)}\u202f{unit}", "median diameter"))
-        if table["Damage"].notna().any():
-            found.append((percent(table["Damage"].mean()), f"mean Damage{of[state]}"))
-    if fusion is not None and "confidence" in fusion and fusion["confidence"].notna().any():
-        found.append((fixed(fusion["confidence"].median()), "median agreement of the views"))
-    if explanation is not None:
-        fit = explanation.fit[explanation.fit["kind"] == "seed"].set_index("state")["oob_r2"]
-        found += [(fixed(fit[s]), f"out-of-bag R²{of.get(s, '')}") for s in explanation.states]
-    return found
+def _sizes(whole: Tables) -> str:
+    """Say how large the whole particles typically are; "" if there are none."""
+    if any(t["Volume"].dropna().empty for t in whole.values()):
+        return ""
+    middle = {
+        s: f"{number(float(np.cbrt(6 * t['Volume'].median() / np.pi)))} {unit_of('DistNearest', t)}"
+        for s, t in whole.items()
+    }
+    return f", with a median diameter of {by_state(middle)}"
 
 
 def _trend_words(state: str, table: pd.DataFrame, states: list[str]) -> str:
+    start = in_state(state, states)
     rho, p = spearman(table["Z"], table["Damage"])
     tail = f"(ρ = {fixed(rho)}, {p_value(p)})"
     if p >= 0.01 or abs(rho) < 0.1:
-        return f"{in_state(state, states)}Damage has no clear trend with depth Z {tail}."
-    word = "grows" if rho > 0 else "falls"
+        return f"{start}Damage has no clear trend with depth Z {tail}."
+    return f"{start}Damage {_trend(table)} with depth Z {tail}."
+
+
+def _trend(table: pd.DataFrame) -> str:
+    """Say how Damage goes with depth."""
+    rho, p = spearman(table["Z"], table["Damage"])
+    if p >= 0.01 or abs(rho) < 0.1:
+        return "has no clear trend"
     strength = "strongly" if abs(rho) > 0.5 else "clearly" if abs(rho) > 0.25 else "weakly"
-    return f"{in_state(state, states)}Damage {word} {strength} with depth Z {tail}."
+    return f"{'grows' if rho > 0 else 'falls'} {strength}"
 
 
 def _first_volume(

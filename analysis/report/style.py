@@ -62,6 +62,18 @@ _STYLE = {
     "legend.frameon": False,
     "lines.linewidth": 1.2,
     "pdf.fonttype": 42,  # letters stay letters in an editor
+    "svg.fonttype": "none",
+    "svg.hashsalt": "particlebridge",  # names inside: the same run gives the same files
+}
+
+FORMATS = ("pdf", "svg", "png", "csv")
+"""Of each figure."""
+
+# No dates inside: the same run gives the same files.
+_UNDATED: dict[str, dict[str, Any]] = {
+    ".pdf": {"CreationDate": None},
+    ".svg": {"Date": None},
+    ".png": {"Software": None},
 }
 
 P = ParamSpec("P")
@@ -117,7 +129,7 @@ def sheet(width: float, height: float) -> Figure:
 
 
 def save(plate: Plate, folder: Path, dpi: int = 220) -> list[Path]:
-    """Write a plate as NAME.pdf (vector), NAME.png and NAME.csv.
+    """Write a plate as NAME.pdf and NAME.svg (vector), NAME.png and NAME.csv.
 
     Parameters
     ----------
@@ -126,29 +138,29 @@ def save(plate: Plate, folder: Path, dpi: int = 220) -> list[Path]:
     folder
         Where to; made if missing.
     dpi
-        Resolution of the PNG and of pictures inside the PDF.
+        Resolution of the PNG and of pictures inside the others.
 
     Returns
     -------
     list of Path
-        The files, PDF, PNG, CSV.
+        The files, in the order of `FORMATS`.
 
     Raises
     ------
     OSError
         If the folder cannot be written.
     """
-    files = [folder / f"{plate.name}.{suffix}" for suffix in ("pdf", "png", "csv")]
+    files = [folder / f"{plate.name}.{suffix}" for suffix in FORMATS]
     with mpl.rc_context(_STYLE):  # type: ignore[arg-type]
         # Laid out once, not for each format again: that costs more than the drawing.
         plate.picture.draw_without_rendering()
         plate.picture.set_layout_engine(None)  # "none" would draw before each format, for nothing
-        for target in files[:2]:
-            # No dates inside: the same run gives the same files.
-            metadata = {"CreationDate": None} if target.suffix == ".pdf" else {"Software": None}
+        for target in files[:-1]:
             with atomic_path(target) as beside:
-                plate.picture.savefig(beside, dpi=dpi, metadata=metadata, facecolor="white")
-    with atomic_path(files[2]) as beside:
+                plate.picture.savefig(
+                    beside, dpi=dpi, metadata=_UNDATED[target.suffix], facecolor="white"
+                )
+    with atomic_path(files[-1]) as beside:
         plate.data.to_csv(beside, index=False)
     return files
 

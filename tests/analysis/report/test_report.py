@@ -4,6 +4,7 @@ import functools
 import json
 import re
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,8 @@ from particlebridge.analysis.report.explanation_sections import trust_section
 from particlebridge.analysis.report.figures_model import driver_words
 from particlebridge.analysis.report.figures_particles import confidence_plate
 from particlebridge.analysis.report.network_figure import scene
-from particlebridge.analysis.report.style import save
+from particlebridge.analysis.report.section import PARTS
+from particlebridge.analysis.report.style import FORMATS, save
 
 UNSAFE = "</script><script>alert('x')</script>&\"<img src=x onerror=alert(1)>"
 
@@ -37,7 +39,7 @@ def only_words(monkeypatch: pytest.MonkeyPatch) -> None:
     def blank(plate, folder):
         assert len(plate.data) and plate.picture.axes
         folder.mkdir(exist_ok=True, parents=True)
-        files = [folder / f"{plate.name}.{suffix}" for suffix in ("pdf", "png", "csv")]
+        files = [folder / f"{plate.name}.{suffix}" for suffix in FORMATS]
         for file in files:
             file.write_bytes(b"")
         return files
@@ -132,6 +134,9 @@ def test_every_figure_has_its_files_and_a_sentence(whole_report):
         folder = whole_report.parent / "figures"
         assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF")
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        drawing = ElementTree.parse(folder / f"{name}.svg")
+        assert drawing.find(".//{http://www.w3.org/2000/svg}text") is not None
+        assert all(f'href="figures/{name}.{suffix}"' in page for suffix in FORMATS)
         assert len(pd.read_csv(folder / f"{name}.csv"))
     assert {"importance_difference", "shap_beeswarm", "network_1", "slices"} <= set(names)
     assert not list(whole_report.parent.glob("**/.*"))
@@ -143,6 +148,22 @@ def test_answers_follow_the_questions(whole_report):
     order = [page.index(f'id="{k}"') for k in asked]
     assert order == sorted(order)
     assert "falls strongly with depth Z" in page and "seeds.explain" in page
+
+
+def test_the_first_screen_answers_in_five_rows_that_lead_on(whole_report):
+    page = whole_report.read_text(encoding="utf-8")
+    first, rest = page.split("</header>")
+    row = r'<dt><a href="#([^"]*)">([^<]*)</a></dt>\s*<dd>(.*?)</dd>'
+    rows = re.findall(row, first, flags=re.S)
+    assert [heading for _, heading, _ in rows] == list(PARTS.values())
+    assert all(words.strip().endswith(".") for _, _, words in rows)
+    assert first.count("<figure") == 2
+    # What a link names lies inside its fold: a browser opens it then, without a script.
+    folds = rest.split('<details class="section">')[1:]
+    for anchor, _, _ in rows:
+        (fold,) = (f for f in folds if f'id="{anchor}"' in f)
+        assert fold.index("</summary>") < fold.index(f'id="{anchor}"')
+    assert len(folds) == rest.count('class="inside"') and "<details open" not in page
 
 
 def test_the_words_turn_with_the_data(tmp_path, only_words):
