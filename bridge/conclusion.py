@@ -58,7 +58,13 @@ class Analysed:
 
 def report_outputs(out: Path, several: bool) -> list[Path]:
     """Name what `conclude` writes, of one volume or of several."""
-    names = ["report.html", "importance.csv", "figures", *(["features.csv"] if several else [])]
+    names = [
+        "report.html",
+        "importance.csv",
+        "shap.csv",
+        "figures",
+        *(["features.csv"] if several else []),
+    ]
     return [out / name for name in names]
 
 
@@ -70,7 +76,8 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
     analysed
         Volumes with features.csv and contacts.csv in their folders.
     run
-        Where importance.csv, figures/ and report.html go; several volumes' features.csv too.
+        Where importance.csv, shap.csv, figures/ and report.html go; several volumes' features.csv
+        too.
     features
         Regressors: ``drivers`` or ``paper``.
 
@@ -125,7 +132,7 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
     # Files of the other format are not of this run.
     labels = first.folder / f"labels{SUFFIXES[run.record['settings']['format']]}"
     explanation, reason = None, ""
-    importance = run.path / "importance.csv"
+    importance, values = run.path / "importance.csv", run.path / "shap.csv"
     with run.stage("report", key) as notes:
         inform("explaining damage")
         try:
@@ -133,10 +140,13 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
         except analysis.NoForest as error:
             reason = str(error)
             notice(f"no forest: {reason[:1].lower()}{reason[1:]}")
-            # That of an earlier report, of other particles.
+            # Those of an earlier report, of other particles.
             importance.unlink(missing_ok=True)
+            values.unlink(missing_ok=True)
         else:
             write_table(explanation.importance, importance)
+            rows = explanation.by_particle()
+            write_table(_of_volumes(rows, particles) if named else rows, values)
             for note in explanation.notes:
                 notice(note)
         inform("drawing the report")
@@ -182,7 +192,7 @@ def _by_state(
         state = a.item.state or ("no state" if any(b.item.state for b in analysed) else "all")
         table, network = tables[a.item.name], pd.read_csv(a.folder / "contacts.csv")
         base = offset.get(state, 0)
-        raised_labels = table.assign(label=table["label"] + base, volume=a.item.name)
+        raised_labels = table.assign(label=table["label"] + base, raised=base, volume=a.item.name)
         particles.setdefault(state, []).append(raised_labels)
         raised = network.assign(source=network["source"] + base, target=network["target"] + base)
         contacts.setdefault(state, []).append(raised)
@@ -191,6 +201,17 @@ def _by_state(
         {s: pd.concat(p, ignore_index=True) for s, p in particles.items()},
         {s: pd.concat(c, ignore_index=True) for s, c in contacts.items()},
     )
+
+
+def _of_volumes(rows: pd.DataFrame, particles: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Name the volume of each particle, and give it the label that it has there."""
+    known = pd.concat(
+        [t[["label", "volume", "raised"]].assign(state=state) for state, t in particles.items()]
+    ).drop_duplicates(["state", "label"])
+    rows = rows.merge(known, on=["state", "label"], how="left")
+    rows["label"] -= rows.pop("raised")
+    rows.insert(0, "volume", rows.pop("volume"))
+    return rows
 
 
 def _bodies(analysed: Analysed, named: bool) -> pd.DataFrame:

@@ -34,7 +34,7 @@ def explain_files(
         file or, where all are called the same, by the folder it lies in. A file whose column
         ``state`` names several is parted by them.
     out
-        Folder for importance.csv, figures/ and report.html.
+        Folder for importance.csv, shap.csv, figures/ and report.html.
     features
         Regressors: ``drivers`` or ``paper``. Tables of the published code have only the latter;
         they are explained by them, and the log says so.
@@ -106,6 +106,7 @@ def explain_files(
     }
     with run.locked(), run.stage("report", key):
         write_table(explanation.importance, run.path / "importance.csv")
+        write_table(explanation.by_particle(), run.path / "shap.csv")
         run.describe(
             settings={"tables": [str(p) for p in paths], "features": features},
             states={state: len(table) for state, table in states.items()},

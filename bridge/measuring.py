@@ -80,7 +80,7 @@ def measure_run(
             plan.slab_depth(volume),
             kept,
         )
-        notes.update(slabs=kept.total, resumed_slabs=kept.resumed)
+        notes.update(labels=own, slabs=kept.total, resumed_slabs=kept.resumed)
         store.remove()
     return changed
 

@@ -40,6 +40,9 @@ class Run:
     explained, values
         (m,) rows of the state's table that were explained and their (m, features) SHAP values
         (a shadow's: of features and copies).
+    base
+        The prediction when nothing is known of a particle; with its SHAP values it adds up to the
+        forest's prediction.
     trained, predicted
         (n,) training rows and their out-of-bag predictions.
     drops
@@ -58,6 +61,7 @@ class Run:
     additivity: float
     explained: np.ndarray
     values: np.ndarray
+    base: float
     trained: np.ndarray
     predicted: np.ndarray
     drops: np.ndarray
@@ -125,7 +129,7 @@ def fit_run(
     forest = damage_forest(int(rng.integers(2**31))).fit(x, y)
 
     explained = np.arange(len(train))[:SHAP_ROWS]
-    values, _, additivity = shap_of(forest, x[explained])
+    values, base, additivity = shap_of(forest, x[explained])
     missed = np.abs(forest.predict(table[test]) - data.y[test])
     read, copied = values[:, :features], values[:, features:]
     pairs = None
@@ -142,6 +146,7 @@ def fit_run(
         additivity=additivity,
         explained=train[explained],
         values=values,
+        base=base,
         trained=train,
         predicted=forest.oob_prediction_,
         drops=permutation_drops(forest, x, y, sets, rng) if kind == "seed" else np.empty(0),

@@ -46,7 +46,8 @@ class Explanation:
         feature_a, feature_b, state, mean and std over forests (mean \|SHAP interaction\|),
         control and above_control (as for importance), strongest first.
     shap : DataFrame
-        state, label, feature, value, shap: averaged over the seeds that explained the particle.
+        state, label, feature, value, shap, base (the prediction when nothing is known of a
+        particle): averaged over the seeds that explained it.
     predictions : DataFrame
         state, label, observed, predicted (out of bag, mean over the seeds).
     notes
@@ -66,3 +67,22 @@ class Explanation:
     shap: pd.DataFrame
     predictions: pd.DataFrame
     notes: tuple[str, ...]
+
+    def by_particle(self) -> pd.DataFrame:
+        """Give a row for each particle that was explained.
+
+        Returns
+        -------
+        DataFrame
+            state, label, observed and predicted Damage (predicted out of bag; NaN where unknown,
+            or where a state has the label twice), base, and the SHAP value of each feature in a
+            column of its name. base and the SHAP values add up to the forest's own prediction.
+        """
+        names = list(self.features)
+        keys = self.shap.iloc[:: len(names)][["state", "label", "base"]].reset_index(drop=True)
+        values = pd.DataFrame(self.shap["shap"].to_numpy().reshape(-1, len(names)), columns=names)
+        known = self.predictions.drop_duplicates(["state", "label"], keep=False)
+        rows = keys.merge(known, on=["state", "label"], how="left")
+        return pd.concat(
+            [rows[["state", "label", "observed", "predicted", "base"]], values], axis=1
+        )

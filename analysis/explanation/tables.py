@@ -28,10 +28,11 @@ def _shares(importances: np.ndarray) -> np.ndarray:
 
 def shap_table(data: StateRows, runs: Sequence[Run], names: Sequence[str]) -> pd.DataFrame:
     """SHAP values of each particle, averaged over the runs that explained it."""
-    total = np.zeros(data.x.shape)
+    total, base = np.zeros(data.x.shape), np.zeros(len(data.y))
     count = np.zeros(len(data.y))
     for run in runs:
         total[run.explained] += run.values
+        base[run.explained] += run.base
         count[run.explained] += 1
     seen = np.flatnonzero(count)
     return pd.DataFrame(
@@ -41,6 +42,7 @@ def shap_table(data: StateRows, runs: Sequence[Run], names: Sequence[str]) -> pd
             "feature": np.tile(np.asarray(names, dtype=object), len(seen)),
             "value": data.x[seen].ravel(),
             "shap": (total[seen] / count[seen, None]).ravel(),
+            "base": np.repeat(base[seen] / count[seen], len(names)),
         }
     )
 

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from particlebridge import analysis
 from particlebridge.analysis import VIEWS, electrode, to_view
 from particlebridge.bridge import fuse_folder, measure_files
-from particlebridge.bridge.conclusion import Analysed, conclude
+from particlebridge.bridge.conclusion import Analysed, _of_volumes, conclude
 from particlebridge.bridge.runs.run_folder import RunFolder
 from particlebridge.bridge.runs.sheet import list_items
 from particlebridge.bridge.volumes.reading import open_volume
@@ -41,11 +42,13 @@ def test_a_forest_of_earlier_particles_does_not_stay(analysed: Analysed, run: Ru
     names = [f"importance.{suffix}" for suffix in ("pdf", "png", "csv")]
     for name in (*names, "mine.pdf", "mine.csv"):
         (figures / name).touch()
-    (run.path / "importance.csv").touch()
+    for name in ("importance.csv", "shap.csv"):
+        (run.path / name).touch()
     (run.path / "report.html").write_text('<a href="figures/importance.pdf">PDF</a>')
     page = conclude([analysed], run, "drivers").read_text("utf-8")
     assert "at least 50" in page
     assert not (run.path / "importance.csv").exists()
+    assert not (run.path / "shap.csv").exists()
     kept = {file.name for file in figures.iterdir()}
     assert not kept & set(names)
     assert {"mine.pdf", "mine.csv", "slices.pdf"} <= kept
@@ -72,3 +75,20 @@ def test_masks_and_labels_of_the_other_format_are_not_shown(
         conclude([analysed], run, "drivers")
     run.describe(settings={"format": "zarr"})
     assert conclude([analysed], run, "drivers").is_file()
+
+
+def test_particles_of_pooled_volumes_get_their_own_labels_back() -> None:
+    pooled = {
+        "10": pd.DataFrame(
+            {"label": [1, 2, 3, 4], "raised": [0, 0, 2, 2], "volume": ["a", "a", "b", "b"]}
+        ),
+        "50": pd.DataFrame({"label": [1], "raised": [0], "volume": ["c"]}),
+    }
+    rows = pd.DataFrame({"state": ["10", "10", "50"], "label": [2, 4, 1], "Z": [0.1, 0.2, 0.3]})
+    found = _of_volumes(rows, pooled)
+    assert found.columns[0] == "volume"
+    assert found[["volume", "label", "Z"]].to_numpy().tolist() == [
+        ["a", 2, 0.1],
+        ["b", 2, 0.2],
+        ["c", 1, 0.3],
+    ]

@@ -1,5 +1,6 @@
 """Copies of particles are found, states are told apart, and both are said."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,23 @@ def test_pasted_rows_change_no_forest() -> None:
     assert "70 of 140 rows are copies of other rows" in twice.notes[0]
 
 
+def test_of_each_particle_base_and_shap_add_up_to_the_forest() -> None:
+    found = explain(_table(0), runs=2)
+    rows = found.by_particle()
+    assert rows["label"].tolist() == list(range(1, 71))
+    sums = found.shap.groupby("label")["shap"].sum().to_numpy()
+    np.testing.assert_allclose(rows[list(found.features)].sum(axis=1), sums)
+    # In the forest's own prediction a particle counts itself: closer than out of bag.
+    fitted = rows["base"] + sums
+    assert np.corrcoef(fitted, rows["observed"])[0, 1] > 0.9
+    missed = [
+        (rows["observed"] - p).abs().mean() for p in (fitted, rows["predicted"], rows["base"])
+    ]
+    assert missed == sorted(missed)
+    twice = found.predictions.assign(label=1)
+    assert replace(found, predictions=twice).by_particle()["predicted"].isna().all()
+
+
 def test_a_particle_of_two_overlapping_crops_is_one() -> None:
     table = _table(0)
     shifted = table.assign(X=table["X"] + 40, Contact=0.1, label=table["label"] + 70)
@@ -85,6 +103,10 @@ def test_explain_compares_the_states_of_one_file(
     report = explain_files([tmp_path / "features.csv"], tmp_path / "out")
     importance = pd.read_csv(tmp_path / "out" / "importance.csv")
     assert importance["state"].unique().tolist() == [10, 50]
+    shares = pd.read_csv(tmp_path / "out" / "shap.csv")
+    assert shares.groupby("state").size().tolist() == [70, 70]
+    observed = shares.set_index(["state", "label"])["observed"]
+    assert np.allclose(observed[50, 7], both.loc[both["state"] == "50", "Damage"].iloc[6])
     said = capsys.readouterr().err
     assert "compared, not pooled: 10 (79 particles), 50 (70 particles)" in said
     assert "9 of 79 rows of state 10 are copies" in said
