@@ -7,8 +7,9 @@ import numpy as np
 
 Word = Literal["trust", "check", "do not use"]
 
-TRUST, USE = 0.8, 0.3
-"""From this predicted F1 on particles are trusted; below the other they are not to be used."""
+TRUST, USE, NOISE = 0.8, 0.3, 0.1
+"""From the first predicted F1 on particles are trusted; below the second they are not to be used;
+below the third the views agree no better than in pure noise, and there is no particle."""
 
 
 class Calibration(NamedTuple):
@@ -62,12 +63,16 @@ class Verdict(NamedTuple):
         Mean error of such predictions on sets that the model of them had not seen.
     sentence : str
         All of it in words: why, and what to do.
+    noise : bool
+        Whether what was fused is noise and should be dropped. Only said of the particles of a model
+        with a calibration of its own.
     """
 
     word: Word
     f1: float
     error: float
     sentence: str
+    noise: bool = False
 
     def as_record(self) -> dict[str, str | float]:
         """List it for run.json."""
@@ -111,6 +116,13 @@ def judge(evidence: Evidence, models: Mapping[str, Calibration] | None = None) -
     # Of several models the worst.
     f1, constants = min((predicted(evidence, c), c) for c in used)
     known = constants is not OTHERS
+    if known and f1 < NOISE:
+        return Verdict(
+            "do not use", f1, constants.error, "do not use: no particle was found; what the views "
+            f"outline fuses to {evidence.particles} bodies, but they agree on these as little as "
+            f"in pure noise ({evidence.agreement:.2f} on average), so the bodies were dropped; try "
+            "another --diameter, --smooth auto or another --model", True,
+        )  # fmt: skip
     word: Word = "do not use" if f1 < USE else "trust" if f1 >= TRUST and known else "check"
     why = (
         f"the views agree on a particle by {evidence.agreement:.2f} on average, and "

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from ..volumes.stored_arrays import AnyArray, filled
 from ..volumes.tables import write_table
 from ..volumes.voxel_size import KnownSize, Spacing, length_unit, working_size
 from .placing import place_labels, place_mask
+from .verdict import verdict_of
 
 STACKS = ("solid", "labels")
 _CRUMBS = 12
@@ -61,6 +62,8 @@ class BlockFusion:
         Of a typical particle, um.
     pieces
         Where the blocks' results go.
+    models
+        View -> digest of the model that segmented it, where known: the verdict depends on it.
     """
 
     source: Path
@@ -73,6 +76,7 @@ class BlockFusion:
     block_grid: BlockGrid
     diameter: float
     pieces: PieceStore
+    models: Mapping[View, str] = field(default_factory=dict)
 
     @property
     def spacing(self) -> Spacing:
@@ -108,7 +112,8 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
     dict
         ``particles``, the digest of their ``labels``, ``blocks`` and ``resumed_blocks``; with grey
         values ``void``, as `analysis.void_evidence.told` counts it; where there are any,
-        ``doubted_views``: view -> blocks in which it counted a tenth (`analysis.Fusion.doubted`).
+        ``doubted_views``: view -> blocks in which it counted a tenth (`analysis.Fusion.doubted`);
+        ``verdict``, as `verdict_of` gives it. What it calls noise is dropped.
 
     Raises
     ------
@@ -144,7 +149,14 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
         create_stack(solid, work.block_grid.shape, np.uint8, work.size)
     pieces = {f"numbering block {b.number}": (b, joined.names[b.number]) for b in blocks}
     do_all(runner, partial(_write_block, work, void), pieces, of)
-    own = label_digest(open_volume(labels).data)
+    bodies = open_volume(labels).data
+    verdict = verdict_of(work.views, bodies, table, work.fusing["method"], work.models)
+    if verdict is not None and verdict.noise:
+        table = table[:0]
+        void = _void(table)
+        none = {name: (b, np.zeros_like(names)) for name, (b, names) in pieces.items()}
+        do_all(runner, partial(_write_block, work, void), none, of)
+    own = label_digest(bodies)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_table(table.assign(Unit=length_unit(work.size)), companion(target, "fusion"))
     place_mask(solid, target, own, work.size)
@@ -156,6 +168,9 @@ def fuse_in_blocks(work: BlockFusion, target: Path, runner: Runner) -> dict[str,
         "blocks": len(blocks),
         "resumed_blocks": resumed,
     }
+    if verdict is not None:
+        told_of["verdict"] = verdict.as_record()
+        (inform if verdict.word == "trust" else notice)(f"{target}: {verdict.sentence}")
     if doubted:
         told_of["doubted_views"] = doubted
         notice(

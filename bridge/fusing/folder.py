@@ -31,7 +31,7 @@ from ..volumes.voxel_size import KnownSize, best_known, in_volume, working_size
 from .blocks import BlockFusion, fuse_in_blocks, stacks_for
 from .options import FuseOptions
 from .published_maps import fuse_published, has_published_maps, open_published_maps, write_fusion
-from .verdict import verdict_of
+from .verdict import models_of
 
 SUFFIXES = {"tiff": ".tif", "zarr": ".zarr"}
 
@@ -202,9 +202,9 @@ def _fuse_views(
             block_grid=block_grid,
             diameter=diameter,
             pieces=PieceStore(target.parent, f"fusion-{target.name}", key),
+            models=models_of(_claims(folder)),
         )
         fuse_in_blocks(work, target, plan.block_runner)
-        verdict_of(stacks, target, fusing["method"], _claims(folder))
 
 
 def _claims(folder: Path) -> Mapping[str, Any]:

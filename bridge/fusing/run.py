@@ -1,6 +1,7 @@
 """The fusion of a run: its views, segmented, become its labels."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from ..volumes.label_records import companion
 from ..volumes.stored_arrays import AnyArray
 from .blocks import BlockFusion, fuse_in_blocks, stacks_for
 from .material import find_solid_in_blocks
-from .verdict import verdict_of
+from .verdict import models_of
 
 
 def fuse_run(
@@ -68,10 +69,8 @@ def fuse_run(
     with run.stage(stage, key) as notes:
         pieces = PieceStore(target.parent, f"fusion-{target.name}", key)
         work = _work(source, stacks, key["fusing"], block_grid, diameter, pieces)
+        work = replace(work, models=models_of(run.record.get("claims", {})))
         notes.update(fuse_in_blocks(work, target, source.plan.block_runner))
-        verdict = verdict_of(stacks, target, key["fusing"]["method"], run.record.get("claims", {}))
-        if verdict is not None:
-            notes["verdict"] = verdict.as_record()
         if compared is not None:
             notes["second_round"] = compared(target)
 

@@ -1,7 +1,6 @@
-"""The verdict on a fusion, from its files: the same for blocks and for one piece."""
+"""The verdict on a fusion, from its stacks: the same for blocks and for one piece."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,30 +14,30 @@ from particlebridge.analysis.fusion.verdict import (
     linked_area,
 )
 
-from .._shared.progress import inform, notice
-from ..volumes.label_records import companion
-from ..volumes.reading import open_volume
 from ..volumes.stored_arrays import AnyArray
 
 
 def verdict_of(
     views: Mapping[View, Mapping[str, AnyArray]],
-    target: Path,
+    bodies: AnyArray,
+    table: pd.DataFrame,
     method: str,
-    claims: Mapping[str, Any],
+    models: Mapping[View, str],
 ) -> Verdict | None:
-    """Judge fused labels by a few slices of each view, and say the verdict.
+    """Judge fused bodies by a few slices of each view.
 
     Parameters
     ----------
     views
         View -> its stacks, ``labels`` among them.
-    target
-        The label file, fusion.csv beside it.
+    bodies
+        (Z, Y, X) fused labels.
+    table
+        As `agreement_table` gives it.
     method
         How they were fused.
-    claims
-        Of the run's record: which model segmented each view. Empty: not known.
+    models
+        View -> digest of the model that segmented it; "": not known.
 
     Returns
     -------
@@ -48,13 +47,14 @@ def verdict_of(
     if method != "consensus" or len(views) < 2:
         return None
     labels = {view: stacks["labels"] for view, stacks in views.items()}
-    table = pd.read_csv(companion(target, "fusion"))
-    evidence = evidence_of(labels, open_volume(target).data, table)
-    digests = {str(claims.get(f"views/{view}", {}).get("model", "")) for view in views}
-    models = {digest: calibration_of(digest) for digest in sorted(digests)}
-    verdict = judge(evidence, models)
-    (inform if verdict.word == "trust" else notice)(f"{target}: {verdict.sentence}")
-    return verdict
+    digests = {models.get(view, "") for view in views}
+    calibrations = {digest: calibration_of(digest) for digest in sorted(digests)}
+    return judge(evidence_of(labels, bodies, table), calibrations)
+
+
+def models_of(claims: Mapping[str, Any]) -> dict[View, str]:
+    """Give the digest of the model that segmented each view, from the claims of a run's record."""
+    return {view: str(claims.get(f"views/{view}", {}).get("model", "")) for view in VIEWS}
 
 
 def evidence_of(views: Mapping[View, AnyArray], bodies: AnyArray, table: pd.DataFrame) -> Evidence:

@@ -29,10 +29,14 @@ def test_agreement_decides_and_says_what_to_do() -> None:
     assert good.word == "trust"
     assert good.sentence.startswith("trust: F1 is expected at 0.9")
     assert judge(Evidence(140, 0.6, 0.85), nmc).word == "check"
+    bad = judge(Evidence(24, 0.38, 0.72), nmc)
+    assert (bad.word, bad.noise) == ("do not use", False)
+    assert "--diameter" in bad.sentence
     noise = judge(Evidence(270, 0.34, 0.55), nmc)
-    assert noise.word == "do not use"
-    assert noise.f1 < 0.1
-    assert "--diameter" in noise.sentence
+    assert (noise.word, noise.noise) == ("do not use", True)
+    assert "fuses to 270 bodies" in noise.sentence
+    # What a model that is not known makes of noise is not known either.
+    assert not judge(Evidence(270, 0.34, 0.55)).noise
     assert judge(Evidence(0, 0.0, 0.0)).sentence.startswith("do not use: no particle")
 
 

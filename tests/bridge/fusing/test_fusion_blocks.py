@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from damaged_views import cut_between_slices, damaged_views
-from particlebridge.analysis import ViewStack, electrode, fuse, score
+from particlebridge.analysis import VIEWS, ViewStack, electrode, fuse, score, to_view
 from particlebridge.analysis._shared.views import view_spacing
 from particlebridge.analysis.fusion.block_labels import join_labels, match_labels
+from particlebridge.analysis.fusion.verdict import SHIPPED
 from particlebridge.analysis.material import void_evidence
 from particlebridge.bridge import fuse_folder
 from particlebridge.bridge.engines import memory_estimate
@@ -21,7 +22,7 @@ from particlebridge.bridge.runs.scheduling import FailedTask, InProcess
 from particlebridge.bridge.runs.sections import typical_section
 from particlebridge.bridge.runs.void_words import found_mask
 from particlebridge.bridge.volumes.field_of_view import fill_outside, find_field_of_view
-from particlebridge.bridge.volumes.label_records import label_digest
+from particlebridge.bridge.volumes.label_records import companion, label_digest
 from particlebridge.bridge.volumes.labels import read_labels
 from particlebridge.bridge.volumes.ome_zarr import create_stack, open_stack
 from particlebridge.bridge.volumes.reading import read_volume
@@ -108,10 +109,32 @@ def _work(made, views, side, halo, folder: Path) -> BlockFusion:
     )
 
 
+def test_bodies_on_which_views_agree_as_little_as_in_noise_are_dropped(tmp_path) -> None:
+    # Each slice shows particles of its own: what they share is chance.
+    made = electrode((32, 64, 64), seed=30)
+    rng = np.random.default_rng(4)
+    views = {view: np.zeros_like(to_view(made.labels, view)) for view in VIEWS}
+    for stack in views.values():
+        for plane in stack:
+            for name, corner in enumerate(rng.integers(0, np.array(plane.shape) - 7, (6, 2)), 1):
+                plane[corner[0] : corner[0] + 8, corner[1] : corner[1] + 8] = name
+    known = next(iter(SHIPPED))
+    for models, noise in (({}, False), (dict.fromkeys(VIEWS, known), True)):
+        work = _work(made, views, (128, 128, 192), 20, tmp_path / "work")
+        target = tmp_path / f"{noise}.tif"
+        told = fuse_in_blocks(replace(work, models=models), target, InProcess())
+        assert told["verdict"]["noise"] is noise
+        assert (told["particles"] == 0) is noise
+        assert read_labels(target).any() != noise
+        assert read_volume(companion(target, "solid")).data.any() != noise
+        assert len(pd.read_csv(companion(target, "fusion"))) == told["particles"]
+
+
 def test_one_block_is_what_fuse_gives(made, views, whole, tmp_path: Path) -> None:
     work = _work(made, views, (128, 128, 192), 20, tmp_path / "work")
     told = fuse_in_blocks(work, tmp_path / "labels.zarr", InProcess())
     assert told.pop("void") == void_evidence.told(whole.void[1:])
+    assert told.pop("verdict")["word"] == "check"
     own = label_digest(whole.labels)
     assert told == {"particles": len(whole.table), "labels": own, "blocks": 1, "resumed_blocks": 0}
     assert np.array_equal(read_labels(tmp_path / "labels.zarr"), whole.labels)
