@@ -22,6 +22,7 @@ from .measuring_files import Measured as Measured
 from .measuring_files import measure_files as measure_files
 from .pipeline import RunOptions as RunOptions
 from .pipeline import run as run
+from .reviewing.session import ReviewSession as ReviewSession
 from .runs.measure_options import MeasureOptions as MeasureOptions
 from .runs.work_options import WorkOptions as WorkOptions
 from .segmenting.diameter import estimate_diameter as estimate_diameter

@@ -15,11 +15,21 @@ FLOORS = {
         "io",
         "starconvex linking material",
         "features phantom",
-        "fusion explanation",
+        "fusion explanation correction",
         "report",
     ],
     "exporter": ["runtimes", "annotations networks", "bundles", "training"],
-    "bridge": ["_shared", "volumes", "engines", "fiji runs", "segmenting", "fusing", "", "cli"],
+    "bridge": [
+        "_shared",
+        "volumes",
+        "engines",
+        "fiji runs",
+        "segmenting",
+        "fusing",
+        "reviewing",
+        "",
+        "cli",
+    ],
 }
 """The folders of each package from the bottom up; those of one floor do not know each other."""
 

@@ -1,0 +1,1 @@
+"""Corrections by hand: what a person did to particles, done again on labels."""
