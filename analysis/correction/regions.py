@@ -103,7 +103,8 @@ def split_by_seeds(
         there = np.argwhere(parts > 0)
         tree = cKDTree(there * np.array(spacing))
         for piece in range(1, count + 1):
-            away, nearest = tree.query(np.argwhere(pieces == piece) * np.array(spacing))
+            found = tree.query(np.argwhere(pieces == piece) * np.array(spacing))
+            away, nearest = np.asarray(found[0]), np.asarray(found[1])
             parts[pieces == piece] = parts[tuple(there[nearest[away.argmin()]])]
     return parts
 
