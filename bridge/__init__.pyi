@@ -20,6 +20,7 @@ from .fusing.folder import fuse_folder as fuse_folder
 from .fusing.options import FuseOptions as FuseOptions
 from .measuring_files import Measured as Measured
 from .measuring_files import measure_files as measure_files
+from .particle_pages import particle as particle
 from .pipeline import RunOptions as RunOptions
 from .pipeline import run as run
 from .reviewing.session import ReviewSession as ReviewSession

@@ -125,14 +125,17 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
     if verdicts:
         key["verdicts"] = verdicts
     report = run.path / "report.html"
-    if run.is_done("report", key, [report]):
+    importance, values = run.path / "importance.csv", run.path / "shap.csv"
+    outputs = [report]
+    if run.record.get("stages", {}).get("report", {}).get("forest"):
+        outputs += [importance, values]
+    if run.is_done("report", key, outputs):
         return report
     particles, contacts = _by_state(analysed, tables)
     first = analysed[0]
     # Files of the other format are not of this run.
     labels = first.folder / f"labels{SUFFIXES[run.record['settings']['format']]}"
     explanation, reason = None, ""
-    importance, values = run.path / "importance.csv", run.path / "shap.csv"
     with run.stage("report", key) as notes:
         inform("explaining damage")
         try:

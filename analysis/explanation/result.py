@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+PARTICLE_KEYS = ("volume", "state", "label", "observed", "predicted", "base")
+"""Columns of a table of particles' SHAP values that are no feature's."""
+
 
 @dataclass(frozen=True)
 class Explanation:

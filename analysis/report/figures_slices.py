@@ -207,22 +207,32 @@ def _draw(
 ) -> None:
     every = max(1, -(-max(ids.shape) // _SIDE))
     grey, ids = grey[::every, ::every].astype(np.float32), ids[::every, ::every]
-    finite = grey[np.isfinite(grey)]
-    low, high = np.percentile(finite, [0.5, 99.5]) if finite.size else (0.0, 1.0)
-    shade = np.clip((np.nan_to_num(grey, nan=low) - low) / max(high - low, 1e-12), 0, 1)
-    picture = np.repeat(shade[..., None], 3, axis=2)
+    picture = shaded(grey)
     if material is not None:
-        lost = (ids > 0) & ~material[::every, ::every]
-        picture[lost] = 0.35 * picture[lost] + 0.65 * _rgb(VOID)
+        tint_void(picture, (ids > 0) & ~material[::every, ::every])
     edge = find_boundaries(ids, mode="inner")
-    picture[edge] = _rgb(OUTLINE)
+    picture[edge] = rgb(OUTLINE)
     if doubtful is not None:
-        picture[edge & (_of(doubtful, ids) > 0)] = _rgb(DOUBTFUL)
+        picture[edge & (_of(doubtful, ids) > 0)] = rgb(DOUBTFUL)
     height, width = (n * every * p for n, p in zip(ids.shape, pixel, strict=True))
     axes.imshow(picture, extent=(0, width, height, 0), interpolation="nearest")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=2, pad=1)
 
 
-def _rgb(colour: str) -> np.ndarray:
+def shaded(grey: np.ndarray) -> np.ndarray:
+    """Turn a slice of grey values into a picture, the brightest and darkest 0.5 % cut off."""
+    finite = grey[np.isfinite(grey)]
+    low, high = np.percentile(finite, [0.5, 99.5]) if finite.size else (0.0, 1.0)
+    shade = np.clip((np.nan_to_num(grey, nan=low) - low) / max(high - low, 1e-12), 0, 1)
+    return np.repeat(shade.astype(np.float32)[..., None], 3, axis=2)
+
+
+def tint_void(picture: np.ndarray, void: np.ndarray) -> None:
+    """Colour the void of a picture, so that its grey values still show."""
+    picture[void] = 0.35 * picture[void] + 0.65 * rgb(VOID)
+
+
+def rgb(colour: str) -> np.ndarray:
+    """Give the parts of a colour such as "#e69f00", 0 to 1."""
     return np.array([int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)], dtype=np.float32)

@@ -1,18 +1,13 @@
 """report.html: one file, readable offline, on a phone and on paper, with the figures beside it."""
 
-import base64
 import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
-from markupsafe import Markup
 from numpy.typing import ArrayLike
 
 from ..explanation.readable_rows import split_states, without_repeats
@@ -22,8 +17,9 @@ from ..io.atomic import atomic_path
 from . import explanation_sections as causes
 from . import sections as chapters
 from .figures_overview import overview_plates
+from .html import rendered
 from .section import first_screen
-from .style import FORMATS, save
+from .style import FORMATS
 
 
 def write_report(
@@ -124,28 +120,22 @@ def write_report(
     if len(tables) > 1:
         found.append(causes.change_section(tables, explanation))
     overview = overview_plates(tables, explanation, volume, labels, solid, spacing, unit)
-    pictures = {}
-    for plate in [*overview, *(plate for section in found for plate in section.plates)]:
-        files = dict(zip(FORMATS, save(plate, folder / "figures"), strict=True))
-        pictures[plate.name] = base64.b64encode(files["png"].read_bytes()).decode()
-    page = _template().render(
+    plates = [*overview, *(plate for section in found for plate in section.plates)]
+    page = rendered(
+        "report.html",
+        plates,
+        folder,
         title=title,
-        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
-        program=f"Particlebridge {version('particlebridge')}",
         cautions=cautions,
         verdicts=verdicts,
         rows=first_screen(found),
         overview=overview,
         sections=found,
-        formats=[name for name in FORMATS if name != "csv"],
-        pictures=pictures,
         glossary=chapters.glossary(tables),
         settings=_flat(settings or {}),
-        css=Markup(_text("report.css")),
-        js=Markup(_text("page.js") + _text("network.js")),
     )
     report = folder / "report.html"
-    for name in _figures_of(report) - pictures.keys():
+    for name in _figures_of(report) - {plate.name for plate in plates}:
         for suffix in FORMATS:
             (folder / "figures" / f"{name}.{suffix}").unlink(missing_ok=True)
     with atomic_path(report) as beside:
@@ -159,21 +149,6 @@ def _figures_of(report: Path) -> set[str]:
         return set()
     page = report.read_text("utf-8", errors="replace")
     return set(re.findall(r'href="figures/([\w-]+)\.pdf"', page))
-
-
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html")
-
-
-def _text(name: str) -> str:
-    return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
 def _by_state(

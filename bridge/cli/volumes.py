@@ -159,6 +159,22 @@ def explain(
 
 
 @app.command()
+def particle(
+    results: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    labels: Annotated[list[int], typer.Argument(help="Labels of particles, as in features.csv.")],
+) -> None:
+    """Show particles closely: RESULTS/particles/LABEL.html.
+
+    Cuts, void along depth and from the surface inwards, features among those of all, contacts,
+    the agreement of the views, and SHAP values.
+    """
+    from .. import particle as function
+
+    for page in function(results, labels):
+        print(page)
+
+
+@app.command()
 def compare(
     a: Annotated[Path, typer.Argument(help="Labels taken as the truth.")],
     b: Annotated[Path, typer.Argument(help="Labels compared with them.")],

@@ -13,7 +13,7 @@ from particlebridge.analysis import explain, write_report
 from particlebridge.analysis.explanation import forests as forest_runs
 from particlebridge.analysis.explanation.forests import damage_forest
 from particlebridge.analysis.features.columns import COLUMNS
-from particlebridge.analysis.report import page as report
+from particlebridge.analysis.report import html as report
 from particlebridge.analysis.report.explanation_sections import trust_section
 from particlebridge.analysis.report.figures_model import driver_words
 from particlebridge.analysis.report.figures_particles import confidence_plate

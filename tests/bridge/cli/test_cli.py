@@ -41,7 +41,7 @@ def test_help_imports_neither_tensorflow_nor_the_jvm_nor_numpy() -> None:
     )
     assert "HEAVY []" in done.stdout
     for command in ("demo", "run", "train", "export", "verify", "inspect", "segment", "fuse",
-                    "measure", "explain", "compare", "fiji"):  # fmt: skip
+                    "measure", "explain", "particle", "compare", "fiji"):  # fmt: skip
         assert command in done.stdout
 
 
@@ -53,6 +53,7 @@ def test_help_imports_neither_tensorflow_nor_the_jvm_nor_numpy() -> None:
         ("fuse", "fuse_folder"),
         ("measure", "measure_files"),
         ("explain", "explain_files"),
+        ("particle", "particle"),
     ],
 )
 def test_a_command_has_each_option_of_its_function(command: str, name: str) -> None:

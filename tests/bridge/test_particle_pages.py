@@ -1,0 +1,176 @@
+"""A page of one particle shows that particle, and refuses what is no longer what was measured."""
+
+import functools
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from particlebridge.analysis import electrode
+from particlebridge.analysis.report import html
+from particlebridge.analysis.report.figures_particle import Cutout, profile_plate, shap_plate
+from particlebridge.bridge import particle
+from particlebridge.bridge.measuring import write_measures
+from particlebridge.bridge.runs.measure_options import MeasureOptions
+from particlebridge.bridge.runs.run_folder import RunFolder
+from particlebridge.bridge.volumes.label_records import Recorded, label_digest
+from particlebridge.bridge.volumes.reading import open_volume
+from particlebridge.bridge.volumes.writing import write_labels, write_mask, write_stack
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as a run leaves it, of a generated electrode, whose labels are the truth."""
+    folder = tmp_path_factory.mktemp("results")
+    true = electrode((24, 44, 48), seed=2, radius=(5.0, 8.0))
+    own = label_digest(true.labels)
+    grey = folder / "scan.tif"
+    write_stack(grey, true.volume, true.volume.shape, np.uint16, true.spacing)
+    write_labels(folder / "labels.tif", true.labels, true.spacing, Recorded(own).note)
+    note = Recorded(own, "labels.tif").note
+    write_mask(folder / "solid.tif", true.solid, true.spacing, note)
+    files = [folder / "contacts.csv", folder / "features.csv"]
+    table = write_measures(
+        files, true.volume, true.labels, true.spacing, true.solid, MeasureOptions(), None
+    )
+    views = {f"agreement_{v}": 0.75 for v in ("xy", "xz", "yz")}
+    fusion = table[["label", "Volume"]].assign(confidence=0.75, **views)
+    fusion.to_csv(folder / "fusion.csv", index=False)
+    observed = table.loc[table["Damage"].notna(), ["label", "Damage"]]
+    shares = observed.rename(columns={"Damage": "observed"})
+    shares = shares.assign(state="all", predicted=0.1, base=0.08, Z=0.03, Contact=-0.01)
+    shares.to_csv(folder / "shap.csv", index=False)
+    run = RunFolder(folder)
+    run.describe(settings={"format": "tiff"}, volume=open_volume(grey).facts)
+    for stage, labels in (("fuse", own), ("measure", own)):
+        with run.stage(stage, {}) as notes:
+            notes["labels"] = labels
+    return folder
+
+
+@pytest.fixture
+def results(made: Path, tmp_path: Path) -> Path:
+    for file in made.iterdir():
+        if file.is_file():
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    record = json.loads((tmp_path / "run.json").read_text())
+    record["volume"]["path"] = str(tmp_path / "scan.tif")
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def coarse_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tested does not need fine pixels."""
+    monkeypatch.setattr(html, "save", functools.partial(html.save, dpi=40))
+
+
+def _touching(folder: Path) -> tuple[int, int]:
+    first = pd.read_csv(folder / "contacts.csv").iloc[0]
+    return int(first["source"]), int(first["target"])
+
+
+def test_a_page_shows_its_particle_and_leads_to_those_that_touch_it(results: Path) -> None:
+    one, other = _touching(results)
+    pages = particle(results, [one, other, one])
+    assert [page.name for page in pages] == [f"{one}.html", f"{other}.html"]
+    page = pages[0].read_text("utf-8")
+    table = pd.read_csv(results / "features.csv").set_index("label")
+    assert f'<a href="{other}.html">{other}</a>' in page
+    assert "The views agree on it by 0.75" in page
+    assert "The forest predicts a Damage of 10" in page
+    assert not re.findall(r"""(?:src|href)=["']?(?:https?:)?//""", page)
+    cuts = pd.read_csv(results / "particles" / "figures" / f"{one}_cuts.csv")
+    labels = tifffile.imread(results / "labels.tif")
+    assert cuts["body_voxels"][0] == (labels[cuts["slice"][0]] == one).sum()
+    places = pd.read_csv(results / "particles" / "figures" / f"{one}_features.csv")
+    found = places.set_index("feature").loc["Volume"]
+    whole = table.loc[~table["Border"], "Volume"]
+    assert found["value"] == pytest.approx(table.loc[one, "Volume"])
+    below = (whole < found["value"]).mean() + (whole == found["value"]).mean() / 2
+    assert found["percentile"] == pytest.approx(100 * below)
+    record = json.loads((results / "run.json").read_text())
+    assert record["stages"]["particles"]["key"]  # so that the next call takes the pages for ours
+
+
+def test_what_is_not_there_is_said_and_the_rest_shown(results: Path) -> None:
+    (results / "scan.tif").unlink()
+    (results / "shap.csv").unlink()
+    (page,) = particle(results, [_touching(results)[0]])
+    text = page.read_text("utf-8")
+    assert "Its grey values are not shown" in text and "scan.tif" in text
+    assert "No forest explains it: the run has none" in text
+    assert not list((results / "particles" / "figures").glob("*_shap.*"))
+
+
+def test_labels_that_were_changed_since_are_refused(results: Path) -> None:
+    one, other = _touching(results)
+    labels = tifffile.imread(results / "labels.tif")
+    painted = np.where(labels == other, 0, labels)
+    painted[tuple(np.argwhere(painted == one)[0])] = 0
+    # As Fiji saves them: with the note of the labels that they were.
+    note = Recorded(label_digest(labels)).note
+    write_labels(results / "labels.tif", painted, open_volume(results / "scan.tif").spacing, note)
+    with pytest.raises(ValueError, match=rf"labels\.tif: particle {one} has .* changed since"):
+        particle(results, [one])
+    note = Recorded(label_digest(painted)).note
+    write_labels(results / "labels.tif", painted, open_volume(results / "scan.tif").spacing, note)
+    with pytest.raises(ValueError, match=r"labels\.tif: was changed after features\.csv"):
+        particle(results, [one])
+    assert not (results / "particles").exists()
+
+
+def test_bad_input_is_one_sentence_and_writes_nothing(results: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"features\.csv: has no particle 999"):
+        particle(results, [_touching(results)[0], 999])
+    with pytest.raises(FileNotFoundError, match=r"holds no run\.json"):
+        particle(tmp_path / "nowhere", [1])
+    assert not (tmp_path / "nowhere").exists()
+    shares = pd.read_csv(results / "shap.csv")
+    shares.assign(observed=shares["observed"] + 0.1).to_csv(results / "shap.csv", index=False)
+    known = int(shares["label"].iloc[0])
+    with pytest.raises(ValueError, match=r"shap\.csv is of particles as they were before"):
+        particle(results, [known])
+    shares.to_csv(results / "shap.csv", index=False)
+    assert not (results / "particles").exists()
+    (results / "particles").mkdir()
+    (results / "particles" / "mine.txt").touch()
+    with pytest.raises(ValueError, match="particles: was not written by a run"):
+        particle(results, [known])
+    assert [f.name for f in (results / "particles").iterdir()] == ["mine.txt"]
+    record = json.loads((results / "run.json").read_text())
+    del record["stages"]["measure"]
+    (results / "run.json").write_text(json.dumps(record))
+    (results / "scan").mkdir()
+    (results / "scan" / "features.csv").touch()
+    with pytest.raises(ValueError, match=r"holds several volumes; .* such as .*scan"):
+        particle(results, [1])
+
+
+def test_void_of_a_hollow_ball_is_all_in_its_middle() -> None:
+    z, y, x = np.mgrid[-12:13, -12:13, -12:13]
+    away = np.sqrt(z**2 + y**2 + x**2)
+    ball = Cutout(7, np.where(away < 11, 7, 0), None, away >= 5, (3, 0, 0), (0.5, 0.5, 0.5), "um")
+    table = profile_plate(ball).data.set_index("along")
+    shells = table.loc["from_surface"]
+    assert shells["void_share"].iloc[0] == 0
+    assert shells["void_share"].iloc[-1] == 1
+    assert shells["voxels"].sum() == (away < 11).sum()
+    depth = table.loc["depth"]
+    assert depth["at"].mean() == pytest.approx(0.5 * (12 + 3))
+    assert depth.set_index("at").loc[7.5, "void_share"] == pytest.approx(
+        (away[12] < 5).sum() / (away[12] < 11).sum()
+    )
+
+
+def test_the_steps_lead_from_the_average_to_the_prediction() -> None:
+    names = [f"f{k}" for k in range(14)]
+    values = pd.Series(np.linspace(-0.02, 0.03, 14), names)
+    row = pd.Series({"state": "all", "label": 3, "observed": 0.2, "predicted": 0.15, "base": 0.1})
+    plate = shap_plate(3, pd.concat([row, values]), pd.Series({"f0": 1.0}))
+    assert plate.data["shap"].sum() == pytest.approx(values.sum())
+    assert plate.data["step"].iloc[-1] == "5 others"
+    assert f"{100 * (0.1 + values.sum()):.3g}" in plate.says
