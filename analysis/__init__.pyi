@@ -44,3 +44,5 @@ from .starconvex.resampling import rescale_polygons as rescale_polygons
 from .starconvex.resampling import resize as resize
 from .starconvex.resampling import resized_shape as resized_shape
 from .starconvex.suppression import suppress as suppress
+from .synchrony.find import find_synchrony as find_synchrony
+from .synchrony.result import Synchrony as Synchrony

@@ -16,6 +16,7 @@ FLOORS = {
         "starconvex linking material",
         "features phantom",
         "fusion explanation correction",
+        "synchrony",
         "report",
     ],
     "exporter": ["runtimes", "annotations networks", "bundles", "training"],

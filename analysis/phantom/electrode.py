@@ -9,6 +9,7 @@ from numba import njit
 
 from .cracks import crack
 from .damage import damage_rule
+from .packing import touching
 from .shapes import Particles, pack, paint
 from .texture import Look, render, smooth_noise
 
@@ -58,11 +59,13 @@ def electrode(
     band: float = 0.06,
     view: float = 1.12,
     look: Look | None = None,
+    coupling: float = 0.0,
 ) -> Electrode:
     """Generate an electrode that looks like a nano-tomography scan of an NMC cathode.
 
     Damage follows `particlebridge.analysis.phantom.damage.damage_rule`: it falls with depth Z,
     grows with size (Volume) and with Contact, plus a little chance, all scaled by the cycle state.
+    With `coupling`, particles that touch share their chance.
 
     Parameters
     ----------
@@ -86,6 +89,9 @@ def electrode(
         Diameter of the round field of view over the smaller of Y and X; 1.42 shows all.
     look
         What the microscope adds; by default from the particle size. Its contrast is replaced.
+    coupling
+        How far the damage of a particle follows that of the particles that touch it, beyond
+        depth, size and contact: 0 (not at all) to below 1.
 
     Returns
     -------
@@ -104,7 +110,8 @@ def electrode(
     nz, ny, nx = shape
     edge = round(band * nz)
     margin = 1.6 * radius[1]
-    particles = pack((nz - 2 * edge, ny + 2 * margin, nx + 2 * margin), radius, packing, rng)
+    box = (nz - 2 * edge, ny + 2 * margin, nx + 2 * margin)
+    particles = pack(box, radius, packing, rng)
     corner = (-float(edge), margin, margin)
     labels = np.zeros(shape, np.int32)
     paint(particles, corner, labels)
@@ -114,7 +121,10 @@ def electrode(
     contact = _contact(particles, corner, labels, 0.7 / voxel_size)
     size = np.log(particles.radii / radius[0]) / np.log(radius[1] / radius[0])
     depth = particles.centres[:, 0] / (nz - 2 * edge)
-    target = damage_rule(depth, size, contact, cycles, rng)
+    pairs = None
+    if coupling:
+        pairs = touching(particles.centres, particles.inverse_axes, particles.longest, box)
+    target = damage_rule(depth, size, contact, cycles, rng, pairs, coupling)
     void = crack(particles, labels, corner, target, rng)
     look = look or Look(diameter=1.5 * radius[1])
     look = replace(look, contrast=contrast)

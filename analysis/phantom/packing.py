@@ -5,6 +5,9 @@ from numba import njit
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
+# Farthest centres of two that touch, over those of the bare ellipsoids: bumps reach across gaps.
+_CLOSE = 1.03
+
 
 def pack_ellipsoids(
     size: tuple[float, float, float],
@@ -49,6 +52,39 @@ def pack_ellipsoids(
     centres = rng.random((n, 3)) * size
     _relax(centres, inverse_axes, semi.max(1), np.asarray(size, float))
     return centres, radii, inverse_axes, semi.max(1)
+
+
+def touching(
+    centres: np.ndarray,
+    inverse_axes: np.ndarray,
+    longest: np.ndarray,
+    size: tuple[float, float, float],
+) -> np.ndarray:
+    """Find the packed ellipsoids that touch.
+
+    Parameters
+    ----------
+    centres, inverse_axes, longest
+        (n, 3), (n, 3, 3) and (n,), as `pack_ellipsoids` gives them.
+    size
+        (z, y, x) extent of the box in voxels; periodic in y and x, as the packing is.
+
+    Returns
+    -------
+    ndarray
+        (pairs, 2) numbers of two particles, the smaller first, in order.
+    """
+    reach = 2 * _CLOSE * float(longest.max())
+    # z is not periodic: a box twice as high keeps its two ends apart in the tree
+    box = np.array([2 * size[0] + 2 * reach, *np.maximum(size[1:], 2.01 * reach)])
+    i, j = cKDTree(centres % box, boxsize=box).query_pairs(reach, output_type="ndarray").T
+    gap = centres[j] - centres[i]
+    gap[:, 1:] -= np.array(size[1:]) * np.rint(gap[:, 1:] / size[1:])
+    inside = sum(
+        1 / np.linalg.norm(np.einsum("nij,nj->ni", inverse_axes[k], gap), axis=1) for k in (i, j)
+    )
+    pairs = np.sort(np.stack([i, j], axis=1)[inside * _CLOSE >= 1], axis=1)
+    return pairs[np.lexsort(pairs.T[::-1])]
 
 
 def _aspects(n: int, rng: np.random.Generator) -> np.ndarray:

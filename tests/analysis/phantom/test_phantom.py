@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from particlebridge.analysis import contacts as contacts_of
 from particlebridge.analysis import electrode, training_slices, typical_diameter
-from particlebridge.analysis.phantom.damage import damage_rule
+from particlebridge.analysis.phantom.damage import damage_rule, shared_chance
+from particlebridge.analysis.phantom.tables import electrode_tables
 from scipy import ndimage
 from scipy.stats import spearmanr
 
@@ -180,3 +182,48 @@ def test_training_slices():
         np.testing.assert_array_equal(labels, labels2)
         for label in range(1, labels.max() + 1):
             assert ndimage.label(labels == label)[1] <= 1
+
+
+def test_coupling_shares_chance_and_keeps_its_spread():
+    rng = np.random.default_rng(0)
+    chance = rng.normal(0, 0.1, 4000)
+    pairs = np.column_stack([np.arange(0, 4000, 2), np.arange(1, 4000, 2)])
+    shared = shared_chance(chance, pairs, 0.5)
+    assert shared.std() == pytest.approx(chance.std())
+    # Of two that only touch each other the autoregression gives 2 c / (1 + c^2).
+    assert np.corrcoef(shared[::2], shared[1::2])[0, 1] == pytest.approx(0.8, abs=0.03)
+    np.testing.assert_allclose(shared_chance(chance, pairs, 0.0), chance)
+
+
+def test_coupled_electrode_breaks_neighbours_alike(made):
+    coupled = electrode(SHAPE, seed=3, radius=(5, 16), coupling=0.95)
+    np.testing.assert_array_equal(coupled.labels, made.labels)
+    pairs = contacts_of(made.labels, made.spacing)[["source", "target"]].to_numpy() - 1
+    pairs = pairs[made.truth["Whole"].to_numpy()[pairs].all(axis=1)]
+
+    def alike(truth):
+        drivers = [truth["Z"], np.log(truth["Radius"]), np.minimum(truth["Contact"], 0.35)]
+        design = np.column_stack([np.ones(len(truth)), *drivers])
+        rule = design @ np.linalg.lstsq(design, truth["Target"], rcond=None)[0]
+        left = (truth["Target"] - rule).to_numpy()
+        return np.corrcoef(left[pairs].T)[0, 1]
+
+    assert abs(alike(made.truth)) < 0.2
+    assert alike(coupled.truth) > 0.4
+
+
+def test_tables_of_an_electrode_without_voxels():
+    particles, touching = electrode_tables((80, 160, 160), seed=2)
+    share = particles["Volume"].sum() / (0.25**3 * 80 * 160 * 160)
+    assert share == pytest.approx(0.5, abs=0.05)
+    places = particles.set_index("label")[["X", "Y", "Z"]].to_numpy()
+    radii = np.cbrt(particles["Volume"].to_numpy() * 3 / 4 / np.pi)
+    i, j = touching.to_numpy().T - 1
+    # Semi-axes are up to 1.8 radii, and bumps reach 3 % farther.
+    assert (np.linalg.norm(places[i] - places[j], axis=1) < 1.9 * (radii[i] + radii[j])).all()
+    assert (touching["source"] < touching["target"]).all()
+    assert not touching.duplicated().any()
+    alone = electrode_tables((80, 160, 160), seed=2, drivers=())[0]
+    np.testing.assert_array_equal(alone["Volume"], particles["Volume"])
+    assert spearmanr(particles["Z"], particles["Damage"]).statistic < -0.3
+    assert abs(spearmanr(alone["Z"], alone["Damage"]).statistic) < 0.2
