@@ -196,6 +196,7 @@ def _by_state(
         table, network = tables[a.item.name], pd.read_csv(a.folder / "contacts.csv")
         base = offset.get(state, 0)
         raised_labels = table.assign(label=table["label"] + base, raised=base, volume=a.item.name)
+        raised_labels["group"] = a.item.group
         particles.setdefault(state, []).append(raised_labels)
         raised = network.assign(source=network["source"] + base, target=network["target"] + base)
         contacts.setdefault(state, []).append(raised)

@@ -16,6 +16,7 @@ from ..features.columns import LengthUnit
 from ..io.atomic import atomic_path
 from . import explanation_sections as causes
 from . import sections as chapters
+from .figures_groups import groups_section
 from .figures_overview import overview_plates
 from .html import rendered
 from .section import first_screen
@@ -48,7 +49,8 @@ def write_report(
         The run's folder; made if missing. A report in it is replaced, with its figures.
     features
         The table of `measure`, parted by its column ``state`` if it has several, or state ->
-        table. Copies of a row are counted once, and a caution says so.
+        table. Copies of a row are counted once, and a caution says so. If a column ``group`` names
+        several (samples, cells, batches), the states are compared within each, too.
     explanation
         What `explain` found, of the same states; None: no forest.
     reason
@@ -119,6 +121,9 @@ def write_report(
         found.append(causes.trust_section(explanation))
     if len(tables) > 1:
         found.append(causes.change_section(tables, explanation))
+    groups = groups_section(tables, explanation)
+    if groups is not None:
+        found.append(groups)
     overview = overview_plates(tables, explanation, volume, labels, solid, spacing, unit)
     plates = [*overview, *(plate for section in found for plate in section.plates)]
     page = rendered(

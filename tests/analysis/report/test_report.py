@@ -15,6 +15,11 @@ from particlebridge.analysis.explanation.forests import damage_forest
 from particlebridge.analysis.features.columns import COLUMNS
 from particlebridge.analysis.report import html as report
 from particlebridge.analysis.report.explanation_sections import trust_section
+from particlebridge.analysis.report.figures_groups import (
+    group_cells,
+    group_changes,
+    groups_section,
+)
 from particlebridge.analysis.report.figures_model import driver_words
 from particlebridge.analysis.report.figures_particles import confidence_plate
 from particlebridge.analysis.report.network_figure import scene
@@ -215,6 +220,44 @@ def test_of_several_volumes_one_is_drawn_and_named(tmp_path, only_words, contact
     (drawn,) = re.findall(r'<script type="application/json">(.*?)</script>', page, flags=re.S)
     assert [n[5] for n in json.loads(drawn)["nodes"]] == first["label"].tolist()
     assert "This shows left, one of 2 volumes: 90 particles" in page
+
+
+def grouped(changes: dict[str, float]) -> dict[str, pd.DataFrame]:
+    """Two states of the same groups, whose Damage differs by a given amount in each."""
+    states: dict[str, list[pd.DataFrame]] = {"10": [], "50": []}
+    for seed, (group, change) in enumerate(changes.items()):
+        for state, parts in states.items():
+            table = table_of(seed + 20 * int(state), rows=60)
+            table = table.assign(group=group, volume=group, Border=False)
+            rng = np.random.default_rng(seed)
+            damage = 0.1 + 0.02 * seed + rng.normal(0, 0.004, len(table))
+            parts.append(table.assign(Damage=damage + (change if state == "50" else 0)))
+    return {state: pd.concat(parts, ignore_index=True) for state, parts in states.items()}
+
+
+def test_states_are_compared_within_their_groups(tmp_path, only_words):
+    # Between the groups Damage differs more than between the states.
+    changes = {"cell A": 0.010, "cell B": 0.012, "cell C": 0.014}
+    tables = grouped(changes)
+    found = group_changes(group_cells(tables, "Z"), ["10", "50"])
+    assert dict(zip(found["group"], found["change"], strict=True)) == pytest.approx(changes)
+    page = write_report(tmp_path, features=tables).read_text("utf-8")
+    assert "rises in 3 of 3 groups (10 cycles to 50 cycles)" in page
+    # t = 0.012 / (0.002 / sqrt 3), two degrees of freedom
+    assert "on average by +1.2 points" in page and "0.7 to 1.7; paired t-test, p = 0.0091" in page
+    assert 'id="damage_groups"' in page and "Each group in each state" in page
+
+
+def test_two_groups_are_shown_and_not_tested_and_one_is_no_comparison(tmp_path, only_words):
+    page = write_report(tmp_path, features=grouped({"A": 0.01, "B": -0.02})).read_text("utf-8")
+    assert "rises in 1 of 2 groups" in page and "takes 3 of them" in page
+    assert "paired t-test" not in page
+    for tables in (grouped({"A": 0.01}), {"10": table_of(0)}):
+        assert groups_section(tables, None) is None
+    few = grouped({"A": 0.01, "B": 0.01})
+    few["50"] = few["50"].iloc[:64]
+    said = groups_section(few, None)
+    assert any("B, 50 cycles: 4 whole particles" in note for note in said.notes)
 
 
 def test_a_table_of_something_else_is_refused(tmp_path):
