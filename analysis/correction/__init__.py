@@ -1,1 +1,1 @@
-"""Corrections by hand: what a person did to particles, done again on labels."""
+"""Corrections by hand: which particles need them, and what a person did, done again on labels."""
