@@ -62,6 +62,7 @@ def report_outputs(out: Path, several: bool) -> list[Path]:
         "report.html",
         "importance.csv",
         "shap.csv",
+        "synchrony.csv",
         "figures",
         *(["features.csv"] if several else []),
     ]
@@ -76,8 +77,8 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
     analysed
         Volumes with features.csv and contacts.csv in their folders.
     run
-        Where importance.csv, shap.csv, figures/ and report.html go; several volumes' features.csv
-        too.
+        Where importance.csv, shap.csv, synchrony.csv, figures/ and report.html go; several volumes'
+        features.csv too.
     features
         Regressors: ``drivers`` or ``paper``.
 
@@ -126,7 +127,7 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
         key["verdicts"] = verdicts
     report = run.path / "report.html"
     importance, values = run.path / "importance.csv", run.path / "shap.csv"
-    outputs = [report]
+    outputs = [report, run.path / "synchrony.csv"]
     if run.record.get("stages", {}).get("report", {}).get("forest"):
         outputs += [importance, values]
     if run.is_done("report", key, outputs):
@@ -152,11 +153,13 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
             write_table(_of_volumes(rows, particles) if named else rows, values)
             for note in explanation.notes:
                 notice(note)
+        synchrony = synchronised(particles, contacts, run.path)
         inform("drawing the report")
         analysis.write_report(
             run.path,
             features=particles,
             explanation=explanation,
+            synchrony=synchrony,
             reason=reason,
             cautions=cautions,
             verdicts=verdicts,
@@ -182,6 +185,18 @@ def explained(tables: dict[str, pd.DataFrame], features: Regressors) -> analysis
     """Fit the forests of `analysis.explain`, and tell how far they are."""
     with progress_when_known("forests") as told:
         return analysis.explain(tables, features=features, progress=told)
+
+
+def synchronised(
+    tables: dict[str, pd.DataFrame], contacts: dict[str, pd.DataFrame], folder: Path
+) -> analysis.Synchrony:
+    """Measure synchrony, write synchrony.csv, and say what was left out."""
+    inform("measuring how far particles that touch are damaged alike")
+    found = analysis.find_synchrony(tables, contacts)
+    write_table(found.table(), folder / "synchrony.csv")
+    for note in found.notes:
+        notice(note)
+    return found
 
 
 def _by_state(

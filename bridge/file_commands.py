@@ -13,8 +13,9 @@ from particlebridge.analysis.explanation.readable_rows import split_states
 from particlebridge.analysis.features.columns import CONSEQUENCES, FEATURES
 
 from ._shared.progress import notice
-from .conclusion import Regressors, explained, report_outputs
+from .conclusion import Regressors, explained, report_outputs, synchronised
 from .runs.run_folder import RunFolder, lasting
+from .volumes.contact_tables import contacts_beside
 from .volumes.labels import read_labels
 from .volumes.tables import read_table, write_table
 
@@ -30,11 +31,11 @@ def explain_files(
     Parameters
     ----------
     tables
-        features.csv files, or tables of the published code (.csv, .mat). A state is named by its
-        file or, where all are called the same, by the folder it lies in. A file whose column
-        ``state`` names several is parted by them.
+        features.csv files, with contacts.csv beside them as `measure` leaves it, or tables of the
+        published code (.csv, .mat). A state is named by its file or, where all are called the same,
+        by the folder it lies in. A file whose column ``state`` names several is parted by them.
     out
-        Folder for importance.csv, shap.csv, figures/ and report.html.
+        Folder for importance.csv, shap.csv, synchrony.csv, figures/ and report.html.
     features
         Regressors: ``drivers`` or ``paper``. Tables of the published code have only the latter;
         they are explained by them, and the log says so.
@@ -74,14 +75,19 @@ def explain_files(
     if Path(out).is_dir():
         RunFolder(out).check_free({"report": report_outputs(Path(out), several=False)})
     states: dict[str, pd.DataFrame] = {}
+    contacts: dict[str, pd.DataFrame] = {}
     for name, path in zip(names, paths, strict=True):
-        parts = split_states(read_table(path))
+        table = read_table(path)
+        touching = contacts_beside(path, table)
+        parts = split_states(table)
         if len(parts) > 1:
             counts = [f"{state} ({len(part)} particles)" for state, part in parts.items()]
             notice(f"{path}: its states are compared, not pooled: {', '.join(counts)}")
         if len(paths) > 1:
             parts = {f"{name} {s}" if len(parts) > 1 else name: part for s, part in parts.items()}
         states |= parts
+        if touching is not None:
+            contacts |= dict.fromkeys(parts, touching)
     if features == "drivers" and any(_is_published(table) for table in states.values()):
         notice(
             "tables of the published code lack what 'drivers' needs, and are explained by the 21 "
@@ -113,7 +119,12 @@ def explain_files(
             notes=list(explanation.notes),
         )
         return analysis.write_report(
-            run.path, features=states, explanation=explanation, settings=lasting(run.record)
+            run.path,
+            features=states,
+            explanation=explanation,
+            contacts=contacts,
+            synchrony=synchronised(states, contacts, run.path),
+            settings=lasting(run.record),
         )
 
 

@@ -14,6 +14,7 @@ from ..explanation.readable_rows import split_states, without_repeats
 from ..explanation.result import Explanation
 from ..features.columns import LengthUnit
 from ..io.atomic import atomic_path
+from ..synchrony.result import Synchrony
 from . import explanation_sections as causes
 from . import sections as chapters
 from .figures_groups import groups_section
@@ -21,6 +22,7 @@ from .figures_overview import overview_plates
 from .html import rendered
 from .section import first_screen
 from .style import FORMATS
+from .synchrony_section import synchrony_section
 
 
 def write_report(
@@ -38,6 +40,7 @@ def write_report(
     unit: LengthUnit = "um",
     contacts: pd.DataFrame | Mapping[str, pd.DataFrame] | None = None,
     fusion: pd.DataFrame | None = None,
+    synchrony: Synchrony | None = None,
     settings: Mapping[str, Any] | None = None,
     title: str = "Particles and their damage",
 ) -> Path:
@@ -69,6 +72,8 @@ def write_report(
         source, target (labels) and area, as `contacts` gives them, or state -> table.
     fusion
         The table of `fuse`: label and confidence.
+    synchrony
+        What `find_synchrony` found, of the same states; None: no section on it.
     settings
         What is needed to repeat the run (run.json).
     title
@@ -115,6 +120,7 @@ def write_report(
         chapters.reliability_section(fusion, volume, labels, spacing, unit),
         chapters.damage_section(tables),
         chapters.place_section(tables, _by_state(contacts, list(tables))),
+        *([] if synchrony is None else [synchrony_section(synchrony)]),
         causes.why_section(tables, explanation, reason),
     ]
     if explanation is not None:

@@ -246,7 +246,10 @@ def _first_volume(
     """Pick one volume of a pooled table: the coordinates of several would overlap."""
     if "volume" not in table or not len(table):
         return table, contacts
-    return table[table["volume"] == table["volume"].iloc[0]], contacts
+    first = table["volume"].iloc[0]
+    if contacts is not None and "volume" in contacts:
+        contacts = contacts[contacts["volume"] == first]
+    return table[table["volume"] == first], contacts
 
 
 def have_enough(tables: Tables) -> bool:

@@ -10,10 +10,11 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from .._shared.wording import listing
 from ..explanation.readable_rows import split_states, without_repeats
 from ..explanation.statistics import holm
 from .neighbours import neighbour_difference
-from .network import network_of
+from .network import DRIVERS, network_of
 from .one_state import OneState, measure_state
 from .result import Synchrony
 from .spread import SPREADS, spread_difference
@@ -95,6 +96,12 @@ def find_synchrony(
                 notes.append(
                     f"Synchrony{of}: places are not known, so neither is how far correlation "
                     "reaches in length, nor the interval of what touching particles share."
+                )
+            missing = [n for n in DRIVERS if n not in network.drivers]
+            if missing:
+                notes.append(
+                    f"Synchrony{of}: {listing(missing)} is not known of every particle, so it is "
+                    "not among the drivers that are taken away."
                 )
             unit = str(table["Unit"].iloc[0]) if "Unit" in table else "um"
             found[state] = measure_state(network, unit, seed)

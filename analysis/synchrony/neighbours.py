@@ -12,6 +12,7 @@ Measure = Callable[[csr_array, np.ndarray], np.ndarray]
 
 # Particles in a block of the jackknife: a few times as far across as correlation reaches.
 _IN_BLOCK = 25
+_BLOCKS = 10  # of fewer particles there are as many blocks, but smaller
 _FEWEST_BLOCKS = 6
 
 
@@ -69,7 +70,9 @@ MEASURES: dict[str, Measure] = {
 
 
 def blocks_of(places: np.ndarray, volume: np.ndarray) -> np.ndarray:
-    """Part particles into blocks of the volume, about 25 in each, by halving the longest side.
+    """Part particles into blocks of the volume by halving the longest side.
+
+    A block has 25 to 50 particles, or of fewer than 250 a tenth of them, but at least 8.
 
     Parameters
     ----------
@@ -83,12 +86,13 @@ def blocks_of(places: np.ndarray, volume: np.ndarray) -> np.ndarray:
     ndarray
         (n,) whole numbers.
     """
+    least = int(np.clip(len(places) // _BLOCKS, 8, _IN_BLOCK))
     blocks = np.zeros(len(places), int)
     waiting = [np.flatnonzero(volume == v) for v in np.unique(volume)]
     found = 0
     while waiting:
         own = waiting.pop()
-        if len(own) < 2 * _IN_BLOCK:
+        if len(own) < 2 * least:
             blocks[own] = found
             found += 1
             continue

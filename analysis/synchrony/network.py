@@ -9,6 +9,8 @@ from scipy.spatial import cKDTree
 
 DEPTH = "Z"
 """The axis taken as depth, as everywhere in the report: the first axis of the volume."""
+DRIVERS = (DEPTH, "Volume", "Contact")
+"""What neighbours share for other reasons than coupling, of Volume the logarithm."""
 STEPS = 5
 """Contacts, or typical distances of two that touch, up to which correlation is looked for."""
 
@@ -19,8 +21,8 @@ class Network:
 
     Attributes
     ----------
-    damage, depth, size
-        (n,) Damage; Z, NaN if not known; logarithm of Volume.
+    damage, depth
+        (n,) Damage, and Z, NaN if not known.
     drivers
         Name -> (n,) of what is taken away for "beyond the drivers", of Z, Volume and Contact.
     places
@@ -36,7 +38,6 @@ class Network:
 
     damage: np.ndarray
     depth: np.ndarray
-    size: np.ndarray
     drivers: dict[str, np.ndarray]
     places: np.ndarray | None
     volume: np.ndarray
@@ -83,7 +84,7 @@ def network_of(table: pd.DataFrame, contacts: pd.DataFrame | None) -> Network:
 
     with np.errstate(divide="ignore", invalid="ignore"):
         size = np.log(column("Volume"))
-    drivers = {DEPTH: column(DEPTH), "Volume": size, "Contact": column("Contact")}
+    drivers = dict(zip(DRIVERS, (column(DEPTH), size, column("Contact")), strict=True))
     places = np.column_stack([column(name) for name in "XYZ"])
     codes = table["volume"].astype("category").cat.codes if "volume" in table else None
     volume = np.zeros(len(table), int) if codes is None else codes.to_numpy(int)
@@ -97,7 +98,6 @@ def network_of(table: pd.DataFrame, contacts: pd.DataFrame | None) -> Network:
     return Network(
         damage=damage[used],
         depth=drivers[DEPTH],
-        size=size,
         drivers={n: d for n, d in drivers.items() if len(d) and np.isfinite(d).all()},
         places=places if np.isfinite(places).all() and len(places) else None,
         volume=volume[used],
