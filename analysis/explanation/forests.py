@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from sklearn import config_context
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.metrics import r2_score
 
+from .interactions import interactions_of
+from .permutation import out_of_bag, permutation_drops, voted
 from .rows import StateRows
-from .shap_values import interactions_of, permutation_drops, shap_of
+from .shap_values import shap_of
 
 SUBSET_SIZE = 500
 HELD_OUT = 0.05
@@ -44,7 +47,7 @@ class Run:
         The prediction when nothing is known of a particle; with its SHAP values it adds up to the
         forest's prediction.
     trained, predicted
-        (n,) training rows and their out-of-bag predictions.
+        (n,) training rows that some tree has not seen, and their out-of-bag predictions.
     drops
         (sets,) fall of R2 by permutation; empty unless the kind is "seed".
     pairs
@@ -72,12 +75,12 @@ def damage_forest(seed: int) -> RandomForestRegressor:
     """Give the paper's forest, not yet fitted.
 
     From scikit-learn 1.8 on a tree on absolute error costs O(n log n), not O(n^2), so the paper's
-    criterion is used as it is.
+    criterion is used as it is. Its out-of-bag predictions are made by `permutation.voted`, in a
+    tenth of the time that scikit-learn takes for them.
     """
     return RandomForestRegressor(
         n_estimators=40,
         criterion="absolute_error",
-        oob_score=True,
         max_leaf_nodes=30,
         max_features="sqrt",
         min_impurity_decrease=1.02e-5,
@@ -113,6 +116,14 @@ def fit_run(
     -------
     Run
     """
+    # Tables and parameters are ours: what scikit-learn checks of them is a tenth of the time.
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        return _fit_run(data, kind, number, seed, sets)
+
+
+def _fit_run(
+    data: StateRows, kind: Kind, number: int, seed: int, sets: Mapping[str, Sequence[int]]
+) -> Run:
     rng = np.random.default_rng([seed, KINDS.index(kind), number])
     rows = rng.permutation(len(data.y))
     if kind == "subset":
@@ -130,26 +141,32 @@ def fit_run(
 
     explained = np.arange(len(train))[:SHAP_ROWS]
     values, base, additivity = shap_of(forest, x[explained])
+    voters = out_of_bag(forest, len(train))
+    predicted = voted(voters, x[None].astype(np.float32))[0]
+    seen = ~np.isnan(predicted)
     missed = np.abs(forest.predict(table[test]) - data.y[test])
     read, copied = values[:, :features], values[:, features:]
     pairs = None
     if kind in ("seed", "shuffled") and number < INTERACTION_RUNS:
         pairs = interactions_of(forest, x[:INTERACTION_ROWS])
+    drops = np.empty(0)
+    if kind == "seed":
+        drops = permutation_drops(voters, x, y, sets.values(), rng)
     return Run(
         importance=np.abs(read).mean(axis=0),
         summed=_summed(read, sets),
         copies=np.abs(copied).mean(axis=0),
         copies_summed=_summed(copied, sets) if copied.size else np.empty(0),
-        oob_r2=float(r2_score(y, forest.oob_prediction_)),
+        oob_r2=float(r2_score(y[seen], predicted[seen])),
         held_out_mae=float(missed.mean()),
         guess_mae=float(np.abs(np.median(y) - data.y[test]).mean()),
         additivity=additivity,
         explained=train[explained],
         values=values,
         base=base,
-        trained=train,
-        predicted=forest.oob_prediction_,
-        drops=permutation_drops(forest, x, y, sets, rng) if kind == "seed" else np.empty(0),
+        trained=train[seen],
+        predicted=predicted[seen],
+        drops=drops,
         pairs=pairs,
     )
 
