@@ -9,10 +9,9 @@ from sklearn import config_context
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.metrics import r2_score
 
-from .interactions import interactions_of
 from .permutation import out_of_bag, permutation_drops, voted
 from .rows import StateRows
-from .shap_values import shap_of
+from .shap_values import interactions_of, shap_of
 
 SUBSET_SIZE = 500
 HELD_OUT = 0.05
@@ -140,7 +139,7 @@ def _fit_run(
     forest = damage_forest(int(rng.integers(2**31))).fit(x, y)
 
     explained = np.arange(len(train))[:SHAP_ROWS]
-    values, base, additivity = shap_of(forest, x[explained])
+    values, base, additivity = shap_of(forest, x[explained], forest.predict(x[explained]))
     voters = out_of_bag(forest, len(train))
     predicted = voted(voters, x[None].astype(np.float32))[0]
     seen = ~np.isnan(predicted)

@@ -1,14 +1,17 @@
-"""SHAP values and permutation against forests whose truth is known."""
+"""SHAP values against the package shap, permutation against forests whose truth is known."""
 
 import numpy as np
 import pytest
+import shap
 from particlebridge.analysis.explanation.forests import damage_forest
-from particlebridge.analysis.explanation.shap_values import (
-    interactions_of,
+from particlebridge.analysis.explanation.interventional import interventional_shap
+from particlebridge.analysis.explanation.permutation import (
+    out_of_bag,
     permutation_drops,
-    shap_of,
+    shuffled_rows,
+    voted,
 )
-from sklearn.ensemble import RandomForestRegressor
+from particlebridge.analysis.explanation.shap_values import interactions_of, shap_of
 from sklearn.metrics import r2_score
 
 
@@ -22,19 +25,43 @@ def fitted():
     return damage_forest(0).fit(x, y), x, y
 
 
-def test_values_add_up_to_the_prediction(fitted):
+def test_values_are_those_of_the_package_shap(fitted):
     forest, x, _ = fitted
-    values, base, error = shap_of(forest, x[:50])
-    np.testing.assert_allclose(base + values.sum(axis=1), forest.predict(x[:50]), atol=1e-9)
-    assert error < 1e-9
+    peer = shap.TreeExplainer(forest)
+    for rows in (x[:40], x):  # each row by itself; each way to take the turns once
+        values, base, error = shap_of(forest, rows, forest.predict(rows))
+        np.testing.assert_allclose(values, peer.shap_values(rows), atol=1e-12)
+        assert base == pytest.approx(np.ravel(peer.expected_value)[0], abs=1e-12)
+        assert error < 1e-12
 
 
-def test_values_of_another_forest_are_refused(fitted, monkeypatch):
-    _, x, y = fitted
-    forest = RandomForestRegressor(10, random_state=0).fit(x, y)
-    monkeypatch.setattr(forest, "predict", lambda rows: np.zeros(len(rows)))
+def test_interactions_are_those_of_the_package_shap(fitted):
+    forest, x, _ = fitted
+    expected = np.abs(shap.TreeExplainer(forest).shap_interaction_values(x[:20])).mean(axis=0)
+    off = ~np.eye(5, dtype=bool)
+    np.testing.assert_allclose(interactions_of(forest, x[:20])[off], 2 * expected[off], atol=1e-12)
+
+
+def test_interventional_values_are_those_of_the_package_shap(fitted):
+    forest, x, _ = fitted
+    peer = shap.TreeExplainer(forest, x[50:90], feature_perturbation="interventional")
+    values, base = interventional_shap(forest, x[:20], x[50:90])
+    np.testing.assert_allclose(values, peer.shap_values(x[:20]), atol=1e-7)
+    assert base == pytest.approx(forest.predict(x[50:90]).mean(), abs=1e-12)
+
+
+def test_a_forest_of_one_leaf_gives_nothing_to_any_feature(fitted):
+    _, x, _ = fitted
+    forest = damage_forest(0).fit(x, np.full(len(x), 0.2))
+    values, base, _ = shap_of(forest, x[:5], forest.predict(x[:5]))
+    assert not values.any() and base == pytest.approx(0.2)
+    assert not interactions_of(forest, x[:5]).any()
+
+
+def test_values_of_another_forest_are_refused(fitted):
+    forest, x, _ = fitted
     with pytest.raises(RuntimeError, match="SHAP values miss"):
-        shap_of(forest, x[:20])
+        shap_of(forest, x[:20], np.zeros(20))
 
 
 def test_the_true_interaction_is_the_strongest(fitted):
@@ -49,17 +76,34 @@ def test_the_true_interaction_is_the_strongest(fitted):
 def test_twins_shuffled_together_cost_more_than_apart(fitted):
     forest, x, y = fitted
     sets = {"a": [0], "a'": [1], "twins": [0, 1], "noise": [4], "nothing": []}
-    drops = permutation_drops(forest, x, y, sets, np.random.default_rng(0))
+    voters = out_of_bag(forest, len(y))
+    drops = permutation_drops(voters, x, y, sets.values(), np.random.default_rng(0))
     alone, twin, both, noise, nothing = drops
     assert both > alone + twin > 0
     assert abs(noise) < 0.05
     assert nothing == 0
 
 
-def test_nothing_shuffled_gives_the_forests_own_out_of_bag_fit(fitted):
+def test_unseen_rows_are_predicted_as_scikit_learn_does(fitted):
+    _, x, y = fitted
+    forest = damage_forest(3).set_params(oob_score=True).fit(x, y)
+    predicted = voted(out_of_bag(forest, len(y)), x[None].astype(np.float32))[0]
+    np.testing.assert_allclose(predicted, forest.oob_prediction_, atol=1e-12)
+
+
+def test_every_column_shuffled_costs_the_whole_fit(fitted):
     forest, x, y = fitted
-    whole = r2_score(y, forest.oob_prediction_)
-    # Every column shuffled: what is left is about 0, so the fall is about the whole fit.
-    drop = permutation_drops(forest, x, y, {"all": range(5)}, np.random.default_rng(1))[0]
+    voters = out_of_bag(forest, len(y))
+    whole = r2_score(y, voted(voters, x[None].astype(np.float32))[0])
+    drop = permutation_drops(voters, x, y, [range(5)], np.random.default_rng(1))[0]
     assert drop == pytest.approx(whole, abs=0.9)
     assert drop > 0.9 * whole
+
+
+def test_rows_are_shuffled_within_their_strata_only():
+    strata = np.array([2, 0, 2, 1, 0, 2, 0, 1])
+    orders = [shuffled_rows(strata, np.random.default_rng(k)) for k in range(20)]
+    for order in orders:
+        assert sorted(order) == list(range(8))
+        np.testing.assert_array_equal(strata[order], strata)
+    assert len({tuple(o) for o in orders}) > 10
