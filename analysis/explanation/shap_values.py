@@ -58,7 +58,7 @@ def paths_of(forest: RandomForestRegressor) -> list[Paths]:
     paths = []
     for length in sorted(found):
         turns = np.array([list(path.values()) for _, path in found[length]])
-        low, high, share = turns.reshape(-1, length, 3).transpose(2, 0, 1)
+        low, high, share = turns.reshape(len(turns), length, 3).transpose(2, 0, 1)
         column = np.array([list(path) for _, path in found[length]], dtype=np.intp)
         value = np.array([value for value, _ in found[length]])
         paths.append(Paths(column, low, high, share, value))

@@ -18,7 +18,7 @@ from particlebridge.analysis.io.errors import reason
 
 from .folder_lock import held
 
-_PACKAGES = ("particlebridge", "numpy", "scikit-image", "scikit-learn", "shap", "stardist", "keras",
+_PACKAGES = ("particlebridge", "numpy", "scikit-image", "scikit-learn", "stardist", "keras",
              "tensorflow", "onnxruntime")  # fmt: skip
 
 _PARTS = {"claims", "estimated_diameter", "settings", "software", "stages"}
