@@ -84,8 +84,8 @@ def permutation_drops(
     ndarray
         (sets,) fall of R2; about 0 for a set that does not matter.
     """
-    sets = [tuple(columns) for columns in sets]
-    first = {columns: k for k, columns in reversed(list(enumerate(sets)))}
+    asked = [tuple(columns) for columns in sets]
+    first = {columns: k for k, columns in reversed(list(enumerate(asked)))}
     x = np.ascontiguousarray(x, dtype=np.float32)
     kept = voted(voters, x[None])[0]
     seen = ~np.isnan(kept)
@@ -99,10 +99,10 @@ def permutation_drops(
         tables = np.repeat(x[None], len(part), axis=0)
         for table, k in zip(tables, part, strict=True):
             order = shuffled_rows(len(x) if strata is None else strata[k], rng)
-            table[:, sets[k]] = x[order][:, sets[k]]
+            table[:, asked[k]] = x[order][:, asked[k]]
         for k, predicted in zip(part, voted(voters, tables), strict=True):
-            fits[sets[k]] = r2_score(y[seen], predicted[seen])
-    return np.array([whole - fits[columns] for columns in sets])
+            fits[asked[k]] = r2_score(y[seen], predicted[seen])
+    return np.array([whole - fits[columns] for columns in asked])
 
 
 def shuffled_rows(strata: int | np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -60,8 +60,8 @@ def paths_of(forest: RandomForestRegressor) -> list[Paths]:
         turns = np.array([list(path.values()) for _, path in found[length]])
         low, high, share = turns.reshape(len(turns), length, 3).transpose(2, 0, 1)
         column = np.array([list(path) for _, path in found[length]], dtype=np.intp)
-        value = np.array([value for value, _ in found[length]])
-        paths.append(Paths(column, low, high, share, value))
+        values = np.array([value for value, _ in found[length]])
+        paths.append(Paths(column, low, high, share, values))
     return paths
 
 
