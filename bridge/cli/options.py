@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from .readers import model_of, percentiles_of, smooth_of, spacing_of, views_of
+from .readers import every_of, model_of, percentiles_of, smooth_of, spacing_of, views_of
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
 FieldOfView = Annotated[
@@ -89,6 +89,15 @@ def segmenting(
             help="Blur slices before the network, pixels (auto: by the measured noise).",
         ),
     ] = None,
+    every: Annotated[
+        Any,
+        typer.Option(
+            "--every",
+            parser=every_of,
+            metavar="N|auto",
+            help="Segment one of N slices of each view (auto: by the diameter).",
+        ),
+    ] = "1",
     prob_thresh: Annotated[
         float | None,
         typer.Option(

@@ -42,6 +42,16 @@ def smooth_of(text: str) -> float | str:
         raise typer.BadParameter(f"'{text}' is not auto or a number of pixels") from None
 
 
+def every_of(text: str) -> int | str:
+    """Read "auto", or a number of slices."""
+    if text == "auto":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is not auto or a number of slices") from None
+
+
 def model_of(text: str) -> str | dict[str, str]:
     """Read one model, or "xy=M1,xz=M2,yz=M3"."""
     if not text.startswith(("xy=", "xz=", "yz=")):

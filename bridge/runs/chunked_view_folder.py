@@ -39,7 +39,7 @@ class ChunkedViewFolder(ViewFolder):
         No others: another worker may be about to write them, and to drop their slices.
         """
         for low in sorted({index - index % SLAB for index in indices}):
-            slices = [piece_of(i) for i in range(low, min(low + SLAB, self.shape[0]))]
+            slices = [piece_of(i) for i in self.stand_ins[low : low + SLAB]]
             if _slab_of(low) in self.pieces or not all(one in self.pieces for one in slices):
                 continue
             for name, dtype in _DTYPES.items():
@@ -48,7 +48,7 @@ class ChunkedViewFolder(ViewFolder):
                     plane[:] = self.pieces.load(one, [name])[0]
                 open_stack(self._stack(name))[low : low + len(slices)] = slab
             self.pieces.note(_slab_of(low))
-            for one in slices:
+            for one in set(slices):
                 self.pieces.drop(one)
 
     def join(self) -> None:

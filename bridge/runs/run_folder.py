@@ -184,7 +184,8 @@ class RunFolder:
 
 def _told(claim: Mapping[str, Any], name: str) -> str:
     # These are not written down.
-    value = claim.get(name, {"format": "tiff", "backend": "tensorflow", "device": "cpu"}.get(name))
+    plain = {"format": "tiff", "backend": "tensorflow", "device": "cpu", "every": 1}
+    value = claim.get(name, plain.get(name))
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 

@@ -17,6 +17,7 @@ from ..volumes.stored_arrays import AnyArray, SliceStack
 from ..volumes.voxel_size import KnownSize
 from ..volumes.writing import write_stack
 from .piece_store import PieceStore, remove_pieces
+from .slice_sampling import stand_ins
 
 VIEW_FILES = ("prob", "dist", "labels")
 _PIECES = "slices"
@@ -59,6 +60,8 @@ class ViewFolder:
         it.
     key
         What the slices depend on; finished slices of another key are deleted.
+    every
+        One of so many slices is segmented and stands for its neighbours (`stand_ins`).
     """
 
     suffix = ".tif"
@@ -69,11 +72,13 @@ class ViewFolder:
         shape: tuple[int, int, int],
         spacing: KnownSize,
         key: Any = None,
+        every: int = 1,
     ) -> None:
         self.path = Path(path)
         self.shape = shape
         self.spacing = spacing
         self._key = key
+        self.stand_ins = stand_ins(shape[0], every)
 
     @cached_property
     def pieces(self) -> PieceStore:
@@ -89,6 +94,11 @@ class ViewFolder:
         """Name the file of a stack: ``labels``, ``prob`` or ``dist``."""
         return self.path / f"{name}{self.suffix}"
 
+    @property
+    def segmented(self) -> list[int]:
+        """The slices that the network sees, rising."""
+        return np.unique(self.stand_ins).tolist()
+
     def prepare(self) -> None:
         """Get ready for slices to be kept."""
 
@@ -99,7 +109,7 @@ class ViewFolder:
         """List the slices that are still to be segmented."""
         if self.is_whole:
             return []
-        return [i for i in range(self.shape[0]) if piece_of(i) not in self.pieces]
+        return [i for i in self.segmented if piece_of(i) not in self.pieces]
 
     def keep(self, index: int, prediction: Prediction) -> None:
         """Store one finished slice; it survives a kill from now on."""
@@ -135,7 +145,7 @@ class ViewFolder:
         return read_volume(self.file("labels")).data
 
     def _planes(self, name: str) -> Iterator[np.ndarray]:
-        for i in range(self.shape[0]):
+        for i in self.stand_ins:
             yield self.pieces.load(piece_of(i), [name])[0]
 
 
@@ -194,10 +204,10 @@ def check_failures(folder: ViewFolder, failures: Sequence[Failure]) -> None:
         If there are any.
     """
     if failures:
-        first = failures[0]
+        first, total = failures[0], len(folder.segmented)
         named = ", ".join(str(f.index) for f in failures[:10])
         raise SlicesFailed(
-            f"{folder.path}: {len(failures)} of {folder.shape[0]} slices failed ({named}); slice "
+            f"{folder.path}: {len(failures)} of {total} slices failed ({named}); slice "
             f"{first.index}: {first.reason}. The others are kept: fix it and run the same "
             "command again",
             failures,

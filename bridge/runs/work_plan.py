@@ -66,11 +66,16 @@ class Plan:
     measuring: MeasureOptions | None = None
 
     def view_folder(
-        self, path: Path, shape: tuple[int, int, int], spacing: KnownSize, key: Any = None
+        self,
+        path: Path,
+        shape: tuple[int, int, int],
+        spacing: KnownSize,
+        key: Any = None,
+        every: int = 1,
     ) -> ViewFolder:
         """Give a view's folder in this format."""
         kind = ChunkedViewFolder if self.format == "zarr" else ViewFolder
-        return kind(path, shape, spacing, key)
+        return kind(path, shape, spacing, key, every)
 
     @property
     def block_runner(self) -> Runner:

@@ -13,6 +13,7 @@ from particlebridge.exporter.networks.network import Backend
 
 from ..engines.protocol import Engine, Settings
 from ..engines.tiling import MAX_PIXELS
+from .every import Every, check_every
 from .smoothing import Smooth, check_smooth
 
 ModelSpec = str | os.PathLike[str]
@@ -40,6 +41,10 @@ class SegmentOptions:
         smallest side (of a volume across its slices, too); ``auto``: 1 where noise puts more than
         one pixel in twenty beyond the middle of the step between particles and ground, else none.
         None, the default: none. Fusion and features see the grey values as they are.
+    every
+        Of a volume's views, one of so many slices goes through the network; the others take the
+        outlines of the nearest that did. ``auto``: as few as leave twelve to a typical particle.
+        Default: 1.
     settings
         Thresholds, percentiles, diameter, numerics and backend.
 
@@ -62,6 +67,7 @@ class SegmentOptions:
     fiji: str | None = None
     fiji_workers: int = 1
     smooth: Smooth = None
+    every: Every = 1
     settings: Settings = field(default_factory=Settings)
 
     def __post_init__(self) -> None:
@@ -75,6 +81,7 @@ class SegmentOptions:
         if self.fiji_workers < 1:
             raise ValueError(f"fiji_workers must be at least 1, not {self.fiji_workers}")
         check_smooth(self.smooth)
+        check_every(self.every)
         if isinstance(self.model, Mapping) and set(self.views) - set(self.model):
             missing = sorted(set(self.views) - set(self.model))
             raise ValueError(f"no model is named for view {missing[0]}")

@@ -28,6 +28,7 @@ from ..volumes.slice_folder import left_out, list_images
 from ..volumes.smoothing import view_stack
 from ..volumes.voxel_size import in_view
 from .diameter_choice import volume_diameter, volume_smoothing
+from .every import chosen_every
 from .found_diameter import check_found
 from .image_batch import result_folders, segment_images
 from .image_results import check_channels
@@ -36,8 +37,8 @@ from .polarity import check_polarity
 from .result import Segmented
 from .view_pieces import engine_ends, engine_of, engine_spec, segment_view
 
-_NOT_3D = ("format", "scheduler", "workers", "memory", "views", "diameter", "smooth", "fiji",
-           "backend", "device")  # fmt: skip
+_NOT_3D = ("format", "scheduler", "workers", "memory", "views", "diameter", "smooth", "every",
+           "fiji", "backend", "device")  # fmt: skip
 
 
 @takes_options(ReadOptions, SegmentOptions, WorkOptions)
@@ -108,7 +109,7 @@ def segment(
                 run.describe(volume=looked.facts)
                 held = segment_volume(looked.ready(run), run, chosen)
         return Segmented(run.path, {view: each.file("labels") for view, each in held.items()})
-    _refuse_for("images", options, ("format", "scheduler", "workers"))
+    _refuse_for("images", options, ("format", "scheduler", "workers", "every"))
     pixels = MAX_PIXELS
     if work.memory is not None:
         pixels = network_pixels(parse_bytes(work.memory), chosen.backend())
@@ -195,9 +196,13 @@ def segment_volume(
         if sigma:
             key["smooth"] = sigma
         size = in_view(volume.known_size, view)
-        folder = plan.view_folder(run.path / "views" / view, stack.shape, size, key)
+        step = view_spacing(volume.spacing, view)[0] / finest
+        every = chosen_every(options.every, view, settings.diameter, step)
+        if every > 1:
+            key["every"] = every
+        folder = plan.view_folder(run.path / "views" / view, stack.shape, size, key, every)
         run.claim(f"views/{view}", key)
-        total = stack.shape[0]
+        total = len(folder.segmented)
         missing = len(folder.missing())
         try:
             with run.stage(f"segment {view}", key) as notes:
@@ -261,7 +266,7 @@ def _refuse_for(what: str, given: Mapping[str, Any], names: Sequence[str]) -> No
     ValueError
         Naming the first.
     """
-    usual = {"format": "tiff", "backend": "auto", "device": "auto"}
+    usual = {"format": "tiff", "backend": "auto", "device": "auto", "every": 1}
     for name in names:
         if given.get(name) is not None and given[name] != usual.get(name):
             raise ValueError(
