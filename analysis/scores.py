@@ -111,7 +111,11 @@ def score(
     for threshold in thresholds:
         if not 0 < threshold <= 1:
             raise ValueError(f"An IoU threshold lies above 0 and up to 1, not at {threshold:g}.")
-    table = overlap_table(truth, labels)
+    return score_overlaps(overlap_table(truth, labels), thresholds)
+
+
+def score_overlaps(table: Overlaps, thresholds: Sequence[float] = (0.5, 0.75)) -> Score:
+    """Do the work of `score` from the voxels that each pair of labels shares, truth first."""
     truth_ids, truth_sizes = _sizes(table.first, table.counts)
     label_ids, label_sizes = _sizes(table.second, table.counts)
     both = (table.first > 0) & (table.second > 0)

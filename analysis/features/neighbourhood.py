@@ -1,6 +1,7 @@
 """A particle among the others: packing density around it, and its six nearest neighbours."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import numpy as np
 from numba import njit
@@ -99,6 +100,46 @@ def spread(values: np.ndarray, index: np.ndarray) -> np.ndarray:
     mean = safe.sum(axis=1) / np.maximum(count, 1)
     squares = (np.where(valid, around - mean[:, None], 0.0) ** 2).sum(axis=1)
     return np.where(count > 1, np.sqrt(squares / np.maximum(count - 1, 1)), np.nan)
+
+
+def neighbour_columns(
+    points: np.ndarray,
+    angles: np.ndarray,
+    table: Mapping[str, Any],
+    recipe: Literal["physical", "paper"],
+) -> dict[str, np.ndarray]:
+    """Describe the six nearest particles of each.
+
+    Parameters
+    ----------
+    points
+        (n, 3) centroids.
+    angles
+        (n, 3) Yaw, Pitch, Roll, degrees.
+    table
+        The particles' own columns: Volume, Elongation, Sphericity, BodySphericity.
+    recipe
+        As `orientation_spread`.
+
+    Returns
+    -------
+    dict
+        DistNearest, VolumeStd, ElongStd, SpherStd, BodySpherStd and OrienIso, (n,) each.
+    """
+    index, distance = nearest(points)
+    count = len(points)
+    columns = {
+        "DistNearest": distance.mean(axis=1) if distance.shape[1] else np.full(count, np.nan)
+    }
+    for name, of in (
+        ("VolumeStd", "Volume"),
+        ("ElongStd", "Elongation"),
+        ("SpherStd", "Sphericity"),
+        ("BodySpherStd", "BodySphericity"),
+    ):
+        columns[name] = spread(np.asarray(table[of]), index)
+    columns["OrienIso"] = orientation_spread(angles, index, recipe)
+    return columns
 
 
 def orientation_spread(

@@ -77,6 +77,8 @@ def count_material(
     slices = arrays.labels.shape[0]
     with ThreadPoolExecutor(workers) as pool:
         for low in range(0, slices, depth):
+            if not ((cubes[:, 0] < low + depth) & (cubes[:, 1] > low)).any():
+                continue
             slab = arrays.read(low, min(low + depth, slices), has_gaps, with_grey=has_gaps)
             starts = range(0, len(slab.labels), _PART)
             for part in pool.map(lambda start, slab=slab: _count(slab, start, cubes), starts):

@@ -12,7 +12,7 @@ from . import paper_recipe
 from .columns import COLUMNS, PAPER_SUFFIX, PUBLISHED, Recipe, units
 from .measured_volume import MeasuredVolume, check_spacing
 from .moments import principal_axes
-from .neighbourhood import nearest, orientation_spread, spread
+from .neighbourhood import neighbour_columns
 from .orientation import euler_angles
 from .packing_density import count_material, packing_density
 from .particle_crops import Particles, find_particles, slab_depth
@@ -145,7 +145,7 @@ def measure(
     else:
         boxes = particles.boxes
         density = packing_density(arrays, has_gaps, boxes, spacing, depth, workers, density_reach)
-    table = _table(raw, particles, border, density, spacing, recipe)
+    table = table_of(raw, particles, border, density, spacing, recipe)
     if recipe == "physical":
         tell_void(table, raw[:, -1], volume is not None or solid is not None)
     table.attrs = {
@@ -209,7 +209,7 @@ def _published_density(
         return np.asarray(material / size)
 
 
-def _table(
+def table_of(
     raw: np.ndarray,
     particles: Particles,
     border: np.ndarray,
@@ -217,7 +217,19 @@ def _table(
     spacing: tuple[float, float, float],
     recipe: Recipe,
 ) -> pd.DataFrame:
-    """Columns from what was counted."""
+    """Make the columns from what was counted.
+
+    Parameters
+    ----------
+    raw, border
+        Of `describe_all`, one row per particle.
+    particles
+        Their labels and boxes.
+    density
+        PDensity of each.
+    spacing, recipe
+        As `measure`.
+    """
     paper = recipe == "paper"
     count = len(raw)
     r = dict(zip(FIELDS, raw.T[: len(FIELDS)], strict=True))
@@ -274,16 +286,7 @@ def _table(
             "BodyVSratio": np.cbrt(volume) / np.sqrt(outer),
         }
     points = paper_recipe.matlab_round(centroid) if paper else centroid
-    index, distance = nearest(points)
-    table["DistNearest"] = distance.mean(axis=1) if distance.shape[1] else np.full(count, np.nan)
-    for name, of in (
-        ("VolumeStd", "Volume"),
-        ("ElongStd", "Elongation"),
-        ("SpherStd", "Sphericity"),
-        ("BodySpherStd", "BodySphericity"),
-    ):
-        table[name] = spread(table[of], index)
-    table["OrienIso"] = orientation_spread(angles, index, "paper" if paper else "physical")
+    table |= neighbour_columns(points, angles, table, "paper" if paper else "physical")
     table["Border"] = border
     table["Unit"] = np.full(count, "voxel" if paper else "um")
     for i, name in enumerate(("z0", "z1", "y0", "y1", "x0", "x1")):
