@@ -1,3 +1,4 @@
+from .correcting import apply_corrections as apply_corrections
 from .demo import demo as demo
 from .engines.protocol import EffectiveSettings as EffectiveSettings
 from .engines.protocol import Engine as Engine

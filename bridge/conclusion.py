@@ -1,6 +1,6 @@
 """From the tables of one or many volumes to one explanation and one report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -47,6 +47,8 @@ class Analysed:
         Whether its labels were changed after fusing.
     verdict
         How far its particles can be trusted, as a sentence; "": not known.
+    corrections
+        What run.json notes of corrections by hand; None: there are none.
     """
 
     item: Item
@@ -54,6 +56,7 @@ class Analysed:
     volume: Volume
     changed: bool = False
     verdict: str = ""
+    corrections: Mapping[str, Any] | None = None
 
 
 def report_outputs(out: Path, several: bool) -> list[Path]:
@@ -125,6 +128,17 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
     ]
     if verdicts:
         key["verdicts"] = verdicts
+    corrections = {a.item.name: a.corrections for a in analysed if a.corrections is not None}
+    if corrections:
+        key["corrections"] = lasting(corrections)
+    if named:
+        # What `apply_corrections` needs to make this report again.
+        run.describe(
+            volumes=[
+                {"name": a.item.name, "state": a.item.state, "group": a.item.group}
+                for a in analysed
+            ]
+        )
     report = run.path / "report.html"
     importance, values = run.path / "importance.csv", run.path / "shap.csv"
     outputs = [report, run.path / "synchrony.csv"]
@@ -171,6 +185,7 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
             contacts=contacts,
             fusion=pd.concat([_bodies(a, named) for a in analysed]),
             settings=lasting(run.record),
+            corrections=corrections,
             title=first.item.name if len(analysed) == 1 else run.path.name,
         )
         notes["forest"] = explanation is not None

@@ -27,7 +27,11 @@ from .volumes.voxel_size import KnownSize, length_unit, working_size
 
 
 def measure_run(
-    source: Source, run: RunFolder, key: Mapping[str, Any], measuring: MeasureOptions
+    source: Source,
+    run: RunFolder,
+    key: Mapping[str, Any],
+    measuring: MeasureOptions,
+    folder: Path | None = None,
 ) -> bool:
     """Measure the particles of a run's labels, as they are now, into features and contacts.
 
@@ -41,6 +45,8 @@ def measure_run(
         What the result depends on besides `measuring`.
     measuring
         How.
+    folder
+        Where the labels lie and the tables go; None: the run's own.
 
     Returns
     -------
@@ -53,7 +59,8 @@ def measure_run(
         If pieces failed; the others are kept.
     """
     volume, seen, plan = source.volume, source.seen, source.plan
-    file = run.path / f"labels{SUFFIXES[plan.format]}"
+    place = folder or run.path
+    file = place / f"labels{SUFFIXES[plan.format]}"
     labels, mask = open_labels(file), companion(file, "solid")
     check_labels_of(volume, labels, file)
     own = label_digest(labels)
@@ -62,7 +69,7 @@ def measure_run(
         find_solid_of(source, labels, file, own)
     solid = open_volume(mask).data
     key = {**key, **measuring.given(), "labels": own, "solid": array_digest(solid)}
-    files = [run.path / "contacts.csv", run.path / "features.csv"]
+    files = [place / "contacts.csv", place / "features.csv"]
     if run.is_done("measure", key, files):
         return changed
     inform("measuring the particles")

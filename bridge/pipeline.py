@@ -15,6 +15,8 @@ from .fusing.folder import SUFFIXES
 from .fusing.options import FuseOptions
 from .fusing.run import fuse_run
 from .measuring import measure_run
+from .reviewing.applying import correct_run
+from .reviewing.fused_files import FUSED, has_corrections, set_aside
 from .runs.measure_options import MeasureOptions
 from .runs.run_folder import RunFolder
 from .runs.sheet import Item, list_items
@@ -233,7 +235,12 @@ def _analyse(item: Item, looked: _Looked, run: RunFolder, options: RunOptions) -
     }
     if source.seen.key:
         key["field_of_view"] = source.seen.key
-    target, compared = run.path / f"labels{SUFFIXES[source.plan.format]}", None
+    # Corrections are made on what the machine made, which then keeps a folder of its own.
+    corrected = has_corrections(run.path)
+    if corrected:
+        set_aside(run)
+    place = run.path / FUSED if corrected else run.path
+    target, compared = place / f"labels{SUFFIXES[source.plan.format]}", None
     if options.rounds == 2:
         first = run.path / "round1" / target.name
         fuse_run(source, views, run, "fuse round 1", key, first)
@@ -241,6 +248,7 @@ def _analyse(item: Item, looked: _Looked, run: RunFolder, options: RunOptions) -
         key["rounds"] = 2
         compared = partial(what_changed, first)
     fuse_run(source, views, run, "fuse", key, target, compared)
-    changed = measure_run(source, run, key, options.measuring)
+    changed = measure_run(source, run, key, options.measuring, place)
+    corrections = correct_run(source, run, options.measuring) if corrected else None
     verdict = run.record["stages"]["fuse"].get("verdict", {}).get("sentence", "")
-    return Analysed(item, run.path, looked.opened, changed, verdict)
+    return Analysed(item, run.path, looked.opened, changed, verdict, corrections)

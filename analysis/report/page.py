@@ -17,6 +17,7 @@ from ..io.atomic import atomic_path
 from ..synchrony.result import Synchrony
 from . import explanation_sections as causes
 from . import sections as chapters
+from .correction_section import correction_section
 from .figures_groups import groups_section
 from .figures_overview import overview_plates
 from .html import rendered
@@ -42,6 +43,7 @@ def write_report(
     fusion: pd.DataFrame | None = None,
     synchrony: Synchrony | None = None,
     settings: Mapping[str, Any] | None = None,
+    corrections: Mapping[str, Mapping[str, Any]] | None = None,
     title: str = "Particles and their damage",
 ) -> Path:
     """Write report.html and the figures of a run.
@@ -76,6 +78,8 @@ def write_report(
         What `find_synchrony` found, of the same states; None: no section on it.
     settings
         What is needed to repeat the run (run.json).
+    corrections
+        Volume -> what run.json notes of its corrections by hand; empty: there are none.
     title
         Heading, e.g. the volume's name.
 
@@ -118,6 +122,7 @@ def write_report(
     found = [
         chapters.count_section(tables, volume, labels, solid, spacing, unit),
         chapters.reliability_section(fusion, volume, labels, spacing, unit),
+        *([correction_section(corrections)] if corrections else []),
         chapters.damage_section(tables),
         chapters.place_section(tables, _by_state(contacts, list(tables))),
         *([] if synchrony is None else [synchrony_section(synchrony)]),

@@ -112,6 +112,21 @@ def split(
 
 
 @app.command()
+def apply_corrections(
+    results: Annotated[
+        Path, typer.Argument(help="A folder of results of 'particlebridge run' on one or more.")
+    ],
+) -> None:
+    """Make the results again with the corrections of a review.
+
+    The particles as the machine fused them are kept in RESULTS/fused.
+    """
+    from .. import apply_corrections as function
+
+    print(function(results))
+
+
+@app.command()
 @takes(reading, measuring)
 def measure(
     volume: Annotated[Path, typer.Argument(help="Grey values.")],

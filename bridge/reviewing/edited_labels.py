@@ -1,10 +1,11 @@
-"""Labels of a file with changes in memory: only the chunks that were written are held."""
+"""Voxels of a file with changes in memory: only the chunks that were written are held."""
 
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ..volumes.ome_zarr import CHUNK
 from ..volumes.stored_arrays import AnyArray
@@ -13,17 +14,21 @@ _Place = tuple[int, int, int]
 
 
 class EditedLabels:
-    """A (Z, Y, X) array of int32 labels over one that is never written to.
+    """A (Z, Y, X) array of labels, or of their mask, over one that is never written to.
 
     Parameters
     ----------
     base
-        Labels in memory, mapped, or read as they are sliced.
+        Voxels in memory, mapped, or read as they are sliced.
+    dtype
+        Of what is read and written here.
 
     Attributes
     ----------
     shape, dtype, ndim
         As of an ndarray.
+    chunks
+        As of a `StoredArray`.
 
     Examples
     --------
@@ -37,10 +42,11 @@ class EditedLabels:
     """
 
     ndim = 3
-    dtype = np.dtype(np.int32)
+    chunks = (CHUNK, CHUNK, CHUNK)
 
-    def __init__(self, base: AnyArray) -> None:
+    def __init__(self, base: AnyArray, dtype: DTypeLike = np.int32) -> None:
         self.base = base
+        self.dtype = np.dtype(dtype)
         self.shape: tuple[int, int, int] = (base.shape[0], base.shape[1], base.shape[2])
         self._chunks: dict[_Place, np.ndarray] = {}
 
@@ -53,10 +59,15 @@ class EditedLabels:
         z, y, x = self.shape
         return z * y * x
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the whole array in memory."""
+        return self.size * self.dtype.itemsize
+
     def __getitem__(self, key: Any) -> np.ndarray:
         spans, steps, gone = self._spans(key)
         box = tuple(slice(a, b) for a, b in spans)
-        found = np.asarray(self.base[box]).astype(np.int32)
+        found = np.asarray(self.base[box]).astype(self.dtype)
         for place, chunk in self._held(spans):
             into, part = _meeting(place, chunk.shape, spans)
             found[into] = chunk[part]
@@ -70,7 +81,7 @@ class EditedLabels:
         if gone or any(step != 1 for step in steps):
             raise IndexError("labels are written box by box: give three slices without steps")
         sides = tuple(b - a for a, b in spans)
-        values = np.broadcast_to(np.asarray(value, np.int32), sides)
+        values = np.broadcast_to(np.asarray(value, self.dtype), sides)
         grid = [range(a // CHUNK, -(-b // CHUNK)) for a, b in spans]
         for place in product(grid[0], grid[1], grid[2]):
             chunk = self._chunks.get(place)
@@ -83,11 +94,6 @@ class EditedLabels:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self[:].astype(dtype or self.dtype, copy=False)
-
-    def planes(self) -> Iterator[np.ndarray]:
-        """Give the slices one after the other, a few read at a time."""
-        for low in range(0, self.shape[0], CHUNK):
-            yield from self[low : low + CHUNK]
 
     def changed(self) -> Iterator[tuple[tuple[slice, slice, slice], np.ndarray]]:
         """Give the chunks that are held, with their boxes; they need not differ any more."""
@@ -103,7 +109,7 @@ class EditedLabels:
             slice(p * CHUNK, min((p + 1) * CHUNK, n))
             for p, n in zip(place, self.shape, strict=True)
         )
-        return np.array(self.base[box], np.int32)
+        return np.array(self.base[box], self.dtype)
 
     def _held(self, spans: list[tuple[int, int]]) -> Iterator[tuple[_Place, np.ndarray]]:
         """Give the held chunks that reach into a box, the short way round."""

@@ -1,7 +1,7 @@
 """Where the particles of a run lie as the machine fused them, and whether they are still so."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,10 @@ from ..volumes.inversion import INVERTED, with_bright_particles
 from ..volumes.label_records import companion, label_digest, recorded
 from ..volumes.reading import Volume, open_volume
 from ..volumes.stored_arrays import AnyArray
+from .log import LOG
 
 FUSED = "fused"
 """The folder in a run's that keeps what the machine made once there are corrections."""
-
-_TABLES = ("features.csv", "contacts.csv")
 
 
 @dataclass(frozen=True)
@@ -87,15 +86,15 @@ def find_fused(run: RunFolder) -> FusedFiles:
             f"{run.path}: its particles are not fused yet, or by a version that recorded nothing "
             "of them; run the same command 'particlebridge run' again"
         )
-    places = [run.path / FUSED, run.path]
-    files = [place / f"labels{suffix}" for place in places for suffix in SUFFIXES.values()]
-    there = [file for file in files if file.exists()]
+    there = [*_labels_in(run.path / FUSED), *_labels_in(run.path)]
     for file in there:
         found = recorded(file)
         if found is not None and found.digest == digest:
             return FusedFiles(file, digest)
     if not there:
-        raise FileNotFoundError(f"{files[-2]}: no such file; run 'particlebridge run' again")
+        raise FileNotFoundError(
+            f"{run.path / 'labels.tif'}: no such file; run 'particlebridge run' again"
+        )
     raise ValueError(
         f"{there[-1]}: is not as the run fused it: another program saved it; corrections begin "
         "with the labels as they were fused, so move it away and run 'particlebridge run' again"
@@ -126,6 +125,48 @@ def check_unchanged(run: RunFolder, fused: FusedFiles) -> None:
     run.describe(reviewed_labels=now)
 
 
+def has_corrections(folder: Path) -> bool:
+    """Tell whether the particles of a run were corrected, or once were."""
+    return (folder / LOG).exists() or bool(_labels_in(folder / FUSED))
+
+
+def set_aside(run: RunFolder) -> None:
+    """Move what the machine made into ``fused/``, where it stays as it is.
+
+    A run that is killed over it goes on with what is left: labels are moved last, and what is in
+    ``fused/`` already is not replaced.
+
+    Parameters
+    ----------
+    run
+        Held by the caller. A run that has not fused anything yet has nothing to move.
+
+    Raises
+    ------
+    ValueError
+        If the labels are not as the run fused them, or ``fused/`` holds files of others.
+    """
+    own = run.record.get("stages", {}).get("fuse", {})
+    there = [*_labels_in(run.path / FUSED), *_labels_in(run.path)]
+    if not own.get("key") or "labels" not in own or not there:
+        return
+    fused = find_fused(run)
+    check_unchanged(run, fused)
+    if fused.labels.parent != run.path:
+        return
+    inform(f"{run.path / FUSED}: keeps the particles as the machine fused them")
+    (run.path / FUSED).mkdir(exist_ok=True)
+    for file in fused.all:
+        target = run.path / FUSED / file.name
+        if file.exists() and target.exists():
+            raise ValueError(
+                f"{target}: was not written by a run in this folder; move it away, since the "
+                "particles as they were fused are kept there"
+            )
+        if file.exists():
+            file.rename(target)
+
+
 def open_run_volume(run: RunFolder) -> Volume[AnyArray]:
     """Open the volume of a run as the run read it.
 
@@ -154,12 +195,22 @@ def open_run_volume(run: RunFolder) -> Volume[AnyArray]:
                 f"{path}: is not the volume of {run.path}: it has {volume.data.shape} voxels of "
                 f"{volume.data.dtype}, not {shape} of {facts.get('dtype')}"
             )
-        invert = any(str(note).endswith(INVERTED) for note in facts.get("notes", ()))
-        return with_bright_particles(volume, invert)
+        return _as_read(run, volume)
     raise FileNotFoundError(
         f"{named}: the volume of {run.path} is not there any more; put it back, or run "
         "'particlebridge run' with its new place and the same --out"
     )
+
+
+def _as_read(run: RunFolder, volume: Volume[AnyArray]) -> Volume[AnyArray]:
+    """Give a volume as the run worked on it: inverted if asked to, from its copy in cubes."""
+    notes = run.record["volume"].get("notes", ())
+    volume = with_bright_particles(volume, any(str(note).endswith(INVERTED) for note in notes))
+    cubes = run.path / "volume.zarr"
+    if not cubes.exists() or not run.record.get("stages", {}).get("copy in cubes", {}).get("key"):
+        return volume
+    copy = open_volume(cubes)
+    return replace(volume, data=copy.data, stored=copy.stored)
 
 
 def open_views(run: RunFolder) -> dict[View, AnyArray]:
@@ -174,3 +225,8 @@ def open_views(run: RunFolder) -> dict[View, AnyArray]:
     if not found:
         notice(f"{run.path}: its views are gone, so they cannot be shown beside the particles")
     return found
+
+
+def _labels_in(folder: Path) -> list[Path]:
+    files = [folder / f"labels{suffix}" for suffix in SUFFIXES.values()]
+    return [file for file in files if file.exists()]

@@ -1,5 +1,6 @@
 """The log's acts done again on the labels of a run, as they are or as they were fused anew."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -41,6 +42,16 @@ class Replayed:
     undone: list[tuple[Edit, bool]] = field(default_factory=list)
     misfits: list[tuple[Line, str]] = field(default_factory=list)
     carried: int = 0
+
+    @property
+    def in_force(self) -> list[Edit]:
+        """The acts that changed something."""
+        return [act for act, _, change in self.done if change is not None]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many acts of each kind are in force."""
+        return dict(Counter(act.name for act in self.in_force))
 
     @property
     def messages(self) -> list[str]:

@@ -1,23 +1,28 @@
 """A run folder with fused and measured particles, made in a second: what a review begins with.
 
-The views are damaged sections of a generated electrode, so no network is run; fusing, measuring and
-the record are the run's own.
+The views are damaged sections of a generated electrode, so no network is run; fusing, measuring,
+the record and the report are the run's own.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from damaged_views import Damage, damaged_views
 from particlebridge.analysis import VIEWS, Electrode, electrode
+from particlebridge.bridge import ReviewSession
+from particlebridge.bridge.conclusion import Analysed, conclude
 from particlebridge.bridge.fusing.options import FuseOptions
 from particlebridge.bridge.fusing.run import fuse_run
 from particlebridge.bridge.measuring import measure_run
 from particlebridge.bridge.runs.measure_options import MeasureOptions
 from particlebridge.bridge.runs.run_folder import RunFolder
+from particlebridge.bridge.runs.sheet import Item
 from particlebridge.bridge.runs.source import Source
 from particlebridge.bridge.runs.view_folder import ViewFolder
 from particlebridge.bridge.runs.work_plan import Plan
+from particlebridge.bridge.volumes.field_of_view import find_field_of_view
 from particlebridge.bridge.volumes.reading import open_volume
 from particlebridge.bridge.volumes.writing import write_labels, write_map, write_stack
 
@@ -27,27 +32,64 @@ def generated() -> Electrode:
     return electrode((24, 56, 60), seed=3, radius=(5, 8))
 
 
-def fused_run(folder: Path, made: Electrode, *, seed: int = 0, format: Any = "tiff") -> Path:
-    """Make a run folder of an electrode; `folder` holds the volume too."""
+def fused_run(
+    folder: Path, made: Electrode, *, seed: int = 0, format: Any = "tiff", name: str = "results"
+) -> Path:
+    """Make a run folder `name` of an electrode; `folder` holds the volume too."""
     volume = folder / "scan.tif"
     if not volume.exists():
         folder.mkdir(parents=True, exist_ok=True)
         write_stack(volume, made.volume, made.volume.shape, np.uint16, made.spacing)
-    run = RunFolder(folder / "results")
+    run = RunFolder(folder / name)
     views = damaged_views(made.labels, Damage(drop=0.02, cut=0.02, merge=0.02), seed)
-    source = Source(open_volume(volume), plan=Plan(format=format))
+    source = source_of(volume, format)
     folders = {}
     with run.locked():
-        run.describe(volume=source.facts, settings={"format": format, "features": "drivers"})
+        run.describe(volume=source.facts)
         for view in VIEWS:
             place = run.path / "views" / view
             labels = views[view]
             write_labels(place / "labels.tif", labels, made.spacing)
             write_map(place / "prob.tif", (labels > 0).astype(np.float32), made.spacing)
             folders[view] = ViewFolder(place, labels.shape, made.spacing)  # type: ignore[arg-type]
-        fusing = FuseOptions().given()
-        key = {"fusing": fusing, "seed": seed}
+        key = {"fusing": FuseOptions().given(), "seed": seed}
         labels_file = run.path / ("labels.zarr" if format == "zarr" else "labels.tif")
         fuse_run(source, folders, run, "fuse", key, labels_file)
         measure_run(source, run, key, MeasureOptions())
     return run.path
+
+
+def source_of(volume: Path, format: Any = "tiff") -> Source:
+    """Open a volume as a run does."""
+    opened = open_volume(volume)
+    seen = find_field_of_view(opened.data, opened.source)
+    return Source(opened, seen, Plan(format=format))
+
+
+def corrected(results: Path) -> np.ndarray:
+    """Correct a few particles of a run: delete, merge, cut, accept, not sure; give the labels."""
+    with ReviewSession.open(results) as review:
+        one, two, three, four, five, six = (int(v) for v in review.table["label"][:6])
+        review.delete(one)
+        review.merge([two, three])
+        box = review.box(four)
+        middle = [(a + b) / 2 for a, b in zip(box[:3], box[3:], strict=True)]
+        review.cut(four, middle, (0.0, 1.0, 0.0))
+        review.accept(five)
+        review.unsure(six)
+        return np.asarray(review.labels)
+
+
+def reported(top: Path, states: Mapping[str, str] | None = None, format: str = "tiff") -> Path:
+    """Write the report of a `fused_run`, or of several in `top`: name -> state."""
+    run = RunFolder(top)
+    run.describe(
+        settings={"format": format, "features": "drivers", **MeasureOptions().as_settings()}
+    )
+    analysed = []
+    for name, state in (states or {"": ""}).items():
+        own = RunFolder(top / name)
+        volume = open_volume(own.record["volume"]["path"])
+        item = Item(volume.source, name or "scan", state=state)
+        analysed.append(Analysed(item, own.path, volume))
+    return conclude(analysed, run if states else RunFolder(top), "drivers")

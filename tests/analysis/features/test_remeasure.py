@@ -63,10 +63,6 @@ def test_the_tables_are_those_of_a_full_measurement(
     given = {"field_of_view": seen, **MEASURING}
     old = measure(volume, MADE.labels, MADE.spacing, solid, **given)
     full = measure(volume, labels, MADE.spacing, after, **given)
-    differ = {
-        int(v)
-        for v in np.unique([labels[labels != MADE.labels], MADE.labels[labels != MADE.labels]])
-    } - {0}
     now = {label: editor.known(label).box for label in editor.particles}
     places = [place[label] for place in (before, now) for label in differ if label in place]
     table, again = measure_again(old, volume, labels, MADE.spacing, after, now, places, **given)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from particlebridge.bridge.reviewing.edited_labels import EditedLabels
+from particlebridge.bridge.volumes.stored_arrays import planes
 
 KEYS: list[Any] = [
     3,
@@ -46,7 +47,7 @@ def test_as_a_whole(both: tuple[np.ndarray, np.ndarray, EditedLabels]) -> None:
     base, plain, edited = both
     assert (len(edited), edited.size, edited.ndim) == (8, plain.size, 3)
     np.testing.assert_array_equal(np.asarray(edited), plain)
-    np.testing.assert_array_equal(np.stack(list(edited.planes())), plain)
+    np.testing.assert_array_equal(np.stack(list(planes(edited))), plain)
     assert int(base.max()) < 99
     patched = base.astype(np.int32)
     for box, chunk in edited.changed():
