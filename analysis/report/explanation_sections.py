@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from .._shared.wording import fixed, in_state, listing, percent, state_name
+from .._shared.wording import by_state, fixed, in_state, percent, state_name
 from ..explanation.result import Explanation
 from . import figures_change, figures_model, figures_shap, figures_trust
 from .section import Section, Tables
@@ -11,13 +11,18 @@ from .sections import have_enough, whole_particles
 
 def why_section(tables: Tables, explanation: Explanation | None, reason: str) -> Section:
     """Answer what Damage depends on."""
-    section, whole = Section("why", "Why?"), whole_particles(tables)
+    section, whole = Section("why", "What drives the damage?"), whole_particles(tables)
     if explanation is None:
         section.answers = [f"No forest was fitted. {reason}".strip()]
         section.summary["drivers"] = section.answers[0]
     else:
         section.answers = figures_model.driver_words(explanation)
         section.summary["drivers"] = figures_model.leading_words(explanation)
+        if any(figures_model.is_chance(explanation, state) for state in explanation.states):
+            section.summary["next"] = (
+                "Add volumes of the same state: with more particles a forest can tell causes from "
+                "chance."
+            )
         section.plates += [
             figures_model.importance_plate(explanation),
             figures_model.cluster_plate(explanation),
@@ -69,8 +74,7 @@ def trust_section(explanation: Explanation) -> Section:
 def change_section(tables: Tables, explanation: Explanation | None) -> Section:
     """Answer what changed between the states."""
     damage = {s: t["Damage"].mean() for s, t in whole_particles(tables).items()}
-    means = listing(f"{percent(d)} in {state_name(s)}" for s, d in damage.items())
-    answers = [f"mean Damage is {means}."]
+    answers = [f"mean Damage is {by_state({s: percent(d) for s, d in damage.items()})}."]
     section = Section("change", "What changed between the states?")
     if explanation is not None and len(explanation.states) > 1:
         answers += figures_change.change_words(explanation)

@@ -10,7 +10,6 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from .._shared.wording import (
-    by_state,
     capital,
     fixed,
     in_state,
@@ -35,7 +34,7 @@ from .style import (
     styled,
 )
 
-POINTS = "percentage points of Damage"
+POINTS = "points of Damage"
 # An out-of-bag R2 within so many standard deviations (over the seeds, or over those of shuffled
 # Damage) may be chance, and the importances noise.
 _CHANCE = 3
@@ -77,9 +76,9 @@ def importance_plate(explanation: Explanation) -> Plate:
         own = table[table["state"] == state]
         says.append(
             f"{in_state(state, states)}{int(own['above_shadow'].sum())} of {len(own)} features "
-            "(full bars) get more than any of the shuffled copies of the features that compete "
-            f"with them, {int(own['above_control'].sum())} more than any feature got in forests on "
-            f"shuffled Damage (dotted, {number(100 * ceiling(explanation, state))} points)."
+            "(full bars) matter more than every shuffled copy of a feature in the same forests, "
+            f"{int(own['above_control'].sum())} more than any feature in forests on shuffled "
+            f"Damage (dotted, {number(100 * ceiling(explanation, state))} points)."
         )
     says.append("Bars: mean of the seeds, with standard deviation; pale: no better than noise.")
     return Plate("importance", "Importance of each feature", capital(says), table, figure)
@@ -99,8 +98,8 @@ def cluster_plate(explanation: Explanation) -> Plate:
         if len(rest):
             costs = listing(f"{r['set']} {fixed(r['permutation'])}" for r in records(rest))
             says.append(
-                f"{in_state(state, explanation.states)}shuffling the columns of a bar together "
-                f"costs the forest this much of its out-of-bag R²: {costs}."
+                f"{in_state(state, explanation.states)}if all features of a bar are shuffled "
+                f"together, the out-of-bag R² falls most for {costs}."
             )
     figure = _set_figure(explanation, table, shadow=True)
     return Plate(
@@ -115,11 +114,10 @@ def group_plate(explanation: Explanation) -> Plate:
     says = []
     for state in explanation.states:
         own = table[table["state"] == state].sort_values("permutation", ascending=False)
+        falls = listing(f"{fixed(r['permutation'])} ({r['set']})" for r in records(own))
         says.append(
-            f"{in_state(state, explanation.states)}shuffling all of {own['set'].iloc[0]} at once "
-            f"costs the forest {fixed(own['permutation'].iloc[0])} of its out-of-bag R²; "
-            + listing(f"{r['set']} {fixed(r['permutation'])}" for r in records(own.iloc[1:]))
-            + "."
+            f"{in_state(state, explanation.states)}if all features of a group are shuffled "
+            f"together, the out-of-bag R² falls by {falls}."
         )
     figure = _set_figure(explanation, table, shadow=False)
     return Plate("importance_groups", "Importance of whole groups", capital(says), table, figure)
@@ -133,9 +131,8 @@ def driver_words(explanation: Explanation) -> list[str]:
         r2, spread = fit_of(explanation, state)
         if is_chance(explanation, state):
             words.append(
-                f"{start}the forest predicts unseen particles no better than chance might "
-                f"(out-of-bag R² = {fixed(r2)} ± {fixed(spread)}), so nothing can be said of "
-                "causes."
+                f"{start}the forest may predict unseen particles by chance only (out-of-bag R² = "
+                f"{fixed(r2)} ± {fixed(spread)}), so nothing can be said of causes."
             )
             continue
         table = explanation.sets
@@ -156,17 +153,18 @@ def driver_words(explanation: Explanation) -> list[str]:
 
 def leading_words(explanation: Explanation) -> str:
     """Say in one sentence what Damage depends on most, and how well the forest predicts."""
-    words = {}
+    several, words = len(explanation.states) > 1, []
     for state in explanation.states:
-        r2 = f"R² {fixed(fit_of(explanation, state)[0])}"
+        of = f"{state_name(state)}, " if several else "out-of-bag "
+        fit = f"({of}R² {fixed(fit_of(explanation, state)[0])})"
         above = leading_sets(explanation, state)
         if is_chance(explanation, state):
-            words[state] = f"with nothing beyond chance; {r2}"
+            words.append(f"with nothing beyond chance {fit}")
         elif not above:
-            words[state] = f"with no feature that stands out from noise; {r2}"
+            words.append(f"with no feature above noise {fit}")
         else:
-            words[state] = f"most with {listing(above[:2])}; {r2}"
-    return f"Damage goes {by_state(words)}."
+            words.append(f"most with {listing(above[:2])} {fit}")
+    return f"Damage goes {listing(words)}."
 
 
 def leading_sets(explanation: Explanation, state: str) -> list[str]:

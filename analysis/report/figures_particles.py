@@ -61,7 +61,7 @@ def size_plate(tables: dict[str, pd.DataFrame]) -> Plate:
         parts.append(pd.DataFrame({"state": state, "label": table["label"], "diameter": d}))
         says.append(
             f"{in_state(state, list(tables))}{plural(len(d), 'particle')}, median diameter "
-            f"{number(middle, 3)} {unit}, four in five between {number(low, 3)} and "
+            f"{number(middle, 3)} {unit}, 80\u202f% of them between {number(low, 3)} and "
             f"{number(high, 3)} {unit}; half of the material is in particles larger than "
             f"{number(half, 3)} {unit}."
         )
@@ -102,8 +102,8 @@ def damage_plate(tables: dict[str, pd.DataFrame]) -> Plate:
             f"{in_state(state, list(tables))}mean {percent(damage.mean())} (95\u202f% interval "
             f"{fixed(100 * low, 1)} to {fixed(100 * high, 1)}\u202f%), median "
             f"{percent(float(np.median(damage)))}; weighted by volume {percent(float(overall))}. "
-            "The most damaged tenth of the particles holds "
-            f"{percent(float(worst))} of the sum."
+            "The most damaged tenth of the particles has "
+            f"{percent(float(worst))} of all Damage."
         )
     axes.set_xlabel("Damage (void share of the body, %)")
     axes.set_ylabel("particles (%)")
@@ -190,17 +190,15 @@ def orientation_plate(tables: dict[str, pd.DataFrame]) -> Plate:
         p = float(np.exp(-len(yaw) * resultant**2))
         way = np.rad2deg(np.angle(np.exp(2j * yaw).mean()) / 2) % 180
         flat = float(stats.kstest(np.sin(pitch), "uniform").pvalue)
-        preferred = f"{way:.0f}°" if p < 0.01 else "no direction"
-        in_plane = f"prefer {preferred} in the XY plane"
-        out = "stand out of it as directions at random would"
+        in_plane = f"point to {way:.0f}°" if p < 0.01 else "point in no preferred direction"
+        out = "are tilted out of it at random"
         if flat < 0.01:
-            out = (
-                f"{'lie flatter' if np.sin(pitch).mean() < 0.5 else 'stand steeper'} than at random"
-            )
+            flatter = np.sin(pitch).mean() < 0.5
+            out = f"lie {'flatter' if flatter else 'steeper'} than directions at random"
         says.append(
             f"{in_state(state, list(tables))}the {len(long)} elongated particles (longest over "
-            f"shortest axis above {ELONGATED}) {in_plane} (Rayleigh test, {p_value(p)}) and {out} "
-            f"({p_value(flat)})."
+            f"shortest axis above {ELONGATED}) {in_plane} in the XY plane (Rayleigh test, "
+            f"{p_value(p)}) and {out} ({p_value(flat)})."
         )
     for axes, title in ((left, "in the XY plane (Yaw)"), (right, "out of it (|Pitch|)")):
         axes.set_title(title, loc="center", pad=8)

@@ -57,7 +57,7 @@ def beeswarm_plate(explanation: Explanation, most: int = 12) -> Plate:
         first = table[(table["state"] == state) & (table["feature"] == order[0])]["shap"]
         says.append(
             f"{in_state(state, states)}{order[0]} moves the predicted Damage of single particles "
-            f"by {number(100 * first.min())} to +{number(100 * first.max())} percentage points."
+            f"by {number(100 * first.min())} to +{number(100 * first.max())} points."
         )
     panels[0].set_ylim(len(order) - 0.4, -0.6)
     bar = figure.colorbar(
@@ -153,7 +153,7 @@ def depth_importance_plate(explanation: Explanation, tables: dict[str, pd.DataFr
         span = f"{number(100 * added[0])} points at Z = {number(centre[0], 3)} to "
         span += f"{number(100 * added[-1])} at {number(centre[-1], 3)}"
         says.append(
-            f"{in_state(state, states)}depth itself shifts the predicted Damage from {span}; "
+            f"{in_state(state, states)}depth itself changes the predicted Damage by {span}; "
             + (
                 f"of the other features' importance, {listing(trends)}."
                 if trends

@@ -118,9 +118,9 @@ def worst_plate(
     figure, table = _drawn(volume, labels, None, spacing, unit, worst, doubtful)
     table["confidence"] = means
     says = (
-        f"Of {_LOOKS} slices of each view those in which the views agree least: over the particles "
-        f"that they cut, by {', '.join(fixed(m) for m in means[:-1])} and {fixed(means[-1])} (xy, "
-        f"xz, yz). Red: particles below {_DOUBT:g}."
+        f"The slices with the least agreement of the views, out of {_LOOKS} looked at in each "
+        f"direction: {', '.join(fixed(m) for m in means[:-1])} and {fixed(means[-1])} on average "
+        f"over the particles in them (xy, xz, yz). Red: particles below {_DOUBT:g}."
     )
     return Plate("worst_slices", "Where the views agree least", says, table, figure)
 

@@ -57,9 +57,9 @@ def fit_plate(explanation: Explanation) -> Plate:
         says.append(
             f"{in_state(state, states)}out-of-bag R² = {fixed(real['oob_r2'])} ± "
             f"{fixed(real['oob_r2_std'])} over seeds, {fixed(control['oob_r2'])} with Damage "
-            f"shuffled; on held-out particles the error of the forest is "
-            f"{number(100 * real['held_out_mae'])} points of Damage on average, that of "
-            f"always predicting the median {number(100 * real['guess_mae'])}."
+            f"shuffled; on held-out particles the forest is off by "
+            f"{number(100 * real['held_out_mae'])} points of Damage on average, and always "
+            f"predicting the median by {number(100 * real['guess_mae'])}."
         )
     panels[0].set_ylabel("predicted, out of bag (%)")
     return Plate("out_of_bag_fit", "How well Damage is predicted", capital(says), table, figure)

@@ -144,7 +144,7 @@ def write_report(
         title=title,
         cautions=cautions,
         verdicts=verdicts,
-        rows=first_screen(found),
+        rows=first_screen(found, chapters.worth_a_look(tables, fusion)),
         overview=overview,
         sections=found,
         glossary=chapters.glossary(tables),

@@ -68,13 +68,16 @@ class Row:
     section: str
 
 
-def first_screen(sections: list[Section]) -> list[Row]:
-    """Gather the rows of the first screen from the sections that have something to say."""
+def first_screen(sections: list[Section], otherwise: str = "") -> list[Row]:
+    """Gather the rows of the first screen from the sections that have something to say.
+
+    `otherwise` is what to check next if no section names anything.
+    """
     rows = []
     for part, heading in PARTS.items():
         said = [(s.id, s.summary[part]) for s in sections if s.summary.get(part)]
         if part == "next":
-            said = said[:1]
+            said = (said or [("damage", otherwise)] * bool(otherwise))[:1]
         if said:
             rows.append(Row(heading, " ".join(words for _, words in said), said[0][0]))
     return rows

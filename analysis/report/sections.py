@@ -10,6 +10,7 @@ from .._shared.wording import (
     by_state,
     fixed,
     in_state,
+    listing,
     number,
     p_value,
     percent,
@@ -26,6 +27,9 @@ from .style import unit_of
 
 # With fewer particles a distribution is a list.
 FEW = 10
+# Above this share of doubtful particles nothing is more urgent than to look at them.
+_MANY = 0.1
+_NAMED = 3  # particles, on the first screen
 
 
 def whole_particles(tables: Tables) -> Tables:
@@ -96,14 +100,11 @@ def reliability_section(
         f"{fixed(confidence.median())} (1: the same voxels), and reaches 0.5 for "
         f"{percent(float((confidence >= 0.5).mean()))} of the particles."
     ]
-    doubtful = int((confidence < 0.5).sum())
     section.summary["particles"] = (
         f"The views agree on a typical one by {fixed(confidence.median())} (1: the same voxels)."
     )
-    if doubtful:
-        section.summary["next"] = (
-            f"Look at the {plural(doubtful, 'particle')} on which the views agree by less than 0.5."
-        )
+    if (confidence < 0.5).mean() >= _MANY:
+        section.summary["next"] = doubtful_words(fusion)
     section.plates.append(figures_particles.confidence_plate(fusion))
     if volume is not None and labels is not None:
         shown = fusion[fusion["scan"] == fusion["scan"].iloc[0]] if "scan" in fusion else fusion
@@ -132,12 +133,15 @@ def damage_section(tables: Tables) -> Section:
         )
         answers += _published_words(state, table, list(tables))
     section.answers = answers
-    means = {}
+    means, intervals = {}, {}
     for state, table in known.items():
         low, high = figures_particles.mean_interval(table["Damage"].to_numpy())
-        interval = f"95\u202f% interval {fixed(100 * low, 1)} to {fixed(100 * high, 1)}"
-        means[state] = f"{percent(table['Damage'].mean())} ({interval})"
-    section.summary["damage"] = f"On average {by_state(means)} of a particle is void."
+        means[state] = percent(table["Damage"].mean())
+        intervals[state] = f"{fixed(100 * low, 1)} to {fixed(100 * high, 1)}\u202f%"
+    section.summary["damage"] = (
+        f"On average {by_state(means)} of a particle is void; 95\u202f% interval "
+        f"{by_state(intervals)}."
+    )
     section.plates.append(figures_particles.damage_plate(known))
     return section
 
@@ -209,6 +213,40 @@ def glossary(tables: Tables) -> pd.DataFrame:
             if n in table and c.group != "key"
         ]
     )
+
+
+def worth_a_look(tables: Tables, fusion: pd.DataFrame | None) -> str:
+    """Say which particles to look at where nothing else asks for it; "" if none."""
+    words = "" if fusion is None else doubtful_words(fusion)
+    known = pd.concat([t[t["Damage"] > 0] for t in whole_particles(tables).values()])
+    if words or known.empty:
+        return words
+    worst = listing(_names(known.sort_values("Damage", ascending=False)))
+    return f"Look at the most damaged particles, {worst}: is their void made of cracks?"
+
+
+def doubtful_words(fusion: pd.DataFrame) -> str:
+    """Name the particles on which the views agree least; "" if they agree well on all."""
+    if "confidence" not in fusion:
+        return ""
+    doubtful = fusion[fusion["confidence"] < 0.5].sort_values("confidence")
+    if doubtful.empty:
+        return ""
+    more = [f"{len(doubtful) - _NAMED} more"] if len(doubtful) > _NAMED else []
+    names = listing([*_names(doubtful), *more])
+    which = "particle" if len(doubtful) == 1 else "particles"
+    return f"Look at {which} {names}, on which the views agree by less than 0.5."
+
+
+def _names(rows: pd.DataFrame) -> list[str]:
+    """Name the first particles by their labels, and by their volume if there are several."""
+    volume = next((c for c in ("scan", "volume") if c in rows and rows[c].nunique() > 1), "")
+    names = []
+    for _, row in rows.head(_NAMED).iterrows():
+        # Labels of pooled volumes were raised to be unique.
+        label = f"{row['label'] - row.get('raised', 0):.0f}"
+        names.append(f"{row[volume]} {label}" if volume else label)
+    return names
 
 
 def _sizes(whole: Tables) -> str:

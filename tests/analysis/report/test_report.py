@@ -23,7 +23,8 @@ from particlebridge.analysis.report.figures_groups import (
 from particlebridge.analysis.report.figures_model import driver_words
 from particlebridge.analysis.report.figures_particles import confidence_plate
 from particlebridge.analysis.report.network_figure import scene
-from particlebridge.analysis.report.section import PARTS
+from particlebridge.analysis.report.section import PARTS, Section, first_screen
+from particlebridge.analysis.report.sections import worth_a_look
 from particlebridge.analysis.report.style import FORMATS, save
 
 UNSAFE = "</script><script>alert('x')</script>&\"<img src=x onerror=alert(1)>"
@@ -169,6 +170,25 @@ def test_the_first_screen_answers_in_five_rows_that_lead_on(whole_report):
         (fold,) = (f for f in folds if f'id="{anchor}"' in f)
         assert fold.index("</summary>") < fold.index(f'id="{anchor}"')
     assert len(folds) == rest.count('class="inside"') and "<details open" not in page
+
+
+def test_what_to_check_next_is_the_most_urgent():
+    table = table_of(0).assign(Border=False, volume="a")
+    table.loc[[3, 5, 8], "Damage"] = [0.9, 0.8, 0.7]
+    assert "4, 6 and 9: is their void" in worth_a_look({"all": table}, None)
+    fusion = pd.DataFrame({"label": [1, 2], "Volume": 1.0, "confidence": [0.9, 0.4]})
+    look = worth_a_look({"all": table}, fusion)
+    assert look == "Look at particle 2, on which the views agree by less than 0.5."
+    # Labels of pooled volumes are said as they are in their own.
+    other = table.assign(volume="b", label=table["label"] + 90, raised=90)
+    both = pd.concat([table.assign(raised=0), other], ignore_index=True)
+    assert "a 4, b 4 and" in worth_a_look({"all": both}, None)
+    why = Section("why", "?", summary={"next": "Add volumes."})
+    many = Section("reliability", "?", summary={"next": "Look at them."})
+    rows = [first_screen(found, look) for found in ([], [why], [many, why])]
+    assert [row.words for (row,) in rows] == [look, "Add volumes.", "Look at them."]
+    assert [row.section for (row,) in rows] == ["damage", "why", "reliability"]
+    assert first_screen([]) == []
 
 
 def test_the_words_turn_with_the_data(tmp_path, only_words):
