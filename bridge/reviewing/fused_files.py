@@ -1,7 +1,9 @@
 """Where the particles of a run lie as the machine fused them, and whether they are still so."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -104,15 +106,18 @@ def find_fused(run: RunFolder) -> FusedFiles:
 def check_unchanged(run: RunFolder, fused: FusedFiles) -> None:
     """Refuse fused labels whose voxels were changed by another program.
 
-    Gigavoxels are not digested at each opening: what names, sizes and times of the files were when
-    the voxels were last digested is remembered in run.json, and as long as they are the same the
-    voxels are taken to be. A copied folder has other times, so it is digested once.
+    Gigavoxels are not digested at each opening. Files that nobody wrote to since the run noted that
+    it had fused them are as they were. Others, such as copies, are digested once: run.json then
+    remembers their names, sizes and times, and as long as these are the same the voxels are taken
+    to be.
 
     Raises
     ------
     ValueError
         If they were.
     """
+    if _last_written(fused.labels) <= _finished(run):
+        return
     now = {"labels": fused.digest, "files": files_digest(fused.labels)}
     if run.record.get("reviewed_labels") == now:
         return
@@ -225,6 +230,22 @@ def open_views(run: RunFolder) -> dict[View, AnyArray]:
     if not found:
         notice(f"{run.path}: its views are gone, so they cannot be shown beside the particles")
     return found
+
+
+def _last_written(path: Path) -> float:
+    """Tell when a file, or any file of a Zarr folder, was written last."""
+    files = (f for f in path.rglob("*") if f.is_file()) if path.is_dir() else iter([path])
+    return max((file.stat().st_mtime for file in files), default=math.inf)
+
+
+def _finished(run: RunFolder) -> float:
+    """Tell when a run noted that its labels were whole: in seconds, as files are dated."""
+    try:
+        noted = datetime.fromisoformat(run.record["stages"]["fuse"]["finished"])
+    except (KeyError, TypeError, ValueError):
+        return -math.inf
+    # The note leaves out fractions of a second.
+    return noted.timestamp() + 1
 
 
 def _labels_in(folder: Path) -> list[Path]:

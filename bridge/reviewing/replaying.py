@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import numpy as np
 import pandas as pd
 from particlebridge.analysis._shared.parallel import thread_count
 from particlebridge.analysis.correction.acts import Box, Edit, Redo, Undo
@@ -157,23 +156,3 @@ def boxes_of(fused: FusedFiles, labels: AnyArray) -> dict[int, Box]:
         int(label): (z0, y0, x0, z1, y1, x1)
         for label, (z0, z1, y0, y1, x0, x1) in zip(found.labels, found.boxes.tolist(), strict=True)
     }
-
-
-def fusion_table(fused: FusedFiles, spacing: tuple[float, float, float]) -> pd.DataFrame:
-    """Read what is known of the particles as they were fused.
-
-    Returns
-    -------
-    DataFrame
-        By label: ``confidence``, ``voxels``, and ``z``, ``y``, ``x``, the middle in voxels (NaN if
-        they were not measured).
-    """
-    fusion = pd.read_csv(fused.fusion).set_index("label")
-    table = fusion[["confidence"]].copy()
-    table["voxels"] = fusion["Volume"] / float(np.prod(spacing))
-    table[["z", "y", "x"]] = np.nan
-    if fused.features.is_file():
-        features = read_table(fused.features).set_index("label")
-        for name, size in zip("zyx", spacing, strict=True):
-            table[name] = features[name.upper()] / size
-    return table

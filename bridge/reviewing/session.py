@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,28 +12,17 @@ import pandas as pd
 from particlebridge.analysis._shared.views import View
 from particlebridge.analysis.correction.acts import (
     Accept,
-    Act,
     Box,
     Cut,
     Delete,
-    Edit,
     Merge,
     Paint,
     Point,
-    Redo,
     Split,
-    Undo,
     Unsure,
-    box_shape,
-    slices,
 )
-from particlebridge.analysis.correction.regions import (
-    Region,
-    grow_region,
-    interpolate_outlines,
-    tight,
-)
-from particlebridge.analysis.correction.replay import Change, LabelEditor
+from particlebridge.analysis.correction.regions import Region
+from particlebridge.analysis.correction.replay import LabelEditor
 
 from .._shared.progress import notice
 from ..runs.folder_lock import held
@@ -42,13 +30,13 @@ from ..runs.run_folder import RunFolder
 from ..volumes.reading import Volume, open_volume
 from ..volumes.stored_arrays import AnyArray
 from ..volumes.voxel_size import Spacing
+from .doubts import Doubts
 from .edited_labels import EditedLabels
 from .fused_files import FusedFiles, check_unchanged, find_fused, open_run_volume, open_views
+from .history import History
 from .log import LOG, By, CorrectionLog
-from .replaying import Replayed, boxes_of, fusion_table, replay
-
-_USUAL = 1.5
-"""A particle is grown no further from the click than so many typical radii."""
+from .proposing import check_box, grown_from, interpolated
+from .replaying import boxes_of
 
 
 class ReviewSession:
@@ -98,7 +86,6 @@ class ReviewSession:
 
     def __init__(self, run: RunFolder, by: By, stack: ExitStack) -> None:
         self._stack = stack
-        self._by: By = by
         self.folder = run.path
         self._fused: FusedFiles = find_fused(run)
         check_unchanged(run, self._fused)
@@ -111,12 +98,13 @@ class ReviewSession:
         if self._fused.solid.exists():
             self.solid = open_volume(self._fused.solid).data
         self.views: Mapping[View, AnyArray] = open_views(run)
-        self.on_change: list[Callable[[Box], object]] = []
-        self._log = CorrectionLog(self.folder / LOG, self.labels.shape, mend=True)
+        self._doubts = Doubts(run, self._fused, self.spacing)
+        log = CorrectionLog(self.folder / LOG, self.labels.shape, mend=True)
         boxes = boxes_of(self._fused, base)
         self._editor = LabelEditor(self.labels, boxes, 0, self._voxels, self.spacing)
-        self._acts: Replayed = replay(self._log, self._editor, self._fused.digest)
-        self.messages: list[str] = [*self._log.messages, *self._acts.messages]
+        self._history = History(log, self._editor, self._fused.digest, by)
+        self.on_change: list[Callable[[Box], object]] = self._history.on_change
+        self.messages: list[str] = self._history.messages
         for message in self.messages:
             notice(message)
 
@@ -164,32 +152,33 @@ class ReviewSession:
     ) -> None:
         self.close()
 
-    @cached_property
-    def _fusion(self) -> pd.DataFrame:
-        return fusion_table(self._fused, self.spacing)
-
     @property
     def table(self) -> pd.DataFrame:
-        """The particles as they are now, the least sure first.
+        """The particles as they are now, the most doubtful first.
 
         Columns: ``label``; ``z``, ``y``, ``x``, its middle in voxels; ``confidence`` of the fusion
-        (NaN of a particle that was corrected); ``doubt`` from 0 to 1; ``reasons`` for it; and
-        ``review``: accepted, unsure, corrected, added, or "".
+        (NaN of a particle that was corrected); ``doubt`` from 0 to 1; ``reasons`` for it, once
+        ranked; and ``review``: accepted, unsure, corrected, added, or "".
         """
-        now = self._editor.particles
-        known = self._fusion.reindex(list(now))
-        known["review"] = [particle.review for particle in now.values()]
-        for label, particle in now.items():
-            if particle.origin:
-                assert particle.at is not None or particle.box
-                middle = particle.at or self._editor.known(label).at
-                known.loc[label, ["z", "y", "x"]] = middle
-                known.loc[label, "confidence"] = np.nan
-        known["doubt"] = (1 - known["confidence"]).fillna(0.0).clip(0, 1)
-        known["reasons"] = ""
-        ordered = known.sort_values("doubt", ascending=False, kind="stable")
-        table = ordered.rename_axis("label").reset_index()
-        return table[["label", "z", "y", "x", "confidence", "doubt", "reasons", "review"]]
+        return self._doubts.table(self._editor)
+
+    @property
+    def missed(self) -> pd.DataFrame:
+        """Places where a particle may be missed (z, y, x, doubt, reasons); empty until ranked."""
+        return self._doubts.missed
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether `rank` was called, now or earlier; else doubt is 1 - confidence."""
+        return self._doubts.is_ranked
+
+    def rank(self) -> None:
+        """Find the reasons for doubt, and what a look at each particle is worth.
+
+        All of the volume and its views are read: seconds for a small volume, minutes for
+        gigavoxels. What is found is kept in ``doubts.csv``.
+        """
+        self._doubts.rank(self.labels.base, self.views, self._voxels)
 
     def box(self, label: int) -> Box:
         """Give the bounding box of a particle as it is now."""
@@ -197,21 +186,21 @@ class ReviewSession:
 
     def accept(self, label: int) -> None:
         """Say that a particle is right."""
-        self._do(Accept(self._editor.reference(label)))
+        self._history.do(Accept(self._editor.reference(label)))
 
     def unsure(self, label: int) -> None:
         """Say that a particle was looked at, and that nobody can tell."""
-        self._do(Unsure(self._editor.reference(label)))
+        self._history.do(Unsure(self._editor.reference(label)))
 
     def delete(self, label: int) -> None:
         """Take a particle out."""
-        self._do(Delete(self._editor.reference(label)))
+        self._history.do(Delete(self._editor.reference(label)))
 
     def merge(self, labels: Sequence[int]) -> None:
         """Make one particle of several; the first keeps its label."""
         if len(set(labels)) < max(2, len(labels)):
             raise ValueError("merging needs two or more different particles")
-        self._do(Merge(tuple(self._editor.reference(label) for label in labels)))
+        self._history.do(Merge(tuple(self._editor.reference(label) for label in labels)))
 
     def split(self, label: int, seeds: Sequence[Point]) -> list[int]:
         """Split a particle by a watershed from a point in each part.
@@ -232,7 +221,7 @@ class ReviewSession:
         particle = self._editor.reference(label)
         box, parts = self._editor.seeded(label, points)
         new = self._new(len(points) - 1)
-        self._do(Split(particle, points, new, box, parts))
+        self._history.do(Split(particle, points, new, box, parts))
         return list(new)
 
     def cut(self, label: int, point: Sequence[float], normal: Sequence[float]) -> int:
@@ -256,7 +245,7 @@ class ReviewSession:
             raise ValueError("a plane needs a point and a normal (z, y, x) of finite numbers")
         new = self._new(1)
         particle = self._editor.reference(label)
-        self._do(Cut(particle, tuple(at.tolist()), tuple(across.tolist()), new))
+        self._history.do(Cut(particle, tuple(at.tolist()), tuple(across.tolist()), new))
         return new[0]
 
     def grow(self, point: Point) -> Region:
@@ -272,21 +261,8 @@ class ReviewSession:
         Region
             For `add`.
         """
-        at = _point(point)
-        sizes = self._fusion["voxels"]
-        usual = float(sizes.median()) if len(sizes) else 1e4
-        radius = _USUAL * (3 * usual * float(np.prod(self.spacing)) / (4 * np.pi)) ** (1 / 3)
-        reach = [int(np.ceil(radius / s)) + 2 for s in self.spacing]
-        low = [max(0, p - r) for p, r in zip(at, reach, strict=True)]
-        high = [min(n, p + r + 1) for p, r, n in zip(at, reach, self.labels.shape, strict=True)]
-        box: Box = (*low, *high)  # type: ignore[assignment]
-        seed = (at[0] - box[0], at[1] - box[1], at[2] - box[2])
-        if not all(0 <= s < n for s, n in zip(seed, box_shape(box), strict=True)):
-            raise ValueError(f"the point {list(at)} lies outside the volume")
-        grey, free = np.asarray(self._voxels[slices(box)]), self.labels[slices(box)] == 0
-        grown = tight(grow_region(grey, free, seed, self.spacing, radius), box[:3])
-        assert grown is not None
-        return grown
+        usual = self._doubts.usual_voxels
+        return grown_from(_point(point), self.labels, self._voxels, self.spacing, usual)
 
     def interpolate(self, planes: Mapping[int, np.ndarray], axis: int = 0) -> Region:
         """Make a region of outlines drawn in a few slices; nothing is changed yet.
@@ -303,12 +279,8 @@ class ReviewSession:
         Region
             For `add`.
         """
-        first, mask = interpolate_outlines(planes)
-        origin = [0, 0, 0]
-        origin[axis] = first
-        region = tight(np.moveaxis(mask, 0, axis), origin)
-        assert region is not None
-        self._check_inside(region.box)
+        region = interpolated(planes, axis)
+        check_box(region.box, self.labels.shape)
         return region
 
     def add(self, region: Region) -> int:
@@ -320,7 +292,7 @@ class ReviewSession:
             Its label.
         """
         new = self._new(1)
-        self._do(self._painted(None, new, region.box, region.mask, None))
+        self._history.do(self._painted(None, new, region.box, region.mask, None))
         return new[0]
 
     def paint(
@@ -341,64 +313,25 @@ class ReviewSession:
         add, remove
             Bool masks over the box.
         """
-        self._do(self._painted(label, (), box, add, remove))
+        self._history.do(self._painted(label, (), box, add, remove))
 
     @property
     def can_undo(self) -> bool:
         """Whether there is an act to take back."""
-        return bool(self._acts.done)
+        return self._history.can_undo
 
     @property
     def can_redo(self) -> bool:
         """Whether there is an act that was taken back."""
-        return bool(self._acts.undone)
+        return self._history.can_redo
 
     def undo(self) -> None:
         """Take back the latest act."""
-        if not self._acts.done:
-            raise ValueError("there is nothing to undo")
-        act, exact, change = self._acts.done.pop()
-        if change is not None:
-            self._editor.undo(change)
-        try:
-            self._keep(Undo())
-        except BaseException:
-            self._acts.done.append((act, exact, self._editor.do(act, exact) if change else None))
-            raise
-        self._acts.undone.append((act, exact))
-        self._tell(change)
+        self._history.undo()
 
     def redo(self) -> None:
         """Do the act again that was taken back last."""
-        if not self._acts.undone:
-            raise ValueError("there is nothing to redo")
-        act, exact = self._acts.undone[-1]
-        change = self._editor.do(act, exact)
-        self._keep(Redo(), change)
-        self._acts.undone.pop()
-        self._acts.done.append((act, exact, change))
-        self._tell(change)
-
-    def _do(self, act: Edit) -> None:
-        change = self._editor.do(act)
-        self._keep(act, change)
-        self._acts.done.append((act, True, change))
-        self._acts.undone.clear()
-        self._tell(change)
-
-    def _keep(self, act: Act, change: Change | None = None) -> None:
-        """Write an act to the log; what cannot be written is not done."""
-        try:
-            self._log.append(act, self._by, self._fused.digest)
-        except BaseException:
-            if change is not None:
-                self._editor.undo(change)
-            raise
-
-    def _tell(self, change: Change | None) -> None:
-        for box in dict.fromkeys(box for box, _ in change.patches) if change else ():
-            for told in self.on_change:
-                told(box)
+        self._history.redo()
 
     def _new(self, count: int) -> tuple[int, ...]:
         return tuple(range(self._editor.highest + 1, self._editor.highest + 1 + count))
@@ -411,20 +344,10 @@ class ReviewSession:
         add: np.ndarray | None,
         remove: np.ndarray | None,
     ) -> Paint:
-        self._check_inside(box)
         masks: list[Any] = [None if m is None else np.asarray(m, bool) for m in (add, remove)]
-        for mask in masks:
-            if mask is not None and mask.shape != box_shape(box):
-                raise ValueError(f"the mask has shape {mask.shape}, but its box {box_shape(box)}")
-        if not any(mask is not None and mask.any() for mask in masks):
-            raise ValueError("there is nothing painted")
+        check_box(box, self.labels.shape, *masks)
         particle = None if label is None else self._editor.reference(label)
         return Paint(particle, new, box, *masks)
-
-    def _check_inside(self, box: Box) -> None:
-        sides = zip(box[:3], box[3:], self.labels.shape, strict=True)
-        if not all(0 <= a < b <= n for a, b, n in sides):
-            raise ValueError(f"the box {list(box)} is empty or lies outside the volume")
 
 
 def _point(point: Sequence[float]) -> Point:

@@ -84,6 +84,21 @@ def test_the_least_sure_come_first_and_reasons_have_a_place(results: Path) -> No
         np.testing.assert_array_equal(review.volume.data[:], MADE.volume)
 
 
+def test_ranked_once_the_reasons_are_kept(results: Path) -> None:
+    with ReviewSession.open(results) as review:
+        assert not review.is_ranked
+        assert review.missed.empty
+        review.rank()
+        table = review.table
+        assert table["reasons"].str.len().max() > 0
+        assert table["doubt"].is_monotonic_decreasing
+    with ReviewSession.open(results) as again:
+        assert again.is_ranked
+        assert again.table["label"].tolist() == table["label"].tolist()
+        assert again.table["reasons"].tolist() == table["reasons"].tolist()
+        assert len(again.missed) == len(review.missed)
+
+
 def test_windows_hear_of_each_change(results: Path) -> None:
     heard: list[tuple[int, ...]] = []
     with ReviewSession.open(results) as review:
