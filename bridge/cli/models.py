@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from particlebridge.analysis._shared.views import VIEWS
 
 from .options import VoxelSize
 from .readers import runtimes_of, views_of
@@ -23,17 +24,25 @@ Runtimes = Annotated[
 
 @app.command()
 def train(
+    out: Annotated[Path, typer.Option("--out", help="Model folder to write.")],
     images: Annotated[
-        str,
+        str | None,
         typer.Option("--images", help="Training images: a glob or a file; with --views a volume."),
-    ],
+    ] = None,
     labels: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--labels", help="Annotations, a file or a glob: label images, VIA, COCO, rois.zip, ..."
         ),
-    ],
-    out: Annotated[Path, typer.Option("--out", help="Model folder to write.")],
+    ] = None,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(
+            "--corrections",
+            metavar="RESULTS",
+            help="In place of --images and --labels: a run folder whose particles were reviewed.",
+        ),
+    ] = None,
     start: Annotated[
         str | None, typer.Option("--from", help="Model to fine-tune: a folder or a name.")
     ] = None,
@@ -44,7 +53,8 @@ def train(
             "--views",
             parser=views_of,
             metavar="xy,xz,yz",
-            help="Train on these slices of one labelled volume, in any format that `run` reads.",
+            help="Train on these slices of one labelled volume, in any format that `run` reads "
+            "(default with --corrections: all three).",
         ),
     ] = None,
     voxel_size: VoxelSize = None,
@@ -92,8 +102,17 @@ def train(
     chosen = replace(
         usual, epochs=epochs or usual.epochs, steps=steps or usual.steps, diameter=diameter
     )
+    if (corrections is None) == (images is None or labels is None):
+        raise typer.BadParameter("give --images and --labels, or --corrections alone")
     given: dict[str, Any] = {"images": images, "labels": labels}
-    if views is not None:
+    if corrections is not None:
+        from ..reviewing.training_labels import corrected_volume
+
+        if images is not None or labels is not None or voxel_size is not None:
+            raise typer.BadParameter("--corrections says which volume; leave out what else does")
+        given = corrected_volume(corrections).as_training(views or VIEWS)
+    elif views is not None:
+        assert images is not None and labels is not None
         from ..volumes.labelled import read_labelled_volume
 
         given = read_labelled_volume(images, labels, voxel_size).as_training(views)

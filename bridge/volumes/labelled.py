@@ -1,7 +1,7 @@
 """A volume and the labels that somebody gave it, for training."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from particlebridge.analysis.io.images import shape_text
 
 from .._shared.progress import notice
 from .field_of_view import AUTO, find_field_of_view
-from .reading import open_volume
+from .reading import Volume, open_volume
 from .stored_arrays import filled
 from .voxel_size import Spacing
 
@@ -83,15 +83,20 @@ def read_labelled_volume(
             f"{labels} has {shape_text(marked.data.shape)} voxels and {volume} "
             f"{shape_text(grey.data.shape)}; give labels of the volume's own size"
         )
+    file, inside, dataset = os.fspath(volume).partition("::")
+    name = Path(file).name + inside + dataset
+    return replace(without_unseen(grey, np.asarray(marked.loaded().data)), name=name)
+
+
+def without_unseen(grey: Volume, numbers: np.ndarray) -> LabelledVolume:
+    """Load grey values for labels; outside the field of view nobody annotated."""
     seen = find_field_of_view(grey.data, grey.source, AUTO)
     mask = None if seen.mask is None else np.asarray(seen.mask[:], bool)
     data = np.asarray(grey.loaded().data)
-    numbers = np.asarray(marked.loaded().data)
     outside = np.isnan(data) if data.dtype.kind == "f" else np.zeros(data.shape, bool)
     if mask is not None:
         outside |= ~mask
     if outside.any():
         data = filled(data, seen.fill, mask)
         numbers = np.where(outside, -1, numbers.astype(np.int64, copy=False))
-    file, inside, dataset = os.fspath(volume).partition("::")
-    return LabelledVolume(Path(file).name + inside + dataset, data, numbers, grey.spacing)
+    return LabelledVolume(grey.source.name, data, numbers, grey.spacing)

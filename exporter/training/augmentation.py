@@ -127,6 +127,9 @@ def draw_patch(
         )
         if not wanted or (labels[window] > 0).any():
             break
+    if _unknown(labels, start, patch):
+        # Nothing can be learned from it: the loss of no pixel is not a number.
+        start = _around_annotated(labels, room, centred, patch, rng)
     if augmentation is None:
         return crop(image, labels, start, patch)
     if rng.random() < augmentation.warp:
@@ -140,6 +143,37 @@ def draw_patch(
     changed = _change_greys(np.moveaxis(x, -1, 0) if has_channels else x, rng, augmentation)
     x = np.moveaxis(changed, 0, -1) if has_channels else changed
     return np.ascontiguousarray(np.maximum(x, 0), np.float32), np.ascontiguousarray(y, np.int32)
+
+
+def _unknown(labels: np.ndarray, start: list[int], patch: tuple[int, ...]) -> bool:
+    """Tell whether nobody annotated the middle of a window, which no warp moves out of it.
+
+    The network predicts at every `grid`-th pixel only, the fourth at most.
+    """
+    middle = tuple(
+        slice(max(0, s + length // 4), max(0, s + length - length // 4), 4)
+        for s, length in zip(start, patch, strict=True)
+    )
+    return bool((labels[middle] < 0).all())
+
+
+def _around_annotated(
+    labels: np.ndarray,
+    room: list[int],
+    centred: list[int],
+    patch: tuple[int, ...],
+    rng: np.random.Generator,
+) -> list[int]:
+    """Start a window whose middle is an annotated pixel, as nearly as the image has room."""
+    known = np.flatnonzero(ndimage.minimum_filter(labels, 5) >= 0)
+    known = known if known.size else np.flatnonzero(labels >= 0)
+    if not known.size:
+        return centred
+    at = np.unravel_index(known[rng.integers(known.size)], labels.shape)
+    return [
+        c + min(max(int(a) - length // 2 - c, 0), r)
+        for a, length, c, r in zip(at, patch, centred, room, strict=True)
+    ]
 
 
 def crop(

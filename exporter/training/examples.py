@@ -7,9 +7,7 @@ import numpy as np
 from particlebridge.analysis import normalize
 
 from ..annotations.label_checks import check_particles
-from .augmentation import crop
 
-_MAX_VALIDATION_PATCHES = 64
 _MAX_VALIDATION_IMAGES = 64
 
 
@@ -263,38 +261,3 @@ def _whole_objects(labels: np.ndarray, part: np.ndarray) -> int:
     whole = np.bincount(np.maximum(labels, 0).ravel())
     inside = np.bincount(np.maximum(part, 0).ravel(), minlength=whole.size)
     return int(np.count_nonzero((inside == whole)[1:] & (whole[1:] > 0)))
-
-
-def validation_patches(
-    examples: Sequence[Example], patch: tuple[int, ...], seed: int
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Cover the held-out images with patches, at most 64 of them.
-
-    Returns
-    -------
-    images, labels
-        Each of shape `patch` (+ channels).
-    """
-    windows = []
-    for number, example in enumerate(examples):
-        starts = []
-        for size, length in zip(example.labels.shape, patch, strict=True):
-            count = -(-size // length)
-            last = size - length
-            centred = last // 2 if last < 0 else 0
-            starts.append(
-                [centred]
-                if count == 1
-                else np.linspace(0, last, count).round().astype(int).tolist()
-            )
-        windows += [
-            (number, list(start))
-            for start in np.stack(np.meshgrid(*starts, indexing="ij"), axis=-1)
-            .reshape(-1, len(patch))
-            .tolist()
-        ]
-    if len(windows) > _MAX_VALIDATION_PATCHES:
-        chosen = np.random.default_rng(seed).permutation(len(windows))[:_MAX_VALIDATION_PATCHES]
-        windows = [windows[k] for k in chosen]
-    cut = [crop(examples[k].image, examples[k].labels, start, patch) for k, start in windows]
-    return [x for x, _ in cut], [y.astype(np.int32) for _, y in cut]

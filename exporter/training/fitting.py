@@ -11,10 +11,11 @@ from ..networks.keras_models import load_keras_model, load_stardist3d
 from ..networks.model_folders import dimensions
 from ..quiet import Loud, quiet
 from .checkpoint import Checkpoint
-from .examples import Example, Split, validation_patches
+from .examples import Example, Split
 from .options import TrainOptions
 from .patch_stream import PatchStream
 from .result import TrainingProgress
+from .validation_patches import validation_patches
 
 WEIGHTS = "weights_best.h5"
 _MOST_CANDIDATES = 5000

@@ -7,15 +7,16 @@ import pytest
 import tifffile
 from particlebridge.analysis import typical_diameter
 from particlebridge.analysis.io.pixels import read_pixels
+from particlebridge.exporter.training.augmentation import draw_patch
 from particlebridge.exporter.training.examples import (
     Example,
     check_examples,
     fill_holes,
     split_examples,
-    validation_patches,
 )
 from particlebridge.exporter.training.pairing import gather_examples
 from particlebridge.exporter.training.scale import labelled_diameter, rescale_examples
+from particlebridge.exporter.training.validation_patches import validation_patches
 
 
 def disk(size: int, radius: float) -> np.ndarray:
@@ -175,3 +176,14 @@ def test_damaged_images_are_one_sentence(tmp_path: Path) -> None:
             read_pixels(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         read_pixels(tmp_path / "none.tif")
+
+
+def test_every_patch_shows_what_somebody_annotated() -> None:
+    labels = np.full((64, 64), -1, np.int32)
+    labels[3:9, 50:56] = 1
+    one = example(labels)
+    _, truth = validation_patches([one], (16, 16), 0)
+    assert [(part > 0).sum() for part in truth] == [36]
+    for seed in range(20):
+        _, part = draw_patch(one.image, labels, (16, 16), np.random.default_rng(seed), None, 0.0)
+        assert (part > 0).any()

@@ -1,0 +1,63 @@
+"""What a review teaches: the particles put right, their rims, and nothing of the rest."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fused_run import fused_run, generated
+from particlebridge.analysis import VIEWS
+from particlebridge.bridge import ReviewSession
+from particlebridge.bridge.reviewing.training_labels import corrected_volume
+from particlebridge.exporter import TrainOptions, train
+from typer.testing import CliRunner
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fused_run(tmp_path_factory.mktemp("taught"), generated())
+
+
+def test_training_on_what_a_person_put_right(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ValueError, match=r"corrections.jsonl: no particle was corrected"):
+        corrected_volume(results)
+    with ReviewSession.open(results) as review:
+        by_size = review.table["label"].to_numpy()
+        sizes = np.bincount(review.labels[:].ravel())[by_size]
+        accepted = [int(n) for n in by_size[np.argsort(-sizes)][:6]]
+        deleted, unsure = (int(n) for n in by_size[np.argsort(-sizes)][6:8])
+        fused = review.labels[:]
+        for label in accepted:
+            review.accept(label)
+        review.delete(deleted)
+        review.unsure(unsure)
+
+    taught = corrected_volume(results)
+
+    assert taught.name == "scan.tif" and taught.spacing == pytest.approx(generated().spacing)
+    for label in accepted:
+        np.testing.assert_array_equal(taught.labels == label, fused == label)
+    assert (taught.labels[fused == deleted] == 0).all()
+    others = ~np.isin(fused, [0, *accepted, deleted])
+    assert (taught.labels[others] == -1).all()
+    rim = (taught.labels == 0) & (fused == 0)
+    # Every particle has background beside it, and what lies far from all says nothing.
+    assert rim.any() and (taught.labels[fused == 0] == -1).any()
+    assert "6 particles" in capsys.readouterr().err
+
+    tiny = TrainOptions(epochs=1, steps=2, batch=1, patch=32, rays=8, filters=4, depth=1)
+    said: list[str] = []
+    out = tmp_path / "model"
+    result = train(**taught.as_training(VIEWS), out=out, options=tiny, notice=said.append)
+    assert np.isfinite(result.history["loss"]).all()
+    assert any("Slices to learn from" in text and "yz" in text for text in said)
+
+
+def test_what_to_train_on_is_named_once(results: Path) -> None:
+    from particlebridge.bridge.cli.app import app
+
+    for given in ([], ["--images", "a.tif"], ["--images", "a.tif", "--corrections", str(results)],
+                  ["--voxel-size", "1,1,1um", "--corrections", str(results)]):  # fmt: skip
+        done = CliRunner().invoke(app, ["train", "--out", "model", *given])
+        assert done.exit_code == 2 and "--corrections" in done.output
