@@ -115,6 +115,8 @@ def measure_files(
         measuring.check(grey.source, grey.spacing)
     # Labels in chunks may be larger than memory: they are measured as they are read.
     chunked = open_volume(labels, holds="labels") if is_chunked(labels) else None
+    if chunked is not None and chunked.data.dtype.kind == "f":
+        chunked = None  # whole numbers, or fractions, as MATLAB saves both: looked at in memory
     bodies = read_labels(labels) if chunked is None else chunked.data
     if Path(volume).resolve() == Path(labels).resolve():
         raise ValueError(f"{labels}: is the volume itself; give its labels, such as a labels.tif")

@@ -14,6 +14,7 @@ from .array_choice import Holds
 from .voxel_size import Recorded
 
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".nxs")
+MATLAB_SUFFIX = ".mat"
 _ZARR_FILES = ("zarr.json", ".zarray", ".zgroup")
 _MOST_CHUNKS = 4_000_000
 _ROOM = 8
@@ -96,11 +97,11 @@ class Turned:
 
 
 def is_chunked(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a path is a Zarr folder or an HDF5 file or dataset, by its name and files."""
+    """Tell whether a path is a Zarr folder, or a file of HDF5 or MATLAB, or an array in one."""
     path = Path(path)
     if path.is_dir():
         return path.suffix.lower() == ".zarr" or any((path / f).is_file() for f in _ZARR_FILES)
-    return split_dataset(path)[0].suffix.lower() in HDF5_SUFFIXES
+    return split_dataset(path)[0].suffix.lower() in (*HDF5_SUFFIXES, MATLAB_SUFFIX)
 
 
 def split_dataset(path: Path) -> tuple[Path, str]:

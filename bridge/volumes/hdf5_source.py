@@ -21,6 +21,7 @@ from .chunked_source import (
     split_dataset,
 )
 from .length_units import is_strange, to_micrometres
+from .matlab_source import is_matlab, matlab_axes
 from .voxel_size import Recorded
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ def open_hdf5(path: Path, holds: Holds) -> ChunkedSource:
         dataset, notes = _dataset(opened, file, name, path, holds)
         tags, said = _axis_tags(dataset, path)
         labels = [dimension.label for dimension in dataset.dims]
-        axes = axes_of([tag["key"] for tag in tags] if tags else labels, dataset.shape, path)
+        # MATLAB's first axis is the last of HDF5.
+        order, by_matlab = matlab_axes(dataset.ndim, path) if is_matlab(file) else (None, ())
+        named = order[::-1] if order else [tag["key"] for tag in tags] if tags else labels
+        axes = axes_of(named, dataset.shape, path)
         check_kind(dataset.dtype, dataset.shape, axes, path)
         _check_own(dataset, path)
         load_filters(dataset, path)
@@ -49,7 +53,7 @@ def open_hdf5(path: Path, holds: Holds) -> ChunkedSource:
             axes,
             spacing,
             has_unit,
-            (*notes, *said, *absent, *size_notes),
+            (*notes, *said, *by_matlab, *absent, *size_notes),
         )
 
 
@@ -123,6 +127,9 @@ def _dataset(
     found: dict[str, h5py.Dataset] = {}
 
     def note(_: str, held: Any) -> None:
+        # Of MATLAB: the elements of its cells and structs.
+        if "#refs#" in held.name:
+            return
         if isinstance(held, h5py.Dataset) and held.shape is not None and held.dtype.kind in "iufbc":
             found[held.name.strip("/")] = held
 

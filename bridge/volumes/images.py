@@ -192,7 +192,7 @@ def read_array(path: Path, palette: str = "grey") -> Pixels:
     if suffix in IMAGE_SUFFIXES:
         data = read_picture(path, palette=palette)
         return Pixels(data, "YX" if data.ndim == 2 else "YXS")
-    known = ".tif, .png, .npy, .zarr, .h5 or a folder of slices"
+    known = ".tif, .png, .npy, .zarr, .h5, .mat or a folder of slices"
     raise ValueError(f"{path}: unknown kind of file '{path.suffix}'; use {known}")
 
 

@@ -91,6 +91,8 @@ def open_labels(path: str | os.PathLike[str]) -> AnyArray:
     if not is_chunked(path):
         return read_labels(path)
     opened = open_volume(path, holds="labels")
+    if opened.data.dtype.kind == "f":  # as MATLAB saves whole numbers, too
+        return read_labels(path)
     for note in opened.notes:
         notice(note)
     return opened.data

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 from particlebridge.analysis.io.errors import check_stand_in, reraise_with_path, shown
 
-_MATLAB, _HDF5 = b"MATLAB ", b"\x89HDF\r\n\x1a\n"
-# MATLAB writes its own text of 512 bytes before the HDF5 of version 7.3.
-_USER_BLOCK = 512
+from .matlab_source import is_hdf5_matlab
+
 _FIX = "save the particles in MATLAB as a struct array, or a table by writetable to .csv"
 
 
@@ -36,11 +35,7 @@ def read_matlab_table(path: Path) -> pd.DataFrame:
         If the file cannot be read, or holds no such table or several.
     """
     check_stand_in(path)
-    with path.open("rb") as file:
-        start = file.read(_USER_BLOCK + len(_HDF5))
-    is_hdf5 = _HDF5 in (start[: len(_HDF5)], start[_USER_BLOCK:])
-    if not (is_hdf5 or start.startswith(_MATLAB)):
-        raise ValueError(f"{path}: is no MATLAB file of version 5 or 7.3; save it again by '-v7'")
+    is_hdf5 = is_hdf5_matlab(path)
     with reraise_with_path(path, "cannot be read as a MATLAB file", "save it again"):
         found = dict(_hdf5_tables(path) if is_hdf5 else _tables(path))
     if len(found) != 1:

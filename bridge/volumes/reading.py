@@ -152,8 +152,9 @@ def read_volume(
     ----------
     path
         A TIFF (plain, ImageJ or OME), a ``.npy`` file, an OME-Zarr or Zarr folder, an HDF5
-        dataset (``scan.h5::/path/to/dataset``), or a folder of numbered slices of one size, taken
-        in the order of the numbers in their names.
+        dataset (``scan.h5::/path/to/dataset``), a variable of MATLAB (``scan.mat::name``: its rows,
+        columns and pages are Y, X and Z), or a folder of numbered slices of one size, taken in the
+        order of the numbers in their names.
     voxel_size
         (z, y, x) in micrometres; wins over what the file says.
 
