@@ -15,7 +15,7 @@ from .style import DAMAGE_MAP, INK, MUTED, Plate, axes_of, length_unit, sheet, s
 BALL = 0.62
 UNKNOWN = "#aab2b9"  # Damage not known: grey, not intact
 _AZIMUTH, _ELEVATION = np.deg2rad(-38), np.deg2rad(22)
-_VECTOR_UP_TO = 4000
+_VECTOR_UP_TO = 800  # a particle takes 2 kB of an SVG, with its contacts
 
 
 @styled

@@ -9,45 +9,27 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from particlebridge.analysis import electrode
+from fused_run import fused_run, generated
 from particlebridge.analysis.report import html
 from particlebridge.analysis.report.figures_particle import Cutout, profile_plate, shap_plate
 from particlebridge.bridge import particle
-from particlebridge.bridge.measuring import write_measures
-from particlebridge.bridge.runs.measure_options import MeasureOptions
+from particlebridge.bridge.particle_pages import _cutout, _opened
 from particlebridge.bridge.runs.run_folder import RunFolder
 from particlebridge.bridge.volumes.label_records import Recorded, label_digest
 from particlebridge.bridge.volumes.reading import open_volume
-from particlebridge.bridge.volumes.writing import write_labels, write_mask, write_stack
+from particlebridge.bridge.volumes.stored_arrays import StoredArray
+from particlebridge.bridge.volumes.writing import write_labels
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as a run leaves it, of a generated electrode, whose labels are the truth."""
-    folder = tmp_path_factory.mktemp("results")
-    true = electrode((24, 44, 48), seed=2, radius=(5.0, 8.0))
-    own = label_digest(true.labels)
-    grey = folder / "scan.tif"
-    write_stack(grey, true.volume, true.volume.shape, np.uint16, true.spacing)
-    write_labels(folder / "labels.tif", true.labels, true.spacing, Recorded(own).note)
-    note = Recorded(own, "labels.tif").note
-    write_mask(folder / "solid.tif", true.solid, true.spacing, note)
-    files = [folder / "contacts.csv", folder / "features.csv"]
-    table = write_measures(
-        files, true.volume, true.labels, true.spacing, true.solid, MeasureOptions(), None
-    )
-    views = {f"agreement_{v}": 0.75 for v in ("xy", "xz", "yz")}
-    fusion = table[["label", "Volume"]].assign(confidence=0.75, **views)
-    fusion.to_csv(folder / "fusion.csv", index=False)
+    """A folder as a run leaves it, with the SHAP values of a forest that is not there."""
+    folder = fused_run(tmp_path_factory.mktemp("run"), generated())
+    table = pd.read_csv(folder / "features.csv")
     observed = table.loc[table["Damage"].notna(), ["label", "Damage"]]
     shares = observed.rename(columns={"Damage": "observed"})
     shares = shares.assign(state="all", predicted=0.1, base=0.08, Z=0.03, Contact=-0.01)
     shares.to_csv(folder / "shap.csv", index=False)
-    run = RunFolder(folder)
-    run.describe(settings={"format": "tiff"}, volume=open_volume(grey).facts)
-    for stage, labels in (("fuse", own), ("measure", own)):
-        with run.stage(stage, {}) as notes:
-            notes["labels"] = labels
     return folder
 
 
@@ -56,9 +38,6 @@ def results(made: Path, tmp_path: Path) -> Path:
     for file in made.iterdir():
         if file.is_file():
             (tmp_path / file.name).write_bytes(file.read_bytes())
-    record = json.loads((tmp_path / "run.json").read_text())
-    record["volume"]["path"] = str(tmp_path / "scan.tif")
-    (tmp_path / "run.json").write_text(json.dumps(record))
     return tmp_path
 
 
@@ -69,8 +48,12 @@ def coarse_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _touching(folder: Path) -> tuple[int, int]:
-    first = pd.read_csv(folder / "contacts.csv").iloc[0]
-    return int(first["source"]), int(first["target"])
+    """Give two whole particles that touch, of known Damage."""
+    table = pd.read_csv(folder / "features.csv")
+    usable = set(table.loc[~table["Border"] & table["Damage"].notna(), "label"])
+    contacts = pd.read_csv(folder / "contacts.csv")
+    pairs = contacts[contacts["source"].isin(usable) & contacts["target"].isin(usable)]
+    return int(pairs["source"].iloc[0]), int(pairs["target"].iloc[0])
 
 
 def test_a_page_shows_its_particle_and_leads_to_those_that_touch_it(results: Path) -> None:
@@ -80,7 +63,8 @@ def test_a_page_shows_its_particle_and_leads_to_those_that_touch_it(results: Pat
     page = pages[0].read_text("utf-8")
     table = pd.read_csv(results / "features.csv").set_index("label")
     assert f'<a href="{other}.html">{other}</a>' in page
-    assert "The views agree on it by 0.75" in page
+    fused = pd.read_csv(results / "fusion.csv").set_index("label")
+    assert f"The views agree on it by {fused['confidence'][one]:.2f}" in page
     assert "The forest predicts a Damage of 10" in page
     assert not re.findall(r"""(?:src|href)=["']?(?:https?:)?//""", page)
     cuts = pd.read_csv(results / "particles" / "figures" / f"{one}_cuts.csv")
@@ -96,8 +80,30 @@ def test_a_page_shows_its_particle_and_leads_to_those_that_touch_it(results: Pat
     assert record["stages"]["particles"]["key"]  # so that the next call takes the pages for ours
 
 
+def test_of_labels_in_chunks_only_the_box_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = fused_run(tmp_path, generated(), format="zarr")
+    one = _touching(folder)[0]
+    read, whole = [], StoredArray.__getitem__
+
+    def seen(array: StoredArray, key: object) -> np.ndarray:
+        part = whole(array, key)
+        read.append(part.size / array.size)
+        return part
+
+    monkeypatch.setattr(StoredArray, "__getitem__", seen)
+    cutout = _cutout(_opened(RunFolder(folder)), one)
+    assert len(read) == 2 and max(read) < 0.2  # labels and solid; the volume is mapped
+    monkeypatch.undo()
+    stored = open_volume(folder / "labels.zarr").data[:]
+    assert cutout.body.sum() == (stored == one).sum()
+
+
 def test_what_is_not_there_is_said_and_the_rest_shown(results: Path) -> None:
-    (results / "scan.tif").unlink()
+    record = json.loads((results / "run.json").read_text())
+    record["volume"]["path"] = "gone/scan.tif"
+    (results / "run.json").write_text(json.dumps(record))
     (results / "shap.csv").unlink()
     (page,) = particle(results, [_touching(results)[0]])
     text = page.read_text("utf-8")
@@ -109,15 +115,16 @@ def test_what_is_not_there_is_said_and_the_rest_shown(results: Path) -> None:
 def test_labels_that_were_changed_since_are_refused(results: Path) -> None:
     one, other = _touching(results)
     labels = tifffile.imread(results / "labels.tif")
+    spacing = open_volume(results / "labels.tif").spacing
     painted = np.where(labels == other, 0, labels)
     painted[tuple(np.argwhere(painted == one)[0])] = 0
     # As Fiji saves them: with the note of the labels that they were.
     note = Recorded(label_digest(labels)).note
-    write_labels(results / "labels.tif", painted, open_volume(results / "scan.tif").spacing, note)
+    write_labels(results / "labels.tif", painted, spacing, note)
     with pytest.raises(ValueError, match=rf"labels\.tif: particle {one} has .* changed since"):
         particle(results, [one])
     note = Recorded(label_digest(painted)).note
-    write_labels(results / "labels.tif", painted, open_volume(results / "scan.tif").spacing, note)
+    write_labels(results / "labels.tif", painted, spacing, note)
     with pytest.raises(ValueError, match=r"labels\.tif: was changed after features\.csv"):
         particle(results, [one])
     assert not (results / "particles").exists()
