@@ -25,6 +25,7 @@ from .particle_pages import particle as particle
 from .pipeline import RunOptions as RunOptions
 from .pipeline import run as run
 from .reviewing.session import ReviewSession as ReviewSession
+from .reviewing.window.opening import review as review
 from .runs.measure_options import MeasureOptions as MeasureOptions
 from .runs.work_options import WorkOptions as WorkOptions
 from .segmenting.diameter import estimate_diameter as estimate_diameter

@@ -161,6 +161,19 @@ def measure(
 
 
 @app.command()
+def review(
+    folder: Annotated[Path, typer.Argument(help="A run folder, with labels.tif or labels.zarr.")],
+) -> None:
+    """Look at the particles in a window, the least sure first, and correct them.
+
+    Every act is in FOLDER/corrections.jsonl at once.
+    """
+    from .. import review as function
+
+    function(folder)
+
+
+@app.command()
 @takes(explaining)
 def explain(
     tables: Annotated[list[Path], typer.Argument(help="features.csv, one file per state.")],
