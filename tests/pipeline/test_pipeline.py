@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from fused_run import corrected
 from particlebridge.analysis import electrode, score
 from particlebridge.bridge import fuse_folder, measure_files, read_labels, read_volume, run, segment
 from particlebridge.bridge.volumes.writing import write_labels, write_stack
@@ -227,3 +228,22 @@ def test_fiji_asked_for_and_not_there_is_an_error(
     monkeypatch.delenv("FIJI_HOME", raising=False)
     with pytest.raises((FileNotFoundError, RuntimeError, ValueError), match="Fiji"):
         segment(volume, tmp_path / "o", engine="fiji", fiji=str(tmp_path / "nowhere"), diameter=22)
+
+
+def test_run_again_applies_corrections_and_carries_them_over_to_another_fusion(
+    finished: Path, volume: Path, tmp_path: Path
+) -> None:
+    out = Path(shutil.copytree(finished, tmp_path / "again"))
+    labels = corrected(out)
+    run([volume], out, diameter=22)
+    np.testing.assert_array_equal(read_labels(out / "labels.tif"), labels)
+    before = (finished / "labels.tif").read_bytes()
+    assert (out / "fused" / "labels.tif").read_bytes() == before
+    assert "What was corrected by hand?" in (out / "report.html").read_text("utf-8")
+    run([volume], out, diameter=22, method="flow")
+    assert (out / "fused" / "labels.tif").read_bytes() != before
+    notes = json.loads((out / "run.json").read_text("utf-8"))["stages"]["corrections"]
+    assert notes["carried_over"] + len(notes["no_longer_fits"]) == 5
+    assert notes["carried_over"] >= 2
+    fusion = pd.read_csv(out / "fusion.csv")
+    assert set(fusion["label"]) == set(np.unique(read_labels(out / "labels.tif"))) - {0}
