@@ -124,7 +124,7 @@ class LabelEditor:
     >>> labels[0, :, :4], labels[0, :, 4:] = 1, 2
     >>> editor = LabelEditor(labels, {1: (0, 0, 0, 1, 4, 4), 2: (0, 0, 4, 1, 4, 8)})
     >>> change = editor.do(Merge((editor.reference(1), editor.reference(2))))
-    >>> np.unique(labels).tolist(), editor.particles[1].voxels
+    >>> np.unique(labels).tolist(), editor.known(1).voxels
     ([1], 32)
     >>> editor.undo(change)
     >>> np.unique(labels).tolist()
