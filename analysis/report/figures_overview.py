@@ -5,12 +5,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from .._shared.wording import by_state, capital, fixed, in_state, number, percent, state_name
 from ..explanation.result import Explanation
 from ..explanation.statistics import spearman
 from .figures_model import POINTS, is_chance, leading_sets
+from .figures_particles import binned_means
 from .figures_slices import middle_plate
 from .section import Tables
 from .sections import have_enough, whole_particles
@@ -107,18 +107,6 @@ def _frame_damage(axes: Axes, tables: Tables, feature: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set_xlabel(axis_name(feature, *tables.values()))
     axes.set_ylabel("Damage (%)")
-
-
-def binned_means(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Average y over equally many neighbours in x: centres, means, half 95 % intervals."""
-    bins = int(np.clip(len(x) // 25, 2, 10))
-    parts = [p for p in np.array_split(np.argsort(x, kind="stable"), bins) if len(p) > 2]
-    half = [stats.t.ppf(0.975, len(p) - 1) * stats.sem(y[p]) for p in parts]
-    return (
-        np.array([x[p].mean() for p in parts]),
-        np.array([y[p].mean() for p in parts]),
-        np.array(half),
-    )
 
 
 @styled

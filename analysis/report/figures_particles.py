@@ -127,11 +127,7 @@ def depth_plate(tables: dict[str, pd.DataFrame]) -> Plate:
     for axes, (state, table, colour) in zip(panels, states_of(tables), strict=True):
         z, damage = table["Z"].to_numpy(), table["Damage"].to_numpy()
         axes.scatter(z, 100 * damage, s=6, color=colour, alpha=0.4, lw=0, rasterized=len(z) > 3000)
-        bins = int(np.clip(len(z) // 25, 2, 10))
-        parts_of = [p for p in np.array_split(np.argsort(z, kind="stable"), bins) if len(p) > 2]
-        centre = np.array([z[p].mean() for p in parts_of])
-        mean = np.array([damage[p].mean() for p in parts_of])
-        half = np.array([stats.t.ppf(0.975, len(p) - 1) * stats.sem(damage[p]) for p in parts_of])
+        centre, mean, half = binned_means(z, damage)
         axes.errorbar(
             centre, 100 * mean, 100 * half, color="black", marker="o", ms=3, lw=1, capsize=2
         )
@@ -285,6 +281,15 @@ def _number_sizes(axis: Axis, low: float, high: float) -> None:
         ticks = [t for t in MaxNLocator(5).tick_values(low, high) if low <= t <= high]
     axis.set_ticks(ticks, [f"{t:g}" for t in ticks])
     axis.set_ticks([], minor=True)
+
+
+def binned_means(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Average y over equally many neighbours in x: centres, means, half 95 % intervals."""
+    bins = int(np.clip(len(x) // 25, 2, 10))
+    parts = [p for p in np.array_split(np.argsort(x, kind="stable"), bins) if len(p) > 2]
+    centre, mean = (np.array([v[p].mean() for p in parts]) for v in (x, y))
+    half = np.array([stats.t.ppf(0.975, len(p) - 1) * stats.sem(y[p]) for p in parts])
+    return centre, mean, half
 
 
 def mean_interval(values: np.ndarray, draws: int = 1000) -> tuple[float, float]:

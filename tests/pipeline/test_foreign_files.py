@@ -71,7 +71,7 @@ def test_a_run_into_a_home_folder_leaves_all_that_is_there(
     "name",
     [
         "run.json", "labels.tif", "solid.tif", "fusion.csv", "features.csv", "contacts.csv",
-        "report.html", "importance.csv", "figures/mine.png", "views/xy/labels.tif",
+        "report.html", "importance.csv", "shap.csv", "figures/mine.png", "views/xy/labels.tif",
         "views/xy/prob.tif", "rois/xy.zip",
     ],
 )  # fmt: skip
