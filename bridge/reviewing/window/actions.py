@@ -31,6 +31,11 @@ GO = (
     Action("previous", "B", "Back", "Go to the particle before this one in the table."),
     Action("next", "N", "Next", "Go to the next particle that nobody has looked at."),
 )
+RANK = (
+    Action(
+        "rank", "R", "Find reasons", "Read the whole volume and find why particles are doubtful."
+    ),
+)
 JUDGE = (
     Action("accept", "A", "Accept", "The particle is right; go to the next."),
     Action("unsure", "U", "Not sure", "Looked at, but it cannot be told; go to the next."),

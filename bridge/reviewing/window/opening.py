@@ -5,7 +5,11 @@ import subprocess
 import sys
 from importlib.util import find_spec
 
+from ..._shared.progress import inform
 from ..session import ReviewSession
+
+_RANKED_AT_ONCE = 1 << 27
+"""Voxels: all of a larger volume is read for the reasons only when a person asks for it."""
 
 _PROBE = """
 from qtpy.QtGui import QGuiApplication, QOffscreenSurface, QOpenGLContext
@@ -52,6 +56,9 @@ def review(folder: str | os.PathLike[str]) -> None:
             f"a window cannot be opened here: {why}; run the review on a computer with a screen"
         )
     with ReviewSession.open(folder, by="napari") as session:
+        if not session.is_ranked and session.labels.size <= _RANKED_AT_ONCE:
+            inform(f"{folder}: finding the reasons for doubt (once)")
+            session.rank()
         import napari
 
         from .viewer import open_viewer

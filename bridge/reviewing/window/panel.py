@@ -17,11 +17,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from .actions import FINISH, GO, HISTORY, JUDGE, SIZES, TOOLS, Action
+from .actions import FINISH, GO, HINTS, HISTORY, JUDGE, RANK, SIZES, TOOLS, Action
 from .presenter import Presenter
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_WIDTH = 350
+"""Pixels, so that a reason can be read in the table."""
 
 _COLUMNS = ("particle", "doubt", "review", "why")
 _KEYS = {"Return": "Enter", "Escape": "Esc"}
@@ -91,6 +94,8 @@ class Panel(QWidget):
         header: Any = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setStretchLastSection(True)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
+        self.setMinimumWidth(_WIDTH)
         self.reasons = _wrapped()
         self.hint = _wrapped()
         self.message = _wrapped()
@@ -109,7 +114,7 @@ class Panel(QWidget):
 
     def bind_keys(self, window: QWidget) -> None:
         """Make the keys work wherever the mouse is in a window."""
-        for action in (*GO, *JUDGE, *TOOLS, *FINISH, *HISTORY):
+        for action in (*RANK, *GO, *JUDGE, *TOOLS, *FINISH, *HISTORY):
             for key in (action.key, *_ALSO.get(action.name, ())):
                 QShortcut(QKeySequence(key), window).activated.connect(self._doing(action))
         for key, by in SIZES.items():
@@ -124,13 +129,14 @@ class Panel(QWidget):
         self._select_rows()
         self.progress.setText(presenter.table.progress)
         self.reasons.setText(_bullets(presenter))
-        self.hint.setText(presenter.hint)
+        self.hint.setText(HINTS[presenter.tool])
         self.message.setText(presenter.message)
         self.message.setStyleSheet(
             f"font-weight: bold; color: {_RED if presenter.failed else _WHITE}"
         )
         for action in TOOLS:
             self.buttons[action.name].setChecked(presenter.tool == action.name)
+        self.buttons["rank"].setVisible(not presenter.session.is_ranked)
         self.buttons["undo"].setEnabled(presenter.session.can_undo)
         self.buttons["redo"].setEnabled(presenter.session.can_redo)
         self.buttons["merge"].setEnabled(len(presenter.selected) > 1)
@@ -178,7 +184,7 @@ class Panel(QWidget):
 
 
 _RED, _WHITE = "#ff8c69", "#f0f1f2"
-_ROWS = (GO, JUDGE, TOOLS, FINISH, HISTORY)
+_ROWS = (RANK, GO, JUDGE, TOOLS, FINISH, HISTORY)
 _ALSO = {"redo": ("Ctrl+Y",), "delete": ("Delete",), "confirm": ("Enter",)}
 
 

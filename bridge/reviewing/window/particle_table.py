@@ -38,10 +38,10 @@ class ParticleTable:
         found = np.flatnonzero(self._labels == label)
         return int(found[0]) if len(found) else None
 
-    def place(self, label: int) -> "Point":
-        """Give the voxel in the middle of a particle."""
-        row = self.rows.iloc[self.position(label)]
-        return int(row["z"]), int(row["y"]), int(row["x"])
+    def place(self, label: int) -> "Point | None":
+        """Give the voxel in the middle of a particle; None if it was not measured."""
+        z, y, x = self.rows.loc[self._labels == label, ["z", "y", "x"]].to_numpy(float)[0]
+        return None if np.isnan([z, y, x]).any() else (int(z), int(y), int(x))
 
     def reasons(self, label: int | None) -> list[str]:
         """List why a particle is doubtful."""

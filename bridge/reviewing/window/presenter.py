@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from particlebridge.analysis._shared.wording import listing, plural
 
-from .actions import HINTS, Tool
+from .actions import Tool
 from .drawing import Drawing, normal_of
 from .particle_table import ParticleTable
 
@@ -69,11 +69,6 @@ class Presenter:
         """The label that is looked at."""
         return self.selected[0] if self.selected else None
 
-    @property
-    def hint(self) -> str:
-        """What the mouse does now."""
-        return HINTS[self.tool]
-
     def next(self) -> None:
         """Go to the next particle that nobody has looked at; after the last, to the first."""
         self._say()
@@ -94,7 +89,7 @@ class Presenter:
         """Select particles; the planes go to the first."""
         first, self.selected = self.current, list(labels)
         if self.current is not None and self.current != first:
-            self.focus = self.place = self.table.place(self.current)
+            self.focus = self.place = self._middle(self.current)
         self._changed()
 
     def click(self, point: "Point", several: bool = False) -> None:
@@ -102,7 +97,7 @@ class Presenter:
         self.focus = point
         label = int(self.session.labels[point])
         if self.tool == "grow":
-            self._draw(lambda: self.drawing.grow(point))
+            self._act(lambda: self.drawing.grow(point))
         elif self.tool == "split" and label == self.current:
             self._say(self.drawing.point(point))
         elif self.tool == "split":
@@ -132,7 +127,7 @@ class Presenter:
         if self.tool == "cut":
             self._cut(path[0], path[-1], axis)
         elif self.tool == "outline":
-            self._draw(lambda: self.drawing.outline(path, axis))
+            self._act(lambda: self.drawing.outline(path, axis))
         self._changed()
 
     def stroke(self, stroke: "Stroke") -> None:
@@ -214,6 +209,11 @@ class Presenter:
         """Do again what was undone."""
         self._turn_back(self.session.can_redo, self.session.redo, "Done again.", "redo")
 
+    def rank(self) -> None:
+        """Find the reasons for doubt; the whole volume is read."""
+        self._act(self.session.rank, "The particles are sorted by the reasons for doubt.")
+        self._changed()
+
     def _judge(self, act: Callable[[int], object], said: str) -> None:
         if len(self.selected) > 1:
             self._say("Several particles are selected; click one of them.", failed=True)
@@ -245,12 +245,6 @@ class Presenter:
         self.selected = [label for label in self.selected if label in self.table]
         self._say(said or str(told))
         return True
-
-    def _draw(self, draw: Callable[[], str]) -> None:
-        try:
-            self._say(draw())
-        except _ERRORS as error:
-            self._say(str(error), failed=True)
 
     def _split(self, label: int) -> str:
         new = self.session.split(label, self.drawing.seeds)
@@ -287,7 +281,11 @@ class Presenter:
 
     def _look_at(self, label: int) -> None:
         self.selected = [label]
-        self.focus = self.place = self.table.place(label)
+        self.focus = self.place = self._middle(label)
+
+    def _middle(self, label: int) -> "Point":
+        box = self.session.box(label)
+        return self.table.place(label) or tuple((box[a] + box[a + 3]) // 2 for a in range(3))  # type: ignore[return-value]
 
     def _put_away(self) -> None:
         self.drawing.clear()

@@ -67,6 +67,22 @@ def test_a_judgement_goes_on_to_the_next(presenter: Presenter) -> None:
     assert presenter.selected == [order[3]]
 
 
+def test_ranking_gives_the_reasons(presenter: Presenter) -> None:
+    presenter.rank()
+    first = rows(presenter)[0]
+    assert presenter.table.reasons(first)
+    assert (presenter.failed, presenter.session.is_ranked) == (False, True)
+
+
+def test_a_particle_that_was_not_measured_is_shown_in_its_box(presenter: Presenter) -> None:
+    label = rows(presenter)[1]
+    presenter.table.rows.loc[1, ["z", "y", "x"]] = np.nan
+    presenter.next()
+    box = presenter.session.box(label)
+    assert presenter.selected == [label]
+    assert all(a <= p < b for a, p, b in zip(box[:3], presenter.place, box[3:], strict=True))
+
+
 def test_the_last_particle_is_said(presenter: Presenter) -> None:
     for _ in rows(presenter):
         presenter.accept()
