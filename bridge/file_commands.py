@@ -17,6 +17,7 @@ from .conclusion import Regressors, explained, report_outputs, synchronised
 from .runs.run_folder import RunFolder, lasting
 from .volumes.contact_tables import contacts_beside
 from .volumes.labels import read_labels
+from .volumes.published_table import read_published
 from .volumes.tables import read_table, write_table
 
 
@@ -25,6 +26,7 @@ def explain_files(
     out: str | os.PathLike[str],
     *,
     features: Regressors = "drivers",
+    published: str | os.PathLike[str] | None = None,
 ) -> Path:
     """Explain damage in one table, or compare several states; `analysis.explain` takes tables.
 
@@ -39,6 +41,9 @@ def explain_files(
     features
         Regressors: ``drivers`` or ``paper``. Tables of the published code have only the latter;
         they are explained by them, and the log says so.
+    published
+        CSV of a published ranking to set this one beside: f (feature), c10 and c50 (importance
+        after 10 and 50 cycles).
 
     Returns
     -------
@@ -74,6 +79,7 @@ def explain_files(
         )
     if Path(out).is_dir():
         RunFolder(out).check_free({"report": report_outputs(Path(out), several=False)})
+    ranking = None if published is None else read_published(published)
     states: dict[str, pd.DataFrame] = {}
     contacts: dict[str, pd.DataFrame] = {}
     for name, path in zip(names, paths, strict=True):
@@ -114,7 +120,11 @@ def explain_files(
         write_table(explanation.importance, run.path / "importance.csv")
         write_table(explanation.by_particle(), run.path / "shap.csv")
         run.describe(
-            settings={"tables": [str(p) for p in paths], "features": features},
+            settings={
+                "tables": [str(p) for p in paths],
+                "features": features,
+                **({} if published is None else {"published": str(published)}),
+            },
             states={state: len(table) for state, table in states.items()},
             notes=list(explanation.notes),
         )
@@ -124,6 +134,7 @@ def explain_files(
             explanation=explanation,
             contacts=contacts,
             synchrony=synchronised(states, contacts, run.path),
+            published=ranking,
             settings=lasting(run.record),
         )
 

@@ -21,6 +21,7 @@ from .correction_section import correction_section
 from .figures_groups import groups_section
 from .figures_overview import overview_plates
 from .html import rendered
+from .published_section import published_section
 from .section import first_screen
 from .style import FORMATS
 from .synchrony_section import synchrony_section
@@ -42,6 +43,7 @@ def write_report(
     contacts: pd.DataFrame | Mapping[str, pd.DataFrame] | None = None,
     fusion: pd.DataFrame | None = None,
     synchrony: Synchrony | None = None,
+    published: pd.DataFrame | None = None,
     settings: Mapping[str, Any] | None = None,
     corrections: Mapping[str, Mapping[str, Any]] | None = None,
     title: str = "Particles and their damage",
@@ -76,6 +78,8 @@ def write_report(
         The table of `fuse`: label and confidence.
     synchrony
         What `find_synchrony` found, of the same states; None: no section on it.
+    published
+        feature, and importances after ``10`` and ``50`` cycles, to set the ranking beside.
     settings
         What is needed to repeat the run (run.json).
     corrections
@@ -132,6 +136,9 @@ def write_report(
         found.append(causes.trust_section(explanation))
     if len(tables) > 1:
         found.append(causes.change_section(tables, explanation))
+    as_published = None if explanation is None else published_section(explanation, published)
+    if as_published is not None:
+        found.append(as_published)
     groups = groups_section(tables, explanation)
     if groups is not None:
         found.append(groups)

@@ -178,12 +178,16 @@ def review(
 def explain(
     tables: Annotated[list[Path], typer.Argument(help="features.csv, one file per state.")],
     out: Out,
+    published: Annotated[
+        Path | None,
+        typer.Option("--published", help="Published ranking to compare with (.csv: f, c10, c50)."),
+    ] = None,
     **options: Any,
 ) -> None:
     """Explain damage with a random forest and SHAP; compare several tables as states."""
     from .. import explain_files
 
-    print(explain_files(tables, out, **options))
+    print(explain_files(tables, out, published=published, **options))
 
 
 @app.command()

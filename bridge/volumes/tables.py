@@ -122,7 +122,8 @@ def _as_measured(path: Path, table: pd.DataFrame) -> pd.DataFrame:
             "published code; give a features.csv of measure or run"
         )
     if "label" in missing:
-        notice(f"{path}: has no {listing(missing)}: rows are numbered, places are not drawn")
+        undrawn = ", places are not drawn" if len(missing) > 1 else ""
+        notice(f"{path}: has no {listing(missing)}: rows are numbered{undrawn}")
         table["label"] = np.arange(1, len(table) + 1)
         table[missing[1:]] = np.nan
     return table
