@@ -8,7 +8,8 @@ from fused_run import fused_run, generated
 from particlebridge.analysis import VIEWS
 from particlebridge.bridge import ReviewSession
 from particlebridge.bridge.reviewing.training_labels import corrected_volume
-from particlebridge.exporter import TrainOptions, train
+from particlebridge.exporter.training.examples import Example
+from particlebridge.exporter.training.volume_slices import volume_slices
 from typer.testing import CliRunner
 
 
@@ -18,7 +19,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_training_on_what_a_person_put_right(
-    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    results: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(ValueError, match=r"corrections.jsonl: no particle was corrected"):
         corrected_volume(results)
@@ -33,7 +34,8 @@ def test_training_on_what_a_person_put_right(
         review.delete(deleted)
         review.unsure(unsure)
 
-    taught = corrected_volume(results)
+    with caplog.at_level("INFO", "particlebridge"):
+        taught = corrected_volume(results)
 
     assert taught.name == "scan.tif" and taught.spacing == pytest.approx(generated().spacing)
     for label in accepted:
@@ -44,14 +46,13 @@ def test_training_on_what_a_person_put_right(
     rim = (taught.labels == 0) & (fused == 0)
     # Every particle has background beside it, and what lies far from all says nothing.
     assert rim.any() and (taught.labels[fused == 0] == -1).any()
-    assert "6 particles" in capsys.readouterr().err
+    assert "6 particles that were corrected, added or accepted" in caplog.text
 
-    tiny = TrainOptions(epochs=1, steps=2, batch=1, patch=32, rays=8, filters=4, depth=1)
-    said: list[str] = []
-    out = tmp_path / "model"
-    result = train(**taught.as_training(VIEWS), out=out, options=tiny, notice=said.append)
-    assert np.isfinite(result.history["loss"]).all()
-    assert any("Slices to learn from" in text and "yz" in text for text in said)
+    given = taught.as_training(VIEWS)
+    example = Example(taught.name, taught.data, taught.labels)
+    slices = volume_slices([example], given["views"], given["spacing"])
+    assert {one.name.split(", ")[1] for one in slices.train} == {"view xy", "view xz", "view yz"}
+    assert all((one.labels > 0).any() and (one.labels < 0).any() for one in slices.train)
 
 
 def test_what_to_train_on_is_named_once(results: Path) -> None:
