@@ -98,7 +98,9 @@ def _run_above(folder: Path) -> tuple[RunFolder, dict[str, Mapping[str, Any]]]:
         run = RunFolder(path)
         names = {entry["name"]: entry for entry in run.record.get("volumes", ())}
         if "settings" in run.record and (path == folder or folder.name in names):
-            if not run.record.get("stages", {}).get("report", {}).get("key"):
+            stages = run.record.get("stages", {})
+            # Of several volumes, older versions did not record the names.
+            if not stages.get("report", {}).get("key") or not (names or "fuse" in stages):
                 break
             return run, names
     if not (folder / "run.json").is_file():
