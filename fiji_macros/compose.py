@@ -11,6 +11,7 @@ COMMANDS = (
     "Segment_Views",
     "Segment_Folder",
     "Fuse_Views",
+    "Review_Particles",
     "Correct_Labels",
 )
 HELP = "Particlebridge_Help"

@@ -13,14 +13,20 @@ class LabelRois {
 	static List<Roi> of(ImageProcessor labels) {
 		def result = []
 		boxes(labels).each { int label, Rectangle box ->
-			def mask = maskOf(labels, label, box)
-			mask.setThreshold(255, 255, ImageProcessor.NO_LUT_UPDATE)
-			Roi roi = new ThresholdToSelection().convert(mask)
-			roi.setLocation(box.@x + roi.bounds.x, box.@y + roi.bounds.y)
-			roi.name = String.format('%04d', label)
-			result << roi
+			result << one(labels, label, box)
 		}
 		return result
+	}
+
+	/** The region of a label whose pixels lie in a box; null if it has none. */
+	static Roi one(ImageProcessor labels, int label, Rectangle box) {
+		def mask = maskOf(labels, label, box)
+		mask.setThreshold(255, 255, ImageProcessor.NO_LUT_UPDATE)
+		Roi roi = new ThresholdToSelection().convert(mask)
+		if (roi == null) return null
+		roi.setLocation(box.@x + roi.bounds.x, box.@y + roi.bounds.y)
+		roi.name = String.format('%04d', label)
+		return roi
 	}
 
 	/** Labels 1, 2, ... in the order of the regions; where two overlap the first lies on top. */

@@ -153,7 +153,7 @@ class Report {
 		}
 	}
 
-	private static String wrapped(String sentence, int columns) {
+	static String wrapped(String sentence, int columns) {
 		def lines = ['']
 		for (word in sentence.split(' ')) {
 			if (lines.last().length() + word.length() > columns) lines << ''

@@ -73,7 +73,7 @@ def test_scijava_reads_every_parameter(java, command):
         if kind == "AtomicReference":
             assert description
             # Those for programs are not asked for.
-            assert bool(label) == (name not in ("slices", "scale"))
+            assert bool(label) == (name not in ("slices", "scale", "acts"))
             # Nothing that a macro leaves out may silently come from what was chosen last.
             assert not persisted
             # The commands tell the recorder themselves.

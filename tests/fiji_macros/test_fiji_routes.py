@@ -4,6 +4,7 @@ Routes: another macro; `fiji --headless --run`; `fiji --headless -macro`; pyimag
 with StarDist and CSBDeep; everything here is skipped without.
 """
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from particlebridge.bridge.fiji.install import (
     installed_version,
     uninstall_macros,
 )
+from particlebridge.bridge.volumes.label_records import Recorded, label_digest
+from particlebridge.bridge.volumes.writing import write_labels
 from particlebridge.exporter import export, load_model
 from particlebridge.fiji_macros.compose import COMMANDS, MACROS, compose, script, version
 from real_fiji import NEEDED, launch, left_out, phantom, truth
@@ -158,12 +161,25 @@ def check_fuse(call, route, tmp_path):
     assert score(fused, made.labels, 0.5).f1 > 0.9
 
 
+def check_review(call, route, tmp_path):
+    labels = np.zeros((3, 20, 30), np.int32)
+    labels[:, 5:15, 5:15], labels[:, 5:15, 15:25] = 1, 2
+    write_labels(tmp_path / "labels.tif", labels, None, Recorded(label_digest(labels)).note)
+    settings = {"folder": tmp_path, "acts": "merge 1 2; undo; delete 1", "out": tmp_path / "o.tif"}
+    code, said = call(route, "Review_Particles", settings)
+    assert code == 0, said
+    assert np.array_equal(tifffile.imread(tmp_path / "o.tif"), np.where(labels == 2, 2, 0)), said
+    acts = [json.loads(line)["act"] for line in (tmp_path / "corrections.jsonl").open()]
+    assert acts == ["merge", "undo", "delete"]
+
+
 CHECKS = {
     "Segment_Image": check_image,
     "Segment_View": check_view,
     "Segment_Views": check_views,
     "Segment_Folder": check_folder,
     "Fuse_Views": check_fuse,
+    "Review_Particles": check_review,
     "Correct_Labels": check_correct,
 }
 

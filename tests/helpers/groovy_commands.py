@@ -60,7 +60,7 @@ finally {
 """
 FIELDS = ("image", "model", "out", "prob", "nms", "percentiles", "diameter", "pixel",
           "slices", "scale", "sidemodel", "views", "folder", "volume", "what", "labels", "rois",
-          "engine", "channel", "frame", "slice")  # fmt: skip
+          "engine", "channel", "frame", "slice", "acts")  # fmt: skip
 
 
 STUB_SERVICES = """

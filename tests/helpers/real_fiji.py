@@ -20,6 +20,7 @@ NEEDED = {
     "Segment_Views": ("image", "model", "out"),
     "Segment_Folder": ("folder", "model", "out"),
     "Fuse_Views": ("folder",),
+    "Review_Particles": ("folder",),
     "Correct_Labels": ("what", "image", "labels", "out"),
 }
 """What each command cannot do without, when no image is open and there is no window."""
