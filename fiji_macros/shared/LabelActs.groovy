@@ -145,10 +145,11 @@ class LabelActs {
 		int k = 0
 		for (int z = box[0]; z < box[3]; z++) {
 			for (int y = box[1]; y < box[4]; y++) {
-				for (int x = box[2]; x < box[5]; x++, k++) {
+				for (int x = box[2]; x < box[5]; x++) {
 					int before = labels.get(z, y, x)
 					if (add.get(k)) edit.add(z, y, x, labels.width, before, label)
 					else if (before == label && remove.get(k)) edit.add(z, y, x, labels.width, label, 0)
+					k++
 				}
 			}
 		}
@@ -170,9 +171,10 @@ class LabelActs {
 		int[] box = changed.box
 		int k = 0
 		for (int y = box[1]; y < box[4]; y++) {
-			for (int x = box[2]; x < box[5]; x++, k++) {
+			for (int x = box[2]; x < box[5]; x++) {
 				boolean wanted = painted.get(x, y) > 0
 				if (wanted != (labels.get(z, y, x) == label)) (wanted ? add : remove).set(k)
+				k++
 			}
 		}
 		Map act = [act: 'paint', particle: null, box: box as List]

@@ -92,7 +92,7 @@ class LabelStack {
 	void write(LabelEdit edit, boolean after) {
 		edit.write(this, after)
 		for (int label : edit.labels()) {
-			int[] box = edit.box.clone()
+			int[] box = (int[]) edit.box.clone()
 			Body before = bodies.remove(label)
 			if (before != null) {
 				for (int k = 0; k < 3; k++) {

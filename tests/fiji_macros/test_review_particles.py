@@ -3,34 +3,37 @@
 import base64
 import hashlib
 import json
+import shutil
 import zlib
 
 import numpy as np
 import pytest
 import tifffile
-from groovy_commands import FIELDS, NO_SERVICES, runnable, with_classes
+from fused_run import fused_run, generated
+from groovy_commands import FIELDS, NO_SERVICES, parted
+from particlebridge.analysis.correction.regions import Region
+from particlebridge.bridge import ReviewSession
 from particlebridge.bridge.volumes.label_records import Recorded, label_digest
 from particlebridge.bridge.volumes.writing import write_labels
 from plain_imagej import NEWEST, OLDER, plain_imagej
 from window import in_window
 
-CLASSES = ("Problem", "Report", "Models", "MacroOptions", "Inputs", "InputDialog", "ImageFiles",
-           "LabelColours", "Outlines", "LabelRois", "WholeFile", "PackedMask", "LabelRecord",
-           "LabelEdit", "LabelStack", "CorrectionLog", "LabelActs", "Review", "ReviewFolder",
-           "ReviewScript", "ReviewSides", "ReviewWindow")  # fmt: skip
+IMPORTS, COMMAND, CLASSES = parted("Review_Particles", NO_SERVICES)
 # A session that is told what to do, step by step; `write` is what somebody else does meanwhile.
 SESSION = """
 def report = new Report('Review Particles', null)
 def out = System.out
 System.setOut(new PrintStream(new ByteArrayOutputStream()))
 Review review = null
+def folder = { new ReviewFolder(new File(it)) }
 try {
     def answers = steps.collect { step ->
         try {
-            if (step.open) review = new Review(new ReviewFolder(new File(step.open)), 'fiji', report)
-            else if (step.write) new File(step.write) << step.text
-            else if (step.acts) ReviewScript.run(review, report, step.acts)
-            else return [order: review.order(), reviews: review.reviews().collect { k, v -> [k, v] },
+            if (step.open) review = new Review(folder(step.open), 'fiji', report)
+            if (step.write) new File(step.write) << step.text
+            if (step.acts) ReviewScript.run(review, report, step.acts)
+            if (step) return null
+            return [order: review.order(), reviews: review.reviews().collect { k, v -> [k, v] },
                 doubts: review.order().collect { review.doubts(it) }]
         } catch (Problem known) { return known.message }
     }
@@ -69,13 +72,17 @@ def review(folder, acts=None, groovy=NEWEST, out=None):
     """Run the command without a window; its problem, what it said, and the labels at its end."""
     out = out or folder.parent / "corrected.tif"
     given = {"folder": str(folder), "acts": acts, "out": str(out)}
-    text = runnable("Review_Particles", NO_SERVICES)
-    done = plain_imagej(groovy).run(text, settings={}, **(dict.fromkeys(FIELDS) | given))
+    done = run(COMMAND, groovy, settings={}, **(dict.fromkeys(FIELDS) | given))
     return done["problem"], done["said"], tifffile.imread(out) if out.exists() else None
 
 
 def session(*steps):
-    return plain_imagej().run(with_classes(SESSION, *CLASSES), steps=list(steps))
+    return run(SESSION, steps=list(steps))
+
+
+def run(text, groovy=NEWEST, **variables):
+    """Run a text with the command's classes, which are compiled once."""
+    return plain_imagej(groovy).run(IMPORTS + text, (IMPORTS + CLASSES,), **variables)
 
 
 def read(folder):
@@ -155,9 +162,9 @@ def test_the_least_sure_come_first_and_parts_stand_with_their_particle(folder):
     done = session({"open": str(folder)}, {}, {"acts": "merge 1 3; cut 2 2 9 9 30 10"}, {})
     before, after = done["answers"][1], done["answers"][3]
     assert before["order"] == [2, 4, 1, 3]
-    assert before["doubts"][0] == "confidence 0.25 (xy 0.50, xz 0.00)"
-    assert before["doubts"][1] == "confidence 0.50 (xy 0.50, xz 0.50), touches the border"
-    assert before["doubts"][3] == "confidence unknown (xy unknown, xz unknown)"
+    assert before["doubts"][0] == "confidence 0.25 (views: xy 0.50, xz 0.00)"
+    assert before["doubts"][1] == "confidence 0.50 (views: xy 0.50, xz 0.50), touches the border"
+    assert before["doubts"][3] == "confidence unknown (views: xy unknown, xz unknown)"
     assert after["order"] == [2, 5, 4, 1]
     assert after["reviews"] == [
         [1, "corrected"], [2, "corrected"], [4, ""], [5, "corrected"],
@@ -322,23 +329,29 @@ def labels = { Window.all(panel).findAll { it instanceof java.awt.Label }*.text*
 def image = Window.await('the volume') { ij.WindowManager.getImage('scan.tif') }
 def yellow = { image.overlay.findAll { it.strokeColor == java.awt.Color.yellow }*.name }
 def press = { String label ->
-    def button = Window.all(panel).find { it instanceof java.awt.Button && it.label.startsWith(label) }
+    def button = Window.all(panel).find {
+        it instanceof java.awt.Button && it.label.startsWith(label)
+    }
     java.awt.EventQueue.invokeLater {
         button.actionListeners*.actionPerformed(new java.awt.event.ActionEvent(button, 1001, label))
     }
     Window.on {}
 }
 def key = { String c -> Window.on {
-    image.canvas.dispatchEvent(new java.awt.event.KeyEvent(image.canvas, 401, 0L, 0, (int) c.toUpperCase().charAt(0), c.charAt(0)))
+    def code = (int) c.toUpperCase().charAt(0)
+    image.canvas.dispatchEvent(
+        new java.awt.event.KeyEvent(image.canvas, 401, 0L, 0, code, c.charAt(0)))
 } }
 def click = { int x, int y -> Window.on {
     def at = [image.canvas.screenX(x), image.canvas.screenY(y)]
-    [501, 502].each { image.canvas.dispatchEvent(new java.awt.event.MouseEvent(image.canvas, it, 0L, 16, at[0], at[1], 1, false, 1)) }
+    [501, 502].each { image.canvas.dispatchEvent(new java.awt.event.MouseEvent(
+        image.canvas, it, 0L, 16, at[0], at[1], 1, false, 1)) }
 } }
 def state = { [slice: image.currentSlice, yellow: yellow(), text: labels()] }
 Window.await('the first particle') { labels()[0] }
 def seen = [first: state()]
 image.setSlice(1)
+Window.on {} // listeners hear of it later
 seen.elsewhere = yellow()
 key('a')
 seen.accepted = state()
@@ -348,7 +361,10 @@ seen.split = state()
 press('Split')
 seen.refused = Window.message()
 press('Side')
-seen.sides = Window.await('the side views') { ij.WindowManager.getImage('Particle 4: xz at y = 22, yz at x = 34') }.overlay.size()
+seen.sides = Window.await('the side views') {
+    def open = ij.WindowManager.IDList.collect { ij.WindowManager.getImage(it) }
+    open.find { it.title.startsWith('Particle 4: xz at y = 2') }
+}.overlay.size()
 press('Pick')
 click(10, 10)
 seen.picked = state()
@@ -372,8 +388,8 @@ seen
 
 
 def test_a_person_reviews_with_buttons_keys_and_clicks(folder):
-    write = np.random.default_rng(0).integers(90, 110, bars().shape) + 80 * (bars() > 0)
-    tifffile.imwrite(folder / "scan.tif", write.astype(np.uint16), imagej=True,
+    grey = np.random.default_rng(0).integers(90, 110, bars().shape) + 80 * (bars() > 0)
+    tifffile.imwrite(folder / "scan.tif", grey.astype(np.uint16), imagej=True,
                      metadata={"axes": "ZYX", "spacing": 0.5}, resolution=(4, 4))  # fmt: skip
     (folder / "run.json").write_text(json.dumps({"volume": {"path": "scan.tif"}}))
     seen = in_window(WINDOW, folder=str(folder))
@@ -381,7 +397,7 @@ def test_a_person_reviews_with_buttons_keys_and_clicks(folder):
         "slice": 3,
         "yellow": ["0002"],
         "text": ["Particle 2, 1 of 4: slices 2 to 4   (0 looked at)",
-                 "Confidence 0.25 (xy 0.50, xz 0.00)", ""],
+                 "Confidence 0.25 (views: xy 0.50, xz 0.00)", ""],
     }  # fmt: skip
     assert seen["elsewhere"] == []
     assert seen["accepted"]["text"][0] == "Particle 4, 2 of 4: slices 1 to 6   (1 looked at)"
@@ -392,7 +408,7 @@ def test_a_person_reviews_with_buttons_keys_and_clicks(folder):
     assert seen["sides"] >= 2
     assert seen["picked"]["text"][0].startswith("Particle 1, ")
     assert seen["merged"]["text"][2] == "Particle 1: merged with 2."
-    assert seen["redrawn"]["text"][2].startswith("Particle 1: redrawn in slice 4, 0 voxels added")
+    assert seen["redrawn"]["text"][2].startswith("Particle 1: redrawn in slice 3, 0 voxels added")
     assert seen["redone"]["text"][2] == "Done again: merge, particle 1, 2."
     assert seen["left"] == []
     assert seen["console"] == ""
@@ -406,3 +422,87 @@ def test_a_person_reviews_with_buttons_keys_and_clicks(folder):
     expected[expected == 2] = 1
     expected[..., :31][expected[..., :31] == 4] = 5
     np.testing.assert_array_equal(labels, expected)
+
+
+@pytest.fixture(scope="module")
+def fused_once(tmp_path_factory):
+    return fused_run(tmp_path_factory.mktemp("fused"), generated()).parent
+
+
+@pytest.fixture
+def results(fused_once, tmp_path):
+    """A run folder as Python leaves it."""
+    shutil.copytree(fused_once, tmp_path / "work")
+    return tmp_path / "work" / "results"
+
+
+def by_python(results):
+    """What a review in Python shows: labels, the review of each particle, and messages."""
+    with ReviewSession.open(results) as session:
+        reviews = session.table.sort_values("label")[["label", "review"]].to_numpy().tolist()
+        return np.array(session.labels), reviews, session.messages
+
+
+def correct_in_python(results):
+    """One act of each kind."""
+    with ReviewSession.open(results, by="napari") as session:
+        labels = session.table["label"].tolist()
+        session.accept(labels[0])
+        session.unsure(labels[1])
+        session.delete(labels[2])
+        session.merge(labels[3:5])
+        box = session.box(labels[5])
+        middle = [(a + b) / 2 for a, b in zip(box[:3], box[3:], strict=True)]
+        session.cut(labels[5], middle, (0.36, 0.48, 0.8))
+        ends = np.argwhere(session.labels[:] == labels[6])[[0, -1]]
+        session.split(labels[6], [tuple(map(int, end)) for end in ends])
+        low = session.box(labels[7])[:3]
+        around = (*low, *(v + 6 for v in low))
+        mask = np.random.default_rng(0).random((6, 6, 6)) > 0.5
+        session.paint(labels[7], around, add=mask, remove=~mask)
+        session.add(Region((0, 0, 0, 3, 5, 7), np.ones((3, 5, 7), bool)))
+        session.undo()
+        session.undo()
+        session.redo()
+    return labels
+
+
+def test_python_and_fiji_go_on_with_one_anothers_corrections(results):
+    names = correct_in_python(results)
+    problem, said, labels = review(results)
+    assert problem is None, said
+    np.testing.assert_array_equal(labels, by_python(results)[0])
+    # Fiji goes on, Python after it.
+    z, y, x = (int(v) for v in np.argwhere(labels == names[8]).mean(axis=0))
+    acts = (
+        f"redo; cut {names[8]} 1 {x - 9} {y - 2.3} {x + 9} {y + 1.1}; "
+        f"redraw {names[9]} {z + 1} {x} {y} {x + 9} {y} {x + 5} {y + 8}; "
+        f"merge {names[8]} {names[0]}; "
+        f"unsure {names[9]}; undo; accept {names[7]}"
+    )
+    done = session({"open": str(results)}, {"acts": acts}, {})
+    assert done["answers"][1] is None
+    problem, said, labels = review(results)
+    assert problem is None, said
+    found, reviews, messages = by_python(results)
+    np.testing.assert_array_equal(labels, found)
+    assert done["answers"][2]["reviews"] == reviews
+    assert messages == []
+    assert [act["by"] for act in read(results)] == ["napari"] * 11 + ["fiji"] * 7
+
+
+def test_particles_that_were_fused_again_are_found_as_python_finds_them(results):
+    names = correct_in_python(results)[8:12]
+    with ReviewSession.open(results) as session:
+        session.undo()  # what is added
+        session.undo()  # the split, which only Python can grow again
+        session.undo()
+        session.delete(names[0])
+        session.merge(names[1:3])
+    fused_run(results.parent, generated(), seed=1)
+    found, _, messages = by_python(results)
+    problem, said, labels = review(results)
+    assert problem is None, said
+    np.testing.assert_array_equal(labels, found)
+    assert any("carried over by place" in message for message in messages)
+    assert said.count("no longer fits") == sum("no longer fits" in m for m in messages)

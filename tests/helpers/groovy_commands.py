@@ -73,7 +73,12 @@ NO_SERVICES = "(commands, datasets, ui) = [null, null, null]"
 
 def runnable(command, services=STUB_SERVICES):
     """A command's text between BEFORE and AFTER; its `return null` and classes stay behind it."""
+    return "".join(parted(command, services))
+
+
+def parted(command, services=STUB_SERVICES):
+    """As `runnable`: imports; the text without classes; the classes."""
     text = re.sub(r"^#@.*\n", "", compose(command), flags=re.MULTILINE)
     imports = "".join(line + "\n" for line in text.splitlines() if line.startswith("import "))
     body, classes = re.sub(r"^import .*\n", "", text, flags=re.MULTILINE).split("return null\n", 1)
-    return imports + BEFORE.replace("SERVICES", services) + body + AFTER + classes
+    return imports, BEFORE.replace("SERVICES", services) + body + AFTER, classes

@@ -120,7 +120,7 @@ def test_without_a_connection_the_commands_are_installed_and_the_jar_is_named(fi
 
     monkeypatch.setattr(fiji_install, "fetched", offline)
     done = install_macros(fiji)
-    assert len(done.written) == 11
+    assert len(done.written) == 12
     assert f"put the jar into {fiji / 'jars'} yourself" in done.runtime
     assert installed_version(fiji) == (version(), [])
 
