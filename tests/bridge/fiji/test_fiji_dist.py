@@ -41,6 +41,6 @@ def test_unpacked_over_a_fiji_it_is_an_installation_like_any_other(tmp_path):
         archive.extractall(home)
     assert installed_version(home) == (version(), [])
     done = uninstall_macros(home)
-    assert len(done.removed) == 12
+    assert len(done.removed) == 13
     assert not (home / RUNTIME).exists()
     assert not (home / "scripts" / "Plugins" / "Particlebridge").exists()
