@@ -9,6 +9,7 @@ import ij.gui.Roi
 import ij.plugin.ContrastEnhancer
 import java.awt.Button
 import java.awt.Color
+import java.awt.Dimension
 import java.awt.Font
 import java.awt.GridLayout
 import java.awt.KeyEventDispatcher
@@ -46,8 +47,8 @@ class ReviewWindow extends MouseAdapter implements ImageListener, KeyEventDispat
 	/** How much wider than a particle the part of the image is that is shown. */
 	private static final int AROUND = 4
 	private static final int SIDE = 600
-	/** Spaces that make room for the lines of text. */
-	private static final int WIDE = 170
+	/** How many letters the lines of text have room for. */
+	private static final int WIDE = 66
 
 	private final Review review
 	private final ImagePlus image
@@ -85,8 +86,12 @@ class ReviewWindow extends MouseAdapter implements ImageListener, KeyEventDispat
 		if (image.window == null) image.show()
 		dialog = GUI.newNonBlockingDialog(TITLE, image)
 		[Font.BOLD, Font.PLAIN, Font.PLAIN].each {
-			dialog.addMessage(' ' * WIDE, new Font('SansSerif', it, 13))
-			lines << dialog.message
+			def font = new Font('SansSerif', it, 13)
+			dialog.addMessage(' ', font)
+			def line = dialog.message
+			def size = line.getFontMetrics(font)
+			line.preferredSize = new Dimension(size.stringWidth('n' * WIDE), size.height + 4)
+			lines << line
 		}
 		def grid = new Panel(new GridLayout(0, 3, 4, 4))
 		BUTTONS.each { name, shown ->
