@@ -33,7 +33,9 @@ def test_commands_stand_in_the_plugins_menu_and_macros_beside(fiji):
     assert names == {"Segment_Image", "Segment_View", "Segment_Views"}
     # The menu is sorted by name: what is used first comes first.
     tools = {p.stem for p in (fiji / "scripts/Plugins/Particlebridge/Tools").glob("*.groovy")}
-    assert tools == {"Segment_Folder", "Fuse_Views", "Review_Particles", "Correct_Labels", "Particlebridge_Help"}
+    assert tools == {
+        "Segment_Folder", "Fuse_Views", "Review_Particles", "Correct_Labels", "Particlebridge_Help",
+    }  # fmt: skip
     # A macro in the scripts folder would be a second menu entry "Segment View".
     assert {p.suffix for p in (fiji / "scripts").rglob("*.*")} == {".groovy", ".json"}
     assert installed_version(fiji) == (version(), [])
