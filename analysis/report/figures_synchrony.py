@@ -33,6 +33,8 @@ def synchrony_plate(found: Synchrony) -> Plate:
     for axes, scale in zip(panels[1:], scales, strict=True):
         _draw_curves(axes, curves[curves["scale"] == scale], found.states)
         axes.set_xlabel("contacts apart" if scale == "contacts" else f"apart ({written(scale)})")
+    if not scales and len(gini) > 1:
+        panels[0].legend()
     if scales:
         panels[1].set_ylabel("correlation of Damage (Moran's I)")
         panels[-1].legend()
@@ -57,8 +59,12 @@ def _draw_gini(axes: Axes, gini: pd.DataFrame) -> None:
             marker="o",
             ms=4,
             capsize=2,
+            label=state_name(str(row["state"])),
         )
-    axes.set_xticks(range(len(gini)), [_short(state) for state in gini["state"]])
+    names = [_short(state) for state in gini["state"]]
+    fit = len(names) <= _MOST_NAMES and max(map(len, names)) <= _LONGEST
+    # Names that would run into each other stand in the legend.
+    axes.set_xticks(range(len(gini)), names if fit else [""] * len(names))
     axes.set_xlim(-0.6, len(gini) - 0.4)
     axes.set_ylim(0, max(1.15 * float(gini["high"].max()), 0.1))
     axes.set_ylabel("Gini coefficient of Damage")
@@ -75,6 +81,10 @@ def _draw_curves(axes: Axes, curves: pd.DataFrame, states: tuple[str, ...]) -> N
     axes.axhline(0, color=FAINT, lw=0.6, zorder=0)
     if len(states) == 1:
         axes.plot([], [], color=INK, ls=(0, (3, 2)), label="beyond the drivers")
+
+
+# Names that fit under the narrow panel.
+_MOST_NAMES, _LONGEST = 3, 12
 
 
 def _short(state: str) -> str:
