@@ -49,10 +49,13 @@ class Planes:
         self.painted = PaintedPart(session.labels, self.box)
         self._shown: Point | None = None
         self._place: Point | None = None
+        # While layers move to another part of the volume, sliders are clipped to it.
+        self._is_moving = True
         limits = _grey_limits(Part(session.volume.data, self.box))
         self.planes = {view: Plane(self, view, viewers[view], limits) for view in VIEWS}
         presenter.on_change.append(self.update)
         session.on_change.append(self._refresh)
+        self._is_moving = False
         self.update()
 
     def update(self) -> None:
@@ -60,6 +63,7 @@ class Planes:
         presenter = self.presenter
         arrived = presenter.place is not self._place
         if arrived or presenter.focus != self._shown:
+            self._is_moving = True
             self._place, self._shown = presenter.place, presenter.focus
             box = _around(presenter.focus, presenter.session.labels.shape, self.box)
             if box != self.box:
@@ -69,6 +73,7 @@ class Planes:
                     plane.move()
             for plane in self.planes.values():
                 plane.go(arrived)
+            self._is_moving = False
             if arrived:
                 self.fit(always=False)
         for plane in self.planes.values():
@@ -84,7 +89,7 @@ class Planes:
     def slid(self, axis: int, index: int) -> None:
         """Follow a slider: the lines in the other planes show where it is."""
         focus = list(self.presenter.focus)
-        if focus[axis] != index:
+        if focus[axis] != index and not self._is_moving:
             focus[axis] = index
             self.presenter.focus = self._shown = (focus[0], focus[1], focus[2])
             for plane in self.planes.values():

@@ -191,3 +191,20 @@ def test_of_a_large_volume_a_part_is_shown_that_follows() -> None:
     assert _around((10, 2100, 4999), shape, box) == box
     moved = _around((10, 2250, 4999), shape, box)
     assert moved == (0, 2250 - SIDE // 2, 5000 - SIDE, 300, 2250 + SIDE // 2, 5000)
+
+
+def test_the_part_that_is_shown_follows_from_particle_to_particle(
+    session: ReviewSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("particlebridge.bridge.reviewing.window.planes.SIDE", 24)
+    presenter = Presenter(session)
+    planes = Planes(presenter, {view: ViewerModel() for view in VIEWS})
+    assert planes.box[4] - planes.box[1] == 24
+    for _ in range(4):
+        presenter.next()
+        assert presenter.focus == presenter.place
+        z, y, x = presenter.focus
+        low, high = planes.box[:3], planes.box[3:]
+        shown = np.asarray(session.labels[z])[low[1] : high[1], low[2] : high[2]]
+        assert shown[y - low[1], x - low[2]] == session.labels[z, y, x]
+        np.testing.assert_array_equal(planes.planes["xy"].particles._slice.image.raw, shown)
