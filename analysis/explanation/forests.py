@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -9,9 +10,10 @@ from sklearn import config_context
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.metrics import r2_score
 
+from .interventional import interventional_shap
 from .permutation import out_of_bag, permutation_drops, voted
 from .rows import StateRows
-from .shap_values import interactions_of, shap_of
+from .shap_values import added_up, interactions_of, shap_of
 
 SUBSET_SIZE = 500
 HELD_OUT = 0.05
@@ -20,6 +22,8 @@ HELD_OUT = 0.05
 SHAP_ROWS = 5000
 INTERACTION_ROWS = 100
 INTERACTION_RUNS = 3
+# Interventional values cost rows times references.
+COMPARED_ROWS = 50
 
 Kind = Literal["seed", "subset", "shuffled", "shadow"]
 KINDS: tuple[Kind, ...] = ("seed", "subset", "shuffled", "shadow")
@@ -47,8 +51,12 @@ class Run:
         forest's prediction.
     trained, predicted
         (n,) training rows that some tree has not seen, and their out-of-bag predictions.
-    drops
-        (sets,) fall of R2 by permutation; empty unless the kind is "seed".
+    drops, conditional
+        (sets,) fall of R2 by permutation, among all rows and within strata; empty unless the kind
+        is "seed" or "subset".
+    compared
+        (2, sets) path-dependent and interventional importances of the same sample of rows, or
+        None where not computed.
     pairs
         (features, features) interactions, or None where not computed.
     """
@@ -67,6 +75,8 @@ class Run:
     trained: np.ndarray
     predicted: np.ndarray
     drops: np.ndarray
+    conditional: np.ndarray
+    compared: np.ndarray | None
     pairs: np.ndarray | None
 
 
@@ -93,7 +103,12 @@ def subset_size(rows: int) -> int:
 
 
 def fit_run(
-    data: StateRows, kind: Kind, number: int, seed: int, sets: Mapping[str, Sequence[int]]
+    data: StateRows,
+    kind: Kind,
+    number: int,
+    seed: int,
+    sets: Mapping[str, Sequence[int]],
+    strata: np.ndarray,
 ) -> Run:
     """Fit one forest and read it.
 
@@ -110,6 +125,8 @@ def fit_run(
         Run `number` draws the same random numbers in every state, so that states can be paired.
     sets
         Name -> columns that are summed (SHAP) and shuffled (permutation) as one.
+    strata
+        (sets, rows) within which each set is shuffled for the conditional importance.
 
     Returns
     -------
@@ -117,11 +134,16 @@ def fit_run(
     """
     # Tables and parameters are ours: what scikit-learn checks of them is a tenth of the time.
     with config_context(assume_finite=True, skip_parameter_validation=True):
-        return _fit_run(data, kind, number, seed, sets)
+        return _fit_run(data, kind, number, seed, sets, strata)
 
 
 def _fit_run(
-    data: StateRows, kind: Kind, number: int, seed: int, sets: Mapping[str, Sequence[int]]
+    data: StateRows,
+    kind: Kind,
+    number: int,
+    seed: int,
+    sets: Mapping[str, Sequence[int]],
+    strata: np.ndarray,
 ) -> Run:
     rng = np.random.default_rng([seed, KINDS.index(kind), number])
     rows = rng.permutation(len(data.y))
@@ -140,17 +162,24 @@ def _fit_run(
 
     explained = np.arange(len(train))[:SHAP_ROWS]
     values, base, additivity = shap_of(forest, x[explained], forest.predict(x[explained]))
-    voters = out_of_bag(forest, len(train))
-    predicted = voted(voters, x[None].astype(np.float32))[0]
+    vote = partial(voted, out_of_bag(forest, len(train)))
+    predicted = vote(x[None].astype(np.float32))[0]
     seen = ~np.isnan(predicted)
     missed = np.abs(forest.predict(table[test]) - data.y[test])
     read, copied = values[:, :features], values[:, features:]
     pairs = None
     if kind in ("seed", "shuffled") and number < INTERACTION_RUNS:
         pairs = interactions_of(forest, x[:INTERACTION_ROWS])
-    drops = np.empty(0)
-    if kind == "seed":
-        drops = permutation_drops(voters, x, y, sets.values(), rng)
+    compared = None
+    if kind == "seed" and number < INTERACTION_RUNS:
+        few, references = x[:COMPARED_ROWS], x[-COMPARED_ROWS:]
+        cut_loose, middle = interventional_shap(forest, few, references)
+        added_up(middle + cut_loose.sum(axis=1), forest.predict(few))
+        compared = np.array([_summed(values[: len(few)], sets), _summed(cut_loose, sets)])
+    drops = conditional = np.empty(0)
+    if kind in ("seed", "subset"):
+        drops = permutation_drops(vote, x, y, sets.values(), rng)
+        conditional = permutation_drops(vote, x, y, sets.values(), rng, strata[:, train])
     return Run(
         importance=np.abs(read).mean(axis=0),
         summed=_summed(read, sets),
@@ -166,6 +195,8 @@ def _fit_run(
         trained=train[seen],
         predicted=predicted[seen],
         drops=drops,
+        conditional=conditional,
+        compared=compared,
         pairs=pairs,
     )
 

@@ -15,11 +15,15 @@ from joblib import Parallel, delayed
 
 from ..features.columns import FEATURES
 from . import tables as build
+from .checks import StateFigures, check_table
+from .conditional import conditional_strata
 from .feature_sets import feature_clusters, feature_groups
 from .forests import KINDS, Run, fit_run
+from .model_tables import held_out_table, model_table
+from .other_models import MODELS, HeldOut, held_out
 from .readable_rows import split_states, without_repeats
 from .result import Explanation
-from .rows import usable_rows
+from .rows import of_states, usable_rows
 
 
 def explain(
@@ -30,7 +34,7 @@ def explain(
     seed: int = 0,
     include_border: bool = False,
     jobs: int = -1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Explanation:
     """Explain the Damage of particles, in one state or in several that are compared.
 
@@ -53,7 +57,7 @@ def explain(
     jobs
         Forests fitted at the same time; -1: one a core.
     progress
-        Called with (forests done, forests in all).
+        Called with (stage, done, in all): the stages are "forests" and "models on held-out parts".
 
     Returns
     -------
@@ -103,23 +107,41 @@ def explain(
         **{f"group {g}": c for g, c in groups.items()},
         **{f"cluster {c}": m for c, m in clusters.items()},
     }
+    strata = {d.state: conditional_strata(d.x, sets.values()) for d in data}
     tasks = [(d, kind, k) for d in data for kind in KINDS for k in range(runs)]
     results: dict[str, dict[str, list[Run]]] = {}
+    judged: dict[str, dict[str, HeldOut]] = {}
     with _threads_unwarned():
         # Threads: the fits release the GIL and share the tables.
-        outcomes = Parallel(n_jobs=jobs, prefer="threads", return_as="generator")(
-            delayed(fit_run)(d, kind, k, seed, sets) for d, kind, k in tasks
+        pool = Parallel(n_jobs=jobs, prefer="threads", return_as="generator")
+        outcomes = pool(
+            delayed(fit_run)(d, kind, k, seed, sets, strata[d.state]) for d, kind, k in tasks
         )
         for done, ((d, kind, _), run) in enumerate(zip(tasks, outcomes, strict=True), start=1):
             results.setdefault(d.state, {}).setdefault(kind, []).append(run)
             if progress is not None:
-                progress(done, len(tasks))
+                progress("forests", done, len(tasks))
+        trials = [(d, model) for d in data for model in MODELS]
+        columns = list(sets.values())
+        answers = pool(delayed(held_out)(d, model, seed, columns) for d, model in trials)
+        for done, ((d, model), held) in enumerate(zip(trials, answers, strict=True), start=1):
+            judged.setdefault(d.state, {})[model] = held
+            if progress is not None:
+                progress("models on held-out parts", done, len(trials))
+    notes += [
+        f"Positions X, Y, Z are not known of every particle{of_states([d.state])}, so held-out "
+        "parts are random and not blocks of the volume."
+        for d in data
+        if not judged[d.state]["forest"].spatial
+    ]
 
     def gather(parts: list[pd.DataFrame]) -> pd.DataFrame:
         return pd.concat(parts, ignore_index=True)
 
     seeds = {state: kinds["seed"] for state, kinds in results.items()}
     shap = {d.state: build.shap_table(d, seeds[d.state], names) for d in data}
+    differences = build.difference_table(data, results, names)
+    figures = [StateFigures(d, results[d.state], judged[d.state], sets) for d in data]
     return Explanation(
         states=tuple(d.state for d in data),
         features=tuple(names),
@@ -142,10 +164,13 @@ def explain(
         runs=build.run_table(results, names),
         fit=build.fit_table(results),
         stability=build.stability_table(results),
-        differences=build.difference_table(data, results, names),
+        differences=differences,
         interactions=gather([build.pair_table(d, results[d.state], names) for d in data]),
         shap=gather(list(shap.values())),
         predictions=gather([build.prediction_table(d, seeds[d.state]) for d in data]),
+        models=model_table(judged, names),
+        held_out=held_out_table(figures, len(names)),
+        checks=check_table(figures, differences),
         notes=tuple(notes),
     )
 

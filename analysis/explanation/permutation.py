@@ -4,7 +4,7 @@ Breiman, *Machine Learning* 45 (2001), 5-32: each tree predicts the rows that it
 the table and of copies of it in which the columns of a set are shuffled.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from sklearn.ensemble import RandomForestRegressor
@@ -53,7 +53,7 @@ def voted(voters: Voters, tables: np.ndarray) -> np.ndarray:
 
 
 def permutation_drops(
-    voters: Voters,
+    predict: Callable[[np.ndarray], np.ndarray],
     x: np.ndarray,
     y: np.ndarray,
     sets: Iterable[Sequence[int]],
@@ -67,8 +67,9 @@ def permutation_drops(
 
     Parameters
     ----------
-    voters
-        Trees and the rows of the table that each has not seen.
+    predict
+        Gives (tables, rows) predictions of (tables, rows, features) versions of `x`, each by what
+        has not seen the row, as `voted` does; NaN where there is nothing.
     x, y
         (rows, features) and (rows,).
     sets
@@ -87,7 +88,7 @@ def permutation_drops(
     asked = [tuple(columns) for columns in sets]
     first = {columns: k for k, columns in reversed(list(enumerate(asked)))}
     x = np.ascontiguousarray(x, dtype=np.float32)
-    kept = voted(voters, x[None])[0]
+    kept = predict(x[None])[0]
     seen = ~np.isnan(kept)
     whole = r2_score(y[seen], kept[seen])
     # In the order of the sets: what is drawn for the first does not depend on those that follow.
@@ -100,7 +101,7 @@ def permutation_drops(
         for table, k in zip(tables, part, strict=True):
             order = shuffled_rows(len(x) if strata is None else strata[k], rng)
             table[:, asked[k]] = x[order][:, asked[k]]
-        for k, predicted in zip(part, voted(voters, tables), strict=True):
+        for k, predicted in zip(part, predict(tables), strict=True):
             fits[asked[k]] = r2_score(y[seen], predicted[seen])
     return np.array([whole - fits[columns] for columns in asked])
 

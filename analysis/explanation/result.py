@@ -19,20 +19,26 @@ class Explanation:
     particles : DataFrame
         state, particles, border, incomplete, used: how many rows were used, why not the others.
     importance : DataFrame
-        feature, group, state, mean and std (mean \|SHAP\| over the seeds), share (of the sum over
+        feature, group, state, mean and std (mean \|SHAP\| over the seeds), low and high (95 %
+        interval over the draw of particles, from the random subsets), share (of the sum over
         features), rank (1: most important), rank_low and rank_high (over the seeds), direction
         (Spearman correlation of the feature with its SHAP values: the sign of the dependence),
         control (mean \|SHAP\| with the target shuffled), above_control (mean above the largest
         importance that any feature reached in any shuffled run), rivalled, shadow and above_shadow
         (mean \|SHAP\| of the feature and of its shuffled copy in forests that see both; above the
         largest of any copy in any such forest: a sharper test, since the real causes are known
-        to these forests), permutation and permutation_std (fall of out-of-bag R2
-        when the feature alone is shuffled).
+        to these forests), permutation (fall of out-of-bag R2 when the feature alone is shuffled),
+        conditional (the same, shuffled only among particles alike in the features that go along
+        with it: what it knows beyond them), each with _std (over the seeds), _low and _high (95 %
+        interval), interventional (mean \|SHAP\| with the features cut loose from each other, on a
+        sample of the particles), interventional_rank and sampled_rank (of the path-dependent
+        values, on the same sample).
     sets : DataFrame
-        kind, set, state, features (how many), shap and shap_std (mean \|sum of the set's SHAP\|),
-        rivalled, shadow, above_shadow, permutation, permutation_std (fall of R2 when it is shuffled
-        as one). Kind "group": the paper's groups; "cluster": features correlated at
-        \|rho\| >= 0.7, which share their importance; a feature like no other is its own cluster.
+        kind, set, state, features (how many), shap with _std, _low and _high (mean \|sum of the
+        set's SHAP\|), rivalled, shadow, above_shadow, permutation and conditional with _std, _low
+        and _high (fall of R2 when it is shuffled as one). Kind "group": the paper's groups;
+        "cluster": features correlated at \|rho\| >= 0.7, which share their importance; a feature
+        like no other is its own cluster.
     runs : DataFrame
         state, kind (seed, subset, shuffled, shadow), run, feature, importance: each forest's own.
     fit : DataFrame
@@ -44,7 +50,8 @@ class Explanation:
         feature, group, state_a, state_b, scale (absolute: mean \|SHAP\|; share: of the sum), mean
         and sd of the difference b - a over the seeds, p_seeds (paired t-test over the seeds: the
         forests' randomness only), error (standard error over the draw of particles, from the
-        random subsets), p_particles (with that error). Holm-adjusted over the features.
+        random subsets), low and high (95 % interval with it), p_particles (with it). p-values are
+        Holm-adjusted over the features.
     interactions : DataFrame
         feature_a, feature_b, state, mean and std over forests (mean \|SHAP interaction\|),
         control and above_control (as for importance), strongest first.
@@ -53,6 +60,16 @@ class Explanation:
         particle): averaged over the seeds that explained it.
     predictions : DataFrame
         state, label, observed, predicted (out of bag, mean over the seeds).
+    models : DataFrame
+        state, model (forest, linear: ridge on standardised features, boosting), feature,
+        importance (fall of R2 on held-out particles when the feature is shuffled), rank.
+    held_out : DataFrame
+        state, model, parts (out-of-bag, blocks: of the volume, or random: without positions), r2,
+        mae and guess_mae (of guessing the median) on particles not seen, leads (the cluster of
+        features that leads there), tau (Kendall's tau with the forest's importances there).
+    checks : DataFrame
+        state, conclusion (leading feature, leading group, largest change), subject, check,
+        outcome (passed, failed, unknown), evidence, doubt: what failing the check would mean.
     notes
         Sentences about what was left out and why.
     """
@@ -69,6 +86,9 @@ class Explanation:
     interactions: pd.DataFrame
     shap: pd.DataFrame
     predictions: pd.DataFrame
+    models: pd.DataFrame
+    held_out: pd.DataFrame
+    checks: pd.DataFrame
     notes: tuple[str, ...]
 
     def by_particle(self) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 from .._shared.wording import listing, plural
 
 MIN_PARTICLES = 50
+_PLACE = ("place x", "place y", "place z")
 
 
 class NoForest(ValueError):
@@ -38,6 +39,8 @@ class StateRows:
         (rows, features) regressors, (rows,) Damage, (rows,) the particles' labels.
     particles, border
         Particles in the table, and those left out because the field of view cuts them.
+    place
+        (rows, 3) X, Y, Z, several volumes set far apart; None: not known of every particle.
     """
 
     state: str
@@ -46,6 +49,7 @@ class StateRows:
     label: np.ndarray
     particles: int
     border: int
+    place: np.ndarray | None = None
 
     @property
     def incomplete(self) -> int:
@@ -90,7 +94,7 @@ def usable_rows(
         unknown = [s for s, t in whole.items() if len(t) and t[name].isna().mean() > 0.5]
         if unknown:
             notes.append(
-                f"{name} is unknown for most particles{_of(unknown)} and was left out"
+                f"{name} is unknown for most particles{of_states(unknown)} and was left out"
                 + (" everywhere." if len(whole) > 1 else ".")
             )
         else:
@@ -99,19 +103,20 @@ def usable_rows(
         raise NoForest("Every regressor is unknown for most particles: measure with grey values.")
     data = [_state_rows(s, numbers[s], whole[s], names) for s in whole]
     for d in data:
+        where = of_states([d.state])
         if d.border:
             notes.append(
-                f"{d.border} of {d.particles} particles{_of([d.state])} are cut by the field of "
+                f"{d.border} of {d.particles} particles{where} are cut by the field of "
                 "view and were left out."
             )
         if d.incomplete:
             notes.append(
-                f"{d.incomplete} particles{_of([d.state])} have an unknown value and were left out."
+                f"{d.incomplete} particles{where} have an unknown value and were left out."
             )
         constant = [n for n, column in zip(names, d.x.T, strict=True) if np.ptp(column) == 0]
         if constant:
             notes.append(
-                f"{', '.join(constant)}: the same for every particle{_of([d.state])}, "
+                f"{', '.join(constant)}: the same for every particle{where}, "
                 "so of no importance there."
             )
     return data, names, notes
@@ -124,7 +129,8 @@ def _numbers(table: pd.DataFrame, wanted: Sequence[str], state: str) -> pd.DataF
         more = [plural(len(missing) - 3, "other column")] if len(missing) > 4 else []
         named = listing([*missing[:3], *more] if more else missing)
         raise ValueError(
-            f"The table{_of([state])} lacks {named}; give the features.csv that measure writes."
+            f"The table{of_states([state])} lacks {named}; "
+            "give the features.csv that measure writes."
         )
     numbers = table[[*wanted, "Damage"]].apply(pd.to_numeric, errors="coerce").astype(float)
     numbers = numbers.replace([np.inf, -np.inf], np.nan)
@@ -132,34 +138,49 @@ def _numbers(table: pd.DataFrame, wanted: Sequence[str], state: str) -> pd.DataF
     numbers["Border"] = False
     if "Border" in table.columns:
         numbers["Border"] = table["Border"].astype(str).str.lower().isin(["true", "1", "1.0"])
-    return numbers
+    return numbers.assign(**_places(table))
+
+
+def _places(table: pd.DataFrame) -> dict[str, pd.Series | float]:
+    """Give the columns `_PLACE`; volumes of a pooled table are set far apart."""
+    axes: dict[str, pd.Series | float] = dict.fromkeys(_PLACE, np.nan)
+    if not {"X", "Y", "Z"} <= set(table.columns):
+        return axes
+    at = table[["X", "Y", "Z"]].apply(pd.to_numeric, errors="coerce")
+    axes |= {name: at[axis] for name, axis in zip(_PLACE, "XYZ", strict=True)}
+    if "volume" in table.columns:
+        extent = float((at.max() - at.min()).max())
+        axes[_PLACE[0]] = at["X"] + 10 * extent * pd.factorize(table["volume"])[0]
+    return axes
 
 
 def _state_rows(
     state: str, table: pd.DataFrame, whole: pd.DataFrame, names: Sequence[str]
 ) -> StateRows:
+    where = of_states([state])
     if len(whole) and whole["Damage"].isna().all():
         raise NoForest(
-            f"Damage is unknown for every particle{_of([state])}: "
+            f"Damage is unknown for every particle{where}: "
             "measure it with the grey values or a solid mask."
         )
     used = whole.dropna(subset=[*names, "Damage"])
     if len(used) < MIN_PARTICLES:
         raise NoForest(
-            f"Only {len(used)} of {len(table)} particles{_of([state])} are usable (whole, nothing "
+            f"Only {len(used)} of {len(table)} particles{where} are usable (whole, nothing "
             f"unknown), and a forest needs at least {MIN_PARTICLES}: "
             "measure a larger volume, or pool volumes of one state in one table."
         )
     y = used["Damage"].to_numpy()
     if y.min() < 0 or y.max() > 1:
         raise ValueError(
-            f"Damage{_of([state])} runs from {y.min():.3g} to {y.max():.3g}, but it is a share of "
+            f"Damage{where} runs from {y.min():.3g} to {y.max():.3g}, but it is a share of "
             "the body and lies between 0 and 1: is the column in per cent?"
         )
     if np.ptp(y) == 0:
         raise NoForest(
-            f"Damage is {y[0]:.3g} for every particle{_of([state])}: there is nothing to explain."
+            f"Damage is {y[0]:.3g} for every particle{where}: there is nothing to explain."
         )
+    place = used[list(_PLACE)].to_numpy(float)
     return StateRows(
         state=state,
         x=used[list(names)].to_numpy(),
@@ -167,9 +188,10 @@ def _state_rows(
         label=used["label"].to_numpy(),
         particles=len(table),
         border=len(table) - len(whole),
+        place=place if np.isfinite(place).all() else None,
     )
 
 
-def _of(states: Sequence[str]) -> str:
+def of_states(states: Sequence[str]) -> str:
     """Name the states in a sentence; nothing when there is only one, unnamed."""
     return "" if list(states) == ["all"] else f" of state {', '.join(states)}"

@@ -66,6 +66,51 @@ def resampled_error(subsets: np.ndarray, size: int, rows: int) -> np.ndarray:
     return subsets.std(axis=0, ddof=1) * np.sqrt(size / (rows - size))
 
 
+def particle_error(seeds: np.ndarray, subsets: np.ndarray, size: int, rows: int) -> np.ndarray:
+    """Estimate importances' standard error over the draw of particles, without the forests' own.
+
+    Random subsets differ also because their forests do, and the jackknife's factor would blow that
+    up as well. It is known from the seeds and taken off; at least a quarter of the subsets'
+    variance is left, because the difference of two variances from ten runs may be anything.
+
+    Parameters
+    ----------
+    seeds, subsets
+        (runs, features) importances of forests on all particles and on random subsets.
+    size, rows
+        Particles in a subset and in the whole table.
+
+    Returns
+    -------
+    ndarray
+        (features,) standard errors. In 100 simulated tables of 150 particles `interval` with it
+        covers the true mean importance in 90 to 98 of 100 (SHAP) and 94 to 100 (permutation and
+        conditional); with `resampled_error` in 98 to 100, being up to twice as wide, and without
+        the quarter in 65 to 97.
+    """
+    spread, chance = subsets.var(axis=0, ddof=1), seeds.var(axis=0, ddof=1)
+    return np.sqrt(np.maximum(spread - chance, spread / 4) * (size / (rows - size)))
+
+
+def interval(mean: np.ndarray, error: np.ndarray, runs: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give the 95 % interval of importances over the draw of particles.
+
+    Parameters
+    ----------
+    mean, error
+        (features,) importances and their standard errors.
+    runs
+        Subsets behind each error: `runs` - 1 degrees of freedom.
+
+    Returns
+    -------
+    low, high : ndarray
+        (features,) ends of the intervals.
+    """
+    reach = stats.t.ppf(0.975, runs - 1) * error
+    return mean - reach, mean + reach
+
+
 def difference_p(difference: np.ndarray, error: np.ndarray, runs: int) -> np.ndarray:
     """Two-sided p-values of differences with known errors, Holm-adjusted.
 

@@ -10,7 +10,15 @@ from scipy import stats
 from ..features.columns import COLUMNS
 from .forests import Run, subset_size
 from .rows import StateRows
-from .statistics import difference_p, paired_p, rank_agreement, resampled_error, spearman
+from .statistics import (
+    difference_p,
+    interval,
+    paired_p,
+    particle_error,
+    rank_agreement,
+    resampled_error,
+    spearman,
+)
 
 # State -> kind of run -> the runs.
 Results = Mapping[str, Mapping[str, Sequence[Run]]]
@@ -71,8 +79,10 @@ def importance_table(
     seeds, control = _stack(runs["seed"]), _stack(runs["shuffled"])
     rivalled = _stack(runs["shadow"]).mean(axis=0)
     copies = np.array([run.copies for run in runs["shadow"]])
-    drops = np.array([run.drops[: len(names)] for run in runs["seed"]])
+    interventional = np.mean([r.compared for r in runs["seed"] if r.compared is not None], axis=0)
+    interventional = interventional[:, : len(names)]
     mean = seeds.mean(axis=0)
+    own = slice(len(names))
     ranks = np.array([stats.rankdata(-row, method="min") for row in seeds])
     table = pd.DataFrame(
         {
@@ -81,6 +91,7 @@ def importance_table(
             "state": data.state,
             "mean": mean,
             "std": seeds.std(axis=0, ddof=1),
+            **_ends("", data, runs, "importance", own),
             "share": _shares(seeds).mean(axis=0),
             "rank": stats.rankdata(-mean, method="ordinal").astype(int),
             "rank_low": ranks.min(axis=0).astype(int),
@@ -94,11 +105,44 @@ def importance_table(
             "rivalled": rivalled,
             "shadow": copies.mean(axis=0),
             "above_shadow": rivalled > copies.max(),
-            "permutation": drops.mean(axis=0),
-            "permutation_std": drops.std(axis=0, ddof=1),
+            **_permuted(data, runs, own),
+            "interventional": interventional[1],
+            "interventional_rank": _ranks(interventional[1]),
+            "sampled_rank": _ranks(interventional[0]),
         }
     )
     return table.sort_values("rank")
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    return np.asarray(stats.rankdata(-values, method="ordinal").astype(int))
+
+
+def _ends(
+    name: str, data: StateRows, runs: Mapping[str, Sequence[Run]], what: str, own: slice
+) -> dict[str, np.ndarray]:
+    """Give the 95 % interval of an importance over the draw of particles, from the subsets."""
+    seeds, subsets = (
+        np.array([getattr(run, what)[own] for run in runs[kind]]) for kind in ("seed", "subset")
+    )
+    error = particle_error(seeds, subsets, subset_size(len(data.y)), len(data.y))
+    low, high = interval(seeds.mean(axis=0), error, len(subsets))
+    if what in ("importance", "summed"):
+        low = np.maximum(low, 0)  # a mean of absolute values
+    return {f"{name}low": low, f"{name}high": high}
+
+
+def _permuted(
+    data: StateRows, runs: Mapping[str, Sequence[Run]], own: slice
+) -> dict[str, np.ndarray]:
+    """Give importance by permutation among all rows and within strata, with intervals."""
+    columns = {}
+    for name, what in (("permutation", "drops"), ("conditional", "conditional")):
+        drops = np.array([getattr(run, what)[own] for run in runs["seed"]])
+        columns[name] = drops.mean(axis=0)
+        columns[f"{name}_std"] = drops.std(axis=0, ddof=1)
+        columns |= _ends(f"{name}_", data, runs, what, own)
+    return columns
 
 
 def _direction(value: pd.Series, shap: pd.Series) -> float:
@@ -122,7 +166,6 @@ def set_table(
     summed = np.array([run.summed for run in runs["seed"]])
     rivalled = np.mean([run.summed for run in runs["shadow"]], axis=0)
     copies = np.array([run.copies_summed for run in runs["shadow"]])
-    drops = np.array([run.drops for run in runs["seed"]])
     parts = []
     for kind, sets in (("group", groups), ("cluster", clusters)):
         own = slice(start, start + len(sets))
@@ -136,11 +179,11 @@ def set_table(
                     "features": [len(c) for c in sets.values()],
                     "shap": summed[:, own].mean(axis=0),
                     "shap_std": summed[:, own].std(axis=0, ddof=1),
+                    **_ends("shap_", data, runs, "summed", own),
                     "rivalled": rivalled[own],
                     "shadow": copies[:, own].mean(axis=0),
                     "above_shadow": rivalled[own] > copies[:, own].max(),
-                    "permutation": drops[:, own].mean(axis=0),
-                    "permutation_std": drops[:, own].std(axis=0, ddof=1),
+                    **_permuted(data, runs, own),
                 }
             )
         )
@@ -236,6 +279,7 @@ def difference_table(
                 errors.append(resampled_error(subsets, subset_size(len(d.y)), len(d.y)))
             gap = seeds[1] - seeds[0]
             error = np.hypot(*errors)
+            low, high = interval(gap.mean(axis=0), error, len(gap))
             parts.append(
                 pd.DataFrame(
                     {
@@ -248,6 +292,8 @@ def difference_table(
                         "sd": gap.std(axis=0, ddof=1),
                         "p_seeds": paired_p(seeds[0], seeds[1]),
                         "error": error,
+                        "low": low,
+                        "high": high,
                         "p_particles": difference_p(gap.mean(axis=0), error, len(gap)),
                     }
                 )
@@ -256,5 +302,5 @@ def difference_table(
     return (
         pd.concat(parts, ignore_index=True)
         if parts
-        else pd.DataFrame(columns=[*columns, "error", "p_particles"])
+        else pd.DataFrame(columns=[*columns, "error", "low", "high", "p_particles"])
     )

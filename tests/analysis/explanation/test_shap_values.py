@@ -1,5 +1,7 @@
 """SHAP values against the package shap, permutation against forests whose truth is known."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import shap
@@ -76,8 +78,8 @@ def test_the_true_interaction_is_the_strongest(fitted):
 def test_twins_shuffled_together_cost_more_than_apart(fitted):
     forest, x, y = fitted
     sets = {"a": [0], "a'": [1], "twins": [0, 1], "noise": [4], "nothing": []}
-    voters = out_of_bag(forest, len(y))
-    drops = permutation_drops(voters, x, y, sets.values(), np.random.default_rng(0))
+    vote = partial(voted, out_of_bag(forest, len(y)))
+    drops = permutation_drops(vote, x, y, sets.values(), np.random.default_rng(0))
     alone, twin, both, noise, nothing = drops
     assert both > alone + twin > 0
     assert abs(noise) < 0.05
@@ -93,9 +95,9 @@ def test_unseen_rows_are_predicted_as_scikit_learn_does(fitted):
 
 def test_every_column_shuffled_costs_the_whole_fit(fitted):
     forest, x, y = fitted
-    voters = out_of_bag(forest, len(y))
-    whole = r2_score(y, voted(voters, x[None].astype(np.float32))[0])
-    drop = permutation_drops(voters, x, y, [range(5)], np.random.default_rng(1))[0]
+    vote = partial(voted, out_of_bag(forest, len(y)))
+    whole = r2_score(y, vote(x[None].astype(np.float32))[0])
+    drop = permutation_drops(vote, x, y, [range(5)], np.random.default_rng(1))[0]
     assert drop == pytest.approx(whole, abs=0.9)
     assert drop > 0.9 * whole
 
