@@ -1,6 +1,7 @@
 """From the tables of one or many volumes to one explanation and one report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -197,8 +198,16 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
 
 
 def explained(tables: dict[str, pd.DataFrame], features: Regressors) -> analysis.Explanation:
-    """Fit the forests of `analysis.explain`, and tell how far they are."""
-    with progress_when_known("forests") as told:
+    """Fit the models of `analysis.explain`, and tell which stage they are in and how far."""
+    with ExitStack() as open_bars:
+        bars: dict[str, Callable[[int, int], None]] = {}
+
+        def told(stage: str, done: int, total: int) -> None:
+            if stage not in bars:
+                open_bars.close()  # one bar at a time
+                bars[stage] = open_bars.enter_context(progress_when_known(stage))
+            bars[stage](done, total)
+
         return analysis.explain(tables, features=features, progress=told)
 
 

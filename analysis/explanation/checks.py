@@ -53,6 +53,10 @@ class StateFigures:
         low, high = interval(seeds.mean(), error, len(subsets))
         return float(low), float(high)
 
+    def chance(self) -> float:
+        """Give the R2 that may be chance: three standard deviations of it on shuffled Damage."""
+        return 3 * float(np.std([run.oob_r2 for run in self.runs["shuffled"]], ddof=1))
+
     def compared(self) -> np.ndarray:
         """Path-dependent and interventional importances of the same rows: (2, sets)."""
         return np.mean([r.compared for r in self.runs["seed"] if r.compared is not None], axis=0)
@@ -135,19 +139,23 @@ def _leader(state: StateFigures, prefix: str) -> tuple[str, Outcomes]:
     words = f"fall of R² {beyond[0].mean():.2f} ({low:.2f} to {high:.2f})"
     found["conditional"] = (bool(low > 0), words)
     for check, model in (("blocks", "forest"), ("linear", "linear"), ("boosting", "boosting")):
-        found[check] = _judged(state.models[model], check, leads)
+        found[check] = _judged(state.models[model], check, leads, state.chance())
     found["interventional"] = leads(state.compared()[1], "by interventional SHAP")
     return title(whole) if prefix else names[first], found
 
 
 def _judged(
-    held: HeldOut, check: str, leads: Callable[[np.ndarray, str], tuple[bool, str]]
+    held: HeldOut,
+    check: str,
+    leads: Callable[[np.ndarray, str], tuple[bool, str]],
+    chance: float,
 ) -> tuple[bool | None, str]:
     if check == "blocks" and not held.spatial:
         return None, "positions are not known"
-    if held.r2 <= 0:
+    if held.r2 <= chance:
         # A model that predicts nothing has no opinion; a forest that does so has no conclusion.
-        return (False if check == "blocks" else None), f"held-out R² {held.r2:.2f}"
+        words = f"held-out R² {held.r2:.2f}, which may be chance"
+        return (False if check == "blocks" else None), words
     passed, words = leads(held.drops, f"there (held-out R² {held.r2:.2f})")
     return passed, words
 
@@ -183,7 +191,7 @@ def _change(
         held = [s.models[model] for s in (first, second)]
         if check == "blocks" and not all(h.spatial for h in held):
             found[check] = None, "positions are not known"
-        elif min(h.r2 for h in held) <= 0:
+        elif any(h.r2 <= s.chance() for h, s in zip(held, (first, second), strict=True)):
             found[check] = None, f"held-out R² {held[0].r2:.2f} and {held[1].r2:.2f}"
         else:
             found[check] = same(held[0].drops[k], held[1].drops[k], "held-out fall of R²")

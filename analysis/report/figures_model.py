@@ -59,9 +59,8 @@ def importance_plate(explanation: Explanation) -> Plate:
         axes.barh(at, 100 * own["mean"], height, color=faces, edgecolor=bars, lw=0.5)
         if len(states) > 1:
             axes.barh(0, 0, color=colour, label=state_name(state))
-        axes.errorbar(
-            100 * own["mean"], at, xerr=100 * own["std"], fmt="none", ecolor=INK, elinewidth=0.7
-        )
+        reach = 100 * np.array([own["mean"] - own["low"], own["high"] - own["mean"]])
+        axes.errorbar(100 * own["mean"], at, xerr=reach, fmt="none", ecolor=INK, elinewidth=0.7)
         edge = INK if len(states) == 1 else colour
         axes.axvline(100 * ceiling(explanation, state), color=edge, lw=0.9, ls=(0, (1, 2)))
     axes.set_yticks(np.arange(len(order)), order)
@@ -80,7 +79,10 @@ def importance_plate(explanation: Explanation) -> Plate:
             f"{int(own['above_control'].sum())} more than any feature in forests on shuffled "
             f"Damage (dotted, {number(100 * ceiling(explanation, state))} points)."
         )
-    says.append("Bars: mean of the seeds, with standard deviation; pale: no better than noise.")
+    says.append(
+        "Bars: mean of the seeds, with the 95 % interval over the draw of particles; pale: no "
+        "better than noise."
+    )
     return Plate("importance", "Importance of each feature", capital(says), table, figure)
 
 
@@ -225,13 +227,14 @@ def _set_figure(explanation: Explanation, table: pd.DataFrame, shadow: bool) -> 
         at = np.arange(len(names)) + (k - (len(states) - 1) / 2) * height
         colour = STATE_COLOURS[k % len(STATE_COLOURS)]
         for axes, column, factor in zip(panels, ("shap", "permutation"), (100, 1), strict=True):
-            values, spread = factor * own[column], factor * own[f"{column}_std"]
+            values = factor * own[column]
+            ends = [values - factor * own[f"{column}_low"], factor * own[f"{column}_high"] - values]
             seen = own["above_shadow"] if shadow else np.ones(len(own), dtype=bool)
             faces = [to_rgba(colour, 1.0 if s else 0.25) for s in seen]
             axes.barh(at, values, height, color=faces, edgecolor=colour, lw=0.5)
             if len(states) > 1:
                 axes.barh(0, 0, color=colour, label=state_name(state))
-            axes.errorbar(values, at, xerr=spread, fmt="none", ecolor=INK, elinewidth=0.7)
+            axes.errorbar(values, at, xerr=np.array(ends), fmt="none", ecolor=INK, elinewidth=0.7)
     wrapped = [_wrap(n) for n in names]
     panels[0].set_yticks(np.arange(len(names)), wrapped)
     panels[0].set_ylim(len(names) - 0.4, -0.6)

@@ -17,6 +17,7 @@ from ..io.atomic import atomic_path
 from ..synchrony.result import Synchrony
 from . import explanation_sections as causes
 from . import sections as chapters
+from .checks_section import checks_section
 from .correction_section import correction_section
 from .figures_groups import groups_section
 from .figures_overview import overview_plates
@@ -134,6 +135,7 @@ def write_report(
     ]
     if explanation is not None:
         found.append(causes.trust_section(explanation))
+        found.append(checks_section(explanation))
     if len(tables) > 1:
         found.append(causes.change_section(tables, explanation))
     as_published = None if explanation is None else published_section(explanation, published)
