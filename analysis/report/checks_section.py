@@ -1,5 +1,7 @@
 """The report's chapter for a referee: each conclusion, check by check, and what failing means."""
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 
@@ -56,7 +58,7 @@ def checks_plate(explanation: Explanation) -> Plate:
     checks = explanation.checks
     rows = list(dict.fromkeys(zip(checks["state"], checks["conclusion"], strict=True)))
     names = list(dict.fromkeys(checks["check"]))
-    figure = sheet(130, 16 + 7 * len(rows))
+    figure = sheet(130, 16 + 9 * len(rows))
     (axes,) = axes_of(figure, 1, 1)
     titles = [""] * len(rows)
     for r in records(checks):
@@ -64,7 +66,7 @@ def checks_plate(explanation: Explanation) -> Plate:
         mark, colour = _MARKS[r["outcome"]]
         axes.text(x, y, mark, ha="center", va="center", color=colour, fontsize=11, weight="bold")
         where = f", {_name(r['state'])}" if len(explanation.states) > 1 else ""
-        titles[y] = f"{r['conclusion']}{where}:\n{r['subject']}"
+        titles[y] = textwrap.fill(f"{r['conclusion']}{where}: {r['subject']}", 34)
     axes.set_xlim(-0.5, len(names) - 0.5)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xticks(range(len(names)), names, rotation=30, ha="left", color=INK)
