@@ -1,11 +1,9 @@
 """Acts on labels: done, undone, and done again on labels that were fused in another way."""
 
 import functools
-import math
-import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -21,77 +19,11 @@ from .acts import (
     Reference,
     Split,
     Unsure,
-    box_shape,
     joined_box,
     slices,
 )
-from .regions import beyond_plane, split_by_seeds, tight
-
-_SAME_SIZE = 2.0
-"""A particle of other labels is the same only if neither has so many times the other's voxels..."""
-
-_SAME_BOX = 0.5
-"""...and their bounding boxes have this IoU at least."""
-
-
-class NoLongerFits(ValueError):
-    """An act names a particle that is not there, or no longer as it was."""
-
-
-class Voxels(Protocol):
-    """Labels (Z, Y, X) that are read and written box by box."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(Z, Y, X)."""
-        ...
-
-    def __getitem__(self, key: Any, /) -> Any: ...
-    def __setitem__(self, key: Any, value: Any, /) -> None: ...
-
-
-@dataclass(frozen=True)
-class Particle:
-    """What is known of a particle now.
-
-    Attributes
-    ----------
-    box
-        Its bounding box.
-    voxels, at
-        How many it has, and the one nearest to its centroid; None: not looked at yet.
-    origin
-        ``corrected`` or ``added`` if its voxels are not as they were fused, else "".
-    mark
-        ``accepted``, ``unsure`` or "".
-    """
-
-    box: Box
-    voxels: int | None = None
-    at: Point | None = None
-    origin: str = ""
-    mark: str = ""
-
-    @property
-    def review(self) -> str:
-        """As fusion.csv says it: accepted, unsure, corrected, added or ""."""
-        return "unsure" if self.mark == "unsure" else self.origin or self.mark
-
-
-@dataclass
-class Change:
-    """What an act changed: enough to take it back.
-
-    Attributes
-    ----------
-    particles
-        Label -> the particle as it was; None: there was none.
-    patches
-        Box -> its labels as they were, packed; in the order in which they were written.
-    """
-
-    particles: dict[int, Particle | None] = field(default_factory=dict)
-    patches: list[tuple[Box, bytes]] = field(default_factory=list)
+from .particles import Change, NoLongerFits, Particle, Voxels, check_same, look_at
+from .regions import beyond_plane, split_by_seeds
 
 
 class LabelEditor:
@@ -157,7 +89,7 @@ class LabelEditor:
         if found is None:
             raise ValueError(f"there is no particle {label}")
         if found.voxels is None or found.at is None:
-            voxels, at, box = _look(self._mask(label, found.box), found.box)
+            voxels, at, box = look_at(self._mask(label, found.box), found.box)
             found = self.particles[label] = replace(found, voxels=voxels, at=at, box=box)
         return found
 
@@ -175,24 +107,12 @@ class LabelEditor:
         NoLongerFits
             Saying what differs.
         """
-        z, y, x = particle.at
-        label = int(np.asarray(self.labels[z : z + 1, y : y + 1, x : x + 1]).item())
-        where = f"at {list(particle.at)}"
+        label = self._at(particle.at)
         if label not in self.particles:
-            raise NoLongerFits(f"there is no particle {where}, where {particle.label} was")
-        found = self.known(label)
-        assert found.voxels is not None
-        sizes = sorted((found.voxels, particle.voxels))
-        if sizes[1] > _SAME_SIZE * sizes[0]:
             raise NoLongerFits(
-                f"the particle {where} has {found.voxels:,} voxels, and {particle.label} had "
-                f"{particle.voxels:,}"
+                f"there is no particle at {list(particle.at)}, where {particle.label} was"
             )
-        if _box_iou(found.box, particle.box) < _SAME_BOX:
-            raise NoLongerFits(
-                f"the particle {where} lies elsewhere than {particle.label} did: their boxes "
-                "hardly overlap"
-            )
+        check_same(self.known(label), particle)
         return label
 
     def seeded(self, label: int, seeds: Sequence[Point]) -> tuple[Box, tuple[np.ndarray, ...]]:
@@ -214,12 +134,12 @@ class LabelEditor:
             raise ValueError("a split needs two or more different points")
         box = self.known(label).box
         mask = self._mask(label, box)
-        inner = [_within(seed, box) for seed in seeds]
-        for seed, at in zip(seeds, inner, strict=True):
-            if at is None or not mask[at]:
+        for seed in seeds:
+            if self._at(seed) != label:
                 raise ValueError(f"the point {list(seed)} does not lie in particle {label}")
+        inner = [(z - box[0], y - box[1], x - box[2]) for z, y, x in seeds]
         grey = None if self.grey is None else np.asarray(self.grey[slices(box)])
-        parts = split_by_seeds(mask, [at for at in inner if at], grey, self.spacing)
+        parts = split_by_seeds(mask, inner, grey, self.spacing)
         return box, tuple(parts == number for number in range(2, len(seeds) + 1))
 
     def do(self, act: Edit, exact: bool = True) -> Change:
@@ -253,25 +173,18 @@ class LabelEditor:
 
     def undo(self, change: Change) -> None:
         """Take an act back; of several, the latest first."""
-        for box, packed in reversed(change.patches):
-            values = np.frombuffer(zlib.decompress(packed), np.int32)
-            self.labels[slices(box)] = values.reshape(box_shape(box))
-        for label, particle in change.particles.items():
-            if particle is None:
-                self.particles.pop(label, None)
-            else:
-                self.particles[label] = particle
+        change.take_back(self.labels, self.particles)
 
     def _do(self, act: Edit, exact: bool, change: Change) -> None:
         if isinstance(act, Accept | Unsure):
             label = self.find(act.particle)
             mark = "accepted" if isinstance(act, Accept) else "unsure"
-            self._set(label, replace(self.particles[label], mark=mark), change)
+            change.set(self.particles, label, replace(self.particles[label], mark=mark))
         elif isinstance(act, Delete):
             label = self.find(act.particle)
             box = self.particles[label].box
-            self._fill(box, self._mask(label, box), 0, change)
-            self._set(label, None, change)
+            change.write(self.labels, box, self._mask(label, box), 0)
+            change.set(self.particles, label, None)
         elif isinstance(act, Merge):
             self._merge([self.find(one) for one in act.particles], change)
         elif isinstance(act, Split):
@@ -298,11 +211,11 @@ class LabelEditor:
         first, *others = labels
         for label in others:
             box = self.particles[label].box
-            self._fill(box, self._mask(label, box), first, change)
+            change.write(self.labels, box, self._mask(label, box), first)
         around = functools.reduce(joined_box, (self.particles[label].box for label in labels))
-        self._set(first, Particle(around, origin="corrected"), change)
+        change.set(self.particles, first, Particle(around, origin="corrected"))
         for label in others:
-            self._set(label, None, change)
+            change.set(self.particles, label, None)
 
     def _part(
         self,
@@ -320,7 +233,7 @@ class LabelEditor:
             taken |= part
             if not part.any():
                 raise NoLongerFits(f"a part of particle {label} would have no voxels")
-            self._fill(box, part, number, change)
+            change.write(self.labels, box, part, number)
             self._found(number, box, "corrected", change)
         if (own & ~taken).sum() == 0:
             raise NoLongerFits(f"nothing of particle {label} would be left")
@@ -337,10 +250,10 @@ class LabelEditor:
         others: set[int] = set()
         if act.add is not None:
             others = {int(v) for v in np.unique(there[act.add])} - {0, label}
-            self._fill(act.box, act.add, label, change)
+            change.write(self.labels, act.box, act.add, label)
         if act.remove is not None:
             own = np.asarray(self.labels[slices(act.box)]) == label
-            self._fill(act.box, act.remove & own, 0, change)
+            change.write(self.labels, act.box, act.remove & own, 0)
         self._found(label, joined_box(before, act.box), origin, change)
         for other in sorted(others):
             self._found(other, self.particles[other].box, "corrected", change)
@@ -357,55 +270,24 @@ class LabelEditor:
         self.highest = max(self.highest, *new)
         return list(new)
 
+    def _at(self, point: Point) -> int:
+        """Give the label of a voxel; 0 outside the volume."""
+        if not all(0 <= p < n for p, n in zip(point, self.labels.shape, strict=True)):
+            return 0
+        z, y, x = point
+        return int(np.asarray(self.labels[z : z + 1, y : y + 1, x : x + 1]).item())
+
     def _mask(self, label: int, box: Box) -> np.ndarray:
         return np.asarray(np.asarray(self.labels[slices(box)]) == label)
-
-    def _fill(self, box: Box, mask: np.ndarray, value: int, change: Change) -> None:
-        there = np.array(self.labels[slices(box)], np.int32)
-        change.patches.append((box, zlib.compress(there.tobytes(), 1)))
-        there[mask] = value
-        self.labels[slices(box)] = there
 
     def _found(self, label: int, box: Box, origin: str, change: Change) -> None:
         """Look at a particle that changed; one without voxels is gone."""
         mask = self._mask(label, box)
         if not mask.any():
-            self._set(label, None, change)
+            change.set(self.particles, label, None)
             return
-        voxels, at, inner = _look(mask, box)
+        voxels, at, inner = look_at(mask, box)
         kept = self.particles.get(label)
         if kept is not None and kept.origin == "added":
             origin = "added"
-        self._set(label, Particle(inner, voxels, at, origin), change)
-
-    def _set(self, label: int, particle: Particle | None, change: Change) -> None:
-        change.particles.setdefault(label, self.particles.get(label))
-        if particle is None:
-            self.particles.pop(label, None)
-        else:
-            self.particles[label] = particle
-
-
-def _look(mask: np.ndarray, box: Box) -> tuple[int, Point, Box]:
-    """Count a particle's voxels; find the one nearest to their centroid, and their box."""
-    where = np.argwhere(mask)
-    if not len(where):
-        raise NoLongerFits("a particle has no voxels where the table says it lies")
-    away = ((where - where.mean(axis=0)) ** 2).sum(axis=1)
-    z, y, x = (int(v + o) for v, o in zip(where[int(away.argmin())], box[:3], strict=True))
-    region = tight(mask, box[:3])
-    assert region is not None
-    return len(where), (z, y, x), region.box
-
-
-def _within(point: Sequence[int], box: Box) -> Point | None:
-    """Give a point in a box's own coordinates; None if it lies outside."""
-    z, y, x = (int(p) - low for p, low in zip(point, box[:3], strict=True))
-    inside = all(0 <= v < n for v, n in zip((z, y, x), box_shape(box), strict=True))
-    return (z, y, x) if inside else None
-
-
-def _box_iou(a: Box, b: Box) -> float:
-    sides = [max(0, min(a[i + 3], b[i + 3]) - max(a[i], b[i])) for i in range(3)]
-    both = math.prod(sides)
-    return both / (math.prod(box_shape(a)) + math.prod(box_shape(b)) - both)
+        change.set(self.particles, label, Particle(inner, voxels, at, origin))

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from particlebridge.analysis.correction.acts import Act, Box, Edit, Redo, Undo
-from particlebridge.analysis.correction.replay import Change, LabelEditor
+from particlebridge.analysis.correction.particles import Change
+from particlebridge.analysis.correction.replay import LabelEditor
 
 from .log import By, CorrectionLog
 from .replaying import replay

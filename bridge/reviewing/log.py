@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-from particlebridge.analysis.correction.acts import Act, act_of, as_record
+from particlebridge.analysis.correction.act_records import act_of, as_record
+from particlebridge.analysis.correction.acts import Act
 from particlebridge.analysis.io.errors import reason
 
 LOG = "corrections.jsonl"

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 from particlebridge.analysis._shared.parallel import thread_count
 from particlebridge.analysis.correction.acts import Box, Edit, Redo, Undo
-from particlebridge.analysis.correction.replay import Change, LabelEditor, NoLongerFits
+from particlebridge.analysis.correction.particles import Change, NoLongerFits
+from particlebridge.analysis.correction.replay import LabelEditor
 from particlebridge.analysis.features.particle_crops import find_particles, slab_depth
 
 from .._shared.progress import notice

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from particlebridge.analysis.correction import acts
-from particlebridge.analysis.correction.acts import Reference, act_of, as_record
+from particlebridge.analysis.correction.act_records import act_of, as_record
+from particlebridge.analysis.correction.acts import Reference
 
 SHAPE = (8, 9, 10)
 ONE = Reference(3, (2, 3, 4), 20, (1, 2, 3, 5, 6, 7))
