@@ -4,12 +4,9 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-import pandas as pd
-from particlebridge.analysis._shared.views import View
 from particlebridge.analysis.correction.acts import (
     Accept,
     Box,
@@ -22,24 +19,17 @@ from particlebridge.analysis.correction.acts import (
     Unsure,
 )
 from particlebridge.analysis.correction.regions import Region
-from particlebridge.analysis.correction.replay import LabelEditor
 
 from .._shared.progress import notice
 from ..runs.folder_lock import held
 from ..runs.run_folder import RunFolder
-from ..volumes.reading import Volume, open_volume
-from ..volumes.stored_arrays import AnyArray
-from ..volumes.voxel_size import Spacing
-from .doubts import Doubts
-from .edited_labels import EditedLabels
-from .fused_files import FusedFiles, check_unchanged, find_fused, open_run_volume, open_views
 from .history import History
 from .log import LOG, By, CorrectionLog
 from .proposing import check_box, grown_from, interpolated
-from .replaying import boxes_of
+from .reviewed_run import ReviewedRun
 
 
-class ReviewSession:
+class ReviewSession(ReviewedRun):
     """The particles of a run, corrected by a person.
 
     Labels are changed in memory, box by box; the run's own files stay as they are. Every act is a
@@ -85,23 +75,8 @@ class ReviewSession:
     """
 
     def __init__(self, run: RunFolder, by: By, stack: ExitStack) -> None:
-        self._stack = stack
-        self.folder = run.path
-        self._fused: FusedFiles = find_fused(run)
-        check_unchanged(run, self._fused)
-        self.volume: Volume[AnyArray] = open_run_volume(run)
-        self.spacing: Spacing = self.volume.spacing
-        self._voxels: AnyArray = self.volume.data
-        base = open_volume(self._fused.labels, holds="labels").data
-        self.labels = EditedLabels(base)
-        self.solid: AnyArray | None = None
-        if self._fused.solid.exists():
-            self.solid = open_volume(self._fused.solid).data
-        self.views: Mapping[View, AnyArray] = open_views(run)
-        self._doubts = Doubts(run, self._fused, self.spacing)
+        super().__init__(run, stack)
         log = CorrectionLog(self.folder / LOG, self.labels.shape, mend=True)
-        boxes = boxes_of(self._fused, base)
-        self._editor = LabelEditor(self.labels, boxes, 0, self._voxels, self.spacing)
         self._history = History(log, self._editor, self._fused.digest, by)
         self.on_change: list[Callable[[Box], object]] = self._history.on_change
         self.messages: list[str] = self._history.messages
@@ -136,53 +111,6 @@ class ReviewSession:
             stack.enter_context(held(path))
             return cls(RunFolder(path), by, stack.pop_all())
         raise AssertionError
-
-    def close(self) -> None:
-        """Give the folder back."""
-        self._stack.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """The particles as they are now, the most doubtful first.
-
-        Columns: ``label``; ``z``, ``y``, ``x``, its middle in voxels; ``confidence`` of the fusion
-        (NaN of a particle that was corrected); ``doubt`` from 0 to 1; ``reasons`` for it, once
-        ranked; and ``review``: accepted, unsure, corrected, added, or "".
-        """
-        return self._doubts.table(self._editor)
-
-    @property
-    def missed(self) -> pd.DataFrame:
-        """Places where a particle may be missed (z, y, x, doubt, reasons); empty until ranked."""
-        return self._doubts.missed
-
-    @property
-    def is_ranked(self) -> bool:
-        """Whether `rank` was called, now or earlier; else doubt is 1 - confidence."""
-        return self._doubts.is_ranked
-
-    def rank(self) -> None:
-        """Find the reasons for doubt, and what a look at each particle is worth.
-
-        All of the volume and its views are read: seconds for a small volume, minutes for
-        gigavoxels. What is found is kept in ``doubts.csv``.
-        """
-        self._doubts.rank(self.labels.base, self.views, self._voxels)
-
-    def box(self, label: int) -> Box:
-        """Give the bounding box of a particle as it is now."""
-        return self._editor.known(label).box
 
     def accept(self, label: int) -> None:
         """Say that a particle is right."""
