@@ -82,6 +82,11 @@ class ReviewedRun:
         return self._doubts.missed
 
     @property
+    def usual_voxels(self) -> float:
+        """Voxels of a typical particle."""
+        return self._doubts.usual_voxels
+
+    @property
     def is_ranked(self) -> bool:
         """Whether `rank` was called, now or earlier; else doubt is 1 - confidence."""
         return self._doubts.is_ranked

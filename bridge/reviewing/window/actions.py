@@ -39,7 +39,7 @@ RANK = (
 JUDGE = (
     Action("accept", "A", "Accept", "The particle is right; go to the next."),
     Action("unsure", "U", "Not sure", "Looked at, but it cannot be told; go to the next."),
-    Action("delete", "D", "Delete", "It is no particle; go to the next."),
+    Action("delete", "D", "Delete", "It is no particle, or none is missed there; go on."),
     Action("merge", "M", "Merge", "Make the selected particles one; Shift-click selects more."),
 )
 TOOLS = (

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from particlebridge.analysis._shared.wording import plural
+from particlebridge.analysis._shared.wording import listing, plural
 from skimage.draw import polygon2mask
 
 if TYPE_CHECKING:
-    from particlebridge.analysis.correction.acts import Point
+    from particlebridge.analysis.correction.acts import Box, Point
     from particlebridge.analysis.correction.regions import Region
 
     from ..session import ReviewSession
@@ -85,16 +85,47 @@ class Drawing:
         self.draft = self._session.interpolate(self.outlines, axis)
         return f"{plural(len(self.outlines), 'outline')}; Enter adds the particle."
 
+    def add(self) -> int:
+        """Add the particle that was grown or outlined; give its label."""
+        assert self.draft is not None
+        label = self._session.add(self.draft)
+        self.clear()
+        return label
 
-def normal_of(start: "Point", end: "Point", axis: int) -> list[float]:
-    """Give the normal of the plane that holds a line and goes straight down from it.
+    def split(self, label: int) -> str:
+        """Split a particle by the points; say what the new parts are.
 
-    Parameters
-    ----------
-    start, end
-        Voxels (z, y, x) of the line; not the same.
-    axis
-        Across the plane in which it was drawn.
-    """
-    normal = np.cross(np.subtract(end, start), np.eye(3)[axis])
-    return [float(n) for n in normal / np.linalg.norm(normal)]
+        Raises
+        ------
+        ValueError
+            If a point does not lie in it.
+        """
+        new = self._session.split(label, self.seeds)
+        named = listing(map(str, new))
+        return f"Split particle {label}: the new part{'s are' if new[1:] else ' is'} {named}."
+
+    def cut(self, label: int, start: "Point", end: "Point", axis: int) -> str:
+        """Cut a particle along a line and straight down from it; say what the new part is.
+
+        Parameters
+        ----------
+        label
+            The particle.
+        start, end
+            Voxels (z, y, x) of the line; not the same.
+        axis
+            Across the plane in which it was drawn.
+
+        Raises
+        ------
+        ValueError
+            If the line does not cross it.
+        """
+        normal = np.cross(np.subtract(end, start), np.eye(3)[axis])
+        new = self._session.cut(label, start, (normal / np.linalg.norm(normal)).tolist())
+        return f"Cut particle {label}: the new part is {new}."
+
+
+def middle_of(box: "Box") -> "Point":
+    """Give the voxel (z, y, x) in the middle of a box."""
+    return (box[0] + box[3]) // 2, (box[1] + box[4]) // 2, (box[2] + box[5]) // 2

@@ -62,7 +62,7 @@ class _Particles(QAbstractTableModel):
         if role != Qt.ItemDataRole.DisplayRole:
             return None
         if column == "particle":
-            return str(row["label"])
+            return str(row["label"]) if row["label"] > 0 else "missed?"
         if column == "doubt":
             return f"{row['doubt']:.2f}"
         return str(row["reasons"] if column == "why" else row["review"])
@@ -195,11 +195,10 @@ def _wrapped() -> QLabel:
 
 
 def _bullets(presenter: Presenter) -> str:
-    if presenter.current is None:
+    if presenter.row is None:
         return "No particle is selected."
-    first = f"<b>Particle {presenter.current}</b>"
+    at = ", ".join(map(str, presenter.table.place(presenter.row) or ()))
+    first = f"<b>Particle {presenter.row}</b>" if presenter.row > 0 else f"<b>Place {at}</b>"
     if len(presenter.selected) > 1:
         first += " and " + ", ".join(map(str, presenter.selected[1:]))
-    return first + "".join(
-        f"<br>• {reason}" for reason in presenter.table.reasons(presenter.current)
-    )
+    return first + "".join(f"<br>• {reason}" for reason in presenter.table.reasons(presenter.row))

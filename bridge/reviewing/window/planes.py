@@ -104,11 +104,16 @@ class Planes:
         always
             False: only if it is too large or too small in one of them.
         """
-        label = self.presenter.current
-        if label is None:
+        row, session = self.presenter.row, self.presenter.session
+        if row is None:
             return
-        box = np.reshape(self.presenter.session.box(label), (2, 3))
-        sides = np.maximum(box[1] - box[0], _SMALL) * self.presenter.session.spacing
+        if row > 0:
+            box = np.reshape(session.box(row), (2, 3))
+            sides = np.maximum(box[1] - box[0], _SMALL) * session.spacing
+        else:
+            # A place where a particle may be missed is shown as large as a typical one.
+            volume = session.usual_voxels * np.prod(session.spacing)
+            sides = np.full(3, np.cbrt(6 / np.pi * volume))
         planes = list(self.planes.values())
         shares = [plane.share(sides) for plane in planes]
         if always or max(shares) > 0.9 or max(shares) < 0.1:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from particlebridge.analysis._shared.wording import listing, plural
 
 from .actions import Tool
-from .drawing import Drawing, normal_of
+from .drawing import Drawing, middle_of
 from .particle_table import ParticleTable
 
 if TYPE_CHECKING:
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from ..session import ReviewSession
     from .strokes import Stroke
-
-_ERRORS = (ValueError, RuntimeError, OSError)
 
 
 class Presenter:
@@ -29,9 +27,9 @@ class Presenter:
     Attributes
     ----------
     table : ParticleTable
-        Particles as they are now, the least sure first.
+        Particles as they are now and places where one may be missed, the most doubtful first.
     selected : list of int
-        Labels; the first is the one that is looked at.
+        Labels of particles; the first is the one that is looked at. Or that of one place, below 0.
     focus : tuple of int
         The voxel (z, y, x) where the three planes meet.
     place : tuple of int
@@ -52,7 +50,8 @@ class Presenter:
 
     def __init__(self, session: "ReviewSession") -> None:
         self.session = session
-        self.table = ParticleTable(session.table)
+        self._judged: dict[int, str] = {}
+        self.table = ParticleTable(session, self._judged)
         self.selected: list[int] = []
         z, y, x = session.labels.shape
         self.focus: Point = (z // 2, y // 2, x // 2)
@@ -66,18 +65,23 @@ class Presenter:
 
     @property
     def current(self) -> int | None:
-        """The label that is looked at."""
+        """The label of the particle that is looked at."""
+        return self.row if self.row is not None and self.row > 0 else None
+
+    @property
+    def row(self) -> int | None:
+        """The label of the particle, or of the place, that is looked at."""
         return self.selected[0] if self.selected else None
 
     def next(self) -> None:
         """Go to the next particle that nobody has looked at; after the last, to the first."""
         self._say()
-        self._go_on(self.table.following(self.current))
+        self._go_on(self.table.following(self.row))
         self._changed()
 
     def previous(self) -> None:
-        """Go to the particle before this one in the table."""
-        before = self.table.before(self.current)
+        """Go to the row before this one in the table."""
+        before = self.table.before(self.row)
         if before is None:
             self._say("This is the first particle of the table.")
         else:
@@ -86,10 +90,11 @@ class Presenter:
         self._changed()
 
     def select(self, labels: Sequence[int]) -> None:
-        """Select particles; the planes go to the first."""
-        first, self.selected = self.current, list(labels)
-        if self.current is not None and self.current != first:
-            self.focus = self.place = self._middle(self.current)
+        """Select particles, or one place; the planes go to the first."""
+        first = self.row
+        self.selected = [label for label in labels if label > 0] or list(labels[:1])
+        if self.row is not None and self.row != first:
+            self._look_at(*self.selected)
         self._changed()
 
     def click(self, point: "Point", several: bool = False) -> None:
@@ -98,16 +103,16 @@ class Presenter:
         label = int(self.session.labels[point])
         if self.tool == "grow":
             self._act(lambda: self.drawing.grow(point))
-        elif self.tool == "split" and label == self.current:
-            self._say(self.drawing.point(point))
-        elif self.tool == "split":
+        elif self.tool == "split" and label != self.current:
             self._say(f"That point is not in particle {self.current}.", failed=True)
+        elif self.tool == "split":
+            self._say(self.drawing.point(point))
         elif label == 0:
             self._say("No particle is there.")
         elif several and label in self.selected:
             self.selected.remove(label)
         elif several:
-            self.selected.append(label)
+            self.selected = [*(held for held in self.selected if held > 0), label]
             self._say(f"Selected {listing(map(str, self.selected))}; M makes them one.")
         else:
             self.selected = [label]
@@ -125,7 +130,9 @@ class Presenter:
             Which one: 0 in xy, 1 in xz, 2 in yz.
         """
         if self.tool == "cut":
-            self._cut(path[0], path[-1], axis)
+            label = self.current
+            if label is not None and path[0] != path[-1]:
+                self._finish(lambda: self.drawing.cut(label, path[0], path[-1], axis))
         elif self.tool == "outline":
             self._act(lambda: self.drawing.outline(path, axis))
         self._changed()
@@ -155,6 +162,8 @@ class Presenter:
         else:
             self._say()
         self.tool = tool
+        if tool == "grow" and self.row is not None and self.row < 0:
+            self.click(self._middle(self.row))
         self._changed()
 
     def cancel(self) -> None:
@@ -168,7 +177,7 @@ class Presenter:
             if len(self.drawing.seeds) < 2:
                 self._say("Click a point in each part first: two at least.", failed=True)
             else:
-                self._act(lambda: self._split(label))
+                self._finish(lambda: self.drawing.split(label))
         elif self.drawing.draft is not None:
             self._act(self._add)
         elif self.tool in ("grow", "outline"):
@@ -186,11 +195,11 @@ class Presenter:
 
     def unsure(self) -> None:
         """Mark that nobody can tell whether the particle is right; go to the next."""
-        self._judge(self.session.unsure, "Particle {} is marked as not sure.")
+        self._judge(self.session.unsure, "Particle {} is marked as not sure.", "unsure")
 
     def delete(self) -> None:
-        """Take the particle out; go to the next."""
-        self._judge(self.session.delete, "Deleted particle {}.")
+        """Take the particle out, or say that none is missed at a place; go to the next."""
+        self._judge(self.session.delete, "Deleted particle {}.", "nothing there")
 
     def merge(self) -> None:
         """Make the selected particles one."""
@@ -214,13 +223,19 @@ class Presenter:
         self._act(self.session.rank, "The particles are sorted by the reasons for doubt.")
         self._changed()
 
-    def _judge(self, act: Callable[[int], object], said: str) -> None:
+    def _judge(self, act: Callable[[int], object], said: str, of_place: str = "") -> None:
         if len(self.selected) > 1:
             self._say("Several particles are selected; click one of them.", failed=True)
-        elif self.current is None:
+        elif self.row is None:
             self._say("Select a particle first.", failed=True)
+        elif self.row < 0 and not of_place:
+            self._say("No particle is here yet: G grows one, D says that none is.", failed=True)
         else:
-            label, following = self.current, self.table.following(self.current)
+            label, following = self.row, self.table.following(self.row)
+            if label < 0:
+                # corrections.jsonl has acts on particles only.
+                self._judged[label], act = of_place, str
+                said = f"Place marked as {of_place}, until the window is closed."
             if self._act(lambda: act(label), said.format(label)):
                 self._put_away()
                 self._go_on(following)
@@ -238,54 +253,39 @@ class Presenter:
         """Do an act, and say what it tells; tell whether it was done."""
         try:
             told = act()
-        except _ERRORS as error:
+        except (ValueError, RuntimeError, OSError) as error:
             self._say(str(error), failed=True)
             return False
-        self.table = ParticleTable(self.session.table)
+        self.table = ParticleTable(self.session, self._judged)
         self.selected = [label for label in self.selected if label in self.table]
         self._say(said or str(told))
         return True
 
-    def _split(self, label: int) -> str:
-        new = self.session.split(label, self.drawing.seeds)
-        self._put_away()
-        named = listing(map(str, new))
-        return f"Split particle {label}: the new part{'s are' if new[1:] else ' is'} {named}."
-
-    def _cut(self, start: "Point", end: "Point", axis: int) -> None:
-        label = self.current
-        if label is None or start == end:
-            return
-
-        def cut() -> str:
-            new = self.session.cut(label, start, normal_of(start, end, axis))
-            self.tool = "look"
-            return f"Cut particle {label}: the new part is {new}."
-
-        self._act(cut)
+    def _finish(self, act: Callable[[], object]) -> None:
+        """Do what was drawn, and go back to looking; where it fails, it can be drawn on."""
+        if self._act(act):
+            self._put_away()
 
     def _add(self) -> str:
-        assert self.drawing.draft is not None
-        label = self.session.add(self.drawing.draft)
-        self.drawing.clear()
+        label = self.drawing.add()
         self.selected = [label]
         return f"Added particle {label}."
 
     def _go_on(self, following: Sequence[int]) -> None:
-        for label in following:
-            if self.table.is_open(label):
-                self._look_at(label)
-                return
-        if self.current is None or not self.table.is_open(self.current):
+        label = next((label for label in following if self.table.is_open(label)), None)
+        if label is not None:
+            self._look_at(label)
+        elif self.row is None or not self.table.is_open(self.row):
             self._say(f"{self.message} Every particle has been looked at.".strip())
 
-    def _look_at(self, label: int) -> None:
-        self.selected = [label]
-        self.focus = self.place = self._middle(label)
+    def _look_at(self, *labels: int) -> None:
+        # What was drawn is of the row before.
+        self.drawing.clear()
+        self.selected = list(labels)
+        self.focus = self.place = self._middle(labels[0])
 
     def _middle(self, label: int) -> "Point":
-        box = self.session.box(label)
-        return self.table.place(label) or tuple((box[a] + box[a + 3]) // 2 for a in range(3))  # type: ignore[return-value]
+        return self.table.place(label) or middle_of(self.session.box(label))
 
     def _put_away(self) -> None:
         self.drawing.clear()

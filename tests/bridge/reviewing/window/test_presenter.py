@@ -1,6 +1,7 @@
 """What the keys and the mouse do, without a window."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from particlebridge.bridge import ReviewSession
 from particlebridge.bridge.reviewing.window.presenter import Presenter
@@ -72,6 +73,89 @@ def test_ranking_gives_the_reasons(presenter: Presenter) -> None:
     first = rows(presenter)[0]
     assert presenter.table.reasons(first)
     assert (presenter.failed, presenter.session.is_ranked) == (False, True)
+
+
+Missing = tuple[Presenter, int, tuple[int, int, int]]
+
+
+@pytest.fixture
+def missing(session: ReviewSession) -> Missing:
+    """Look at a place where a particle is missed: one was taken out, and its views were not."""
+    label = int(np.argmax(np.bincount(np.asarray(session.labels[:]).ravel())[1:]) + 1)
+    mask = np.asarray(session.labels[:]) == label
+    # In its material: the middle may be void.
+    grey = np.where(mask, ndimage.uniform_filter(session.volume.data, 3), 0)
+    z, y, x = (int(v) for v in np.unravel_index(np.argmax(grey), grey.shape))
+    session.delete(label)
+    session.rank()
+    free = np.where(np.asarray(session.labels[:]) == 0, session.volume.data, np.inf)
+    dark = np.unravel_index(np.argmin(free), free.shape)
+    places = [[z, y, x, 0.999, "a particle may be missed: outlined in xy only"],
+              [*dark, 0.0, "a particle may be missed: outlined in yz only; dark"]]  # fmt: skip
+    session._doubts.missed = pd.DataFrame(places, columns=["z", "y", "x", "doubt", "reasons"])
+    made = Presenter(session)
+    made.next()
+    return made, int(mask.sum()), (z, y, x)
+
+
+def test_places_stand_among_the_particles_in_the_order_of_doubt(missing: Missing) -> None:
+    presenter, _, point = missing
+    order = rows(presenter)
+    assert presenter.table.rows["doubt"].is_monotonic_decreasing
+    assert [label for label in order if label < 0] == [-1, -2]
+    assert (order[0], presenter.row, presenter.current) == (-1, -1, None)
+    assert presenter.focus == presenter.place == point
+    assert presenter.table.reasons(-1) == ["a particle may be missed: outlined in xy only"]
+    assert (
+        presenter.table.progress == f"0 of {len(order) - 2} particles and 0 of 2 places looked at"
+    )
+    presenter.select([order[1], -2])
+    assert presenter.selected == [order[1]]
+    presenter.select([-1])
+    presenter.choose("split")
+    assert (presenter.tool, presenter.message) == ("look", "Select a particle first.")
+    presenter.click(tuple(np.argwhere(whole(presenter) == order[1])[0]), several=True)  # type: ignore[arg-type]
+    assert presenter.selected == [order[1]]
+
+
+def test_a_missed_particle_is_grown_at_its_place(missing: Missing) -> None:
+    presenter, voxels, point = missing
+    presenter.accept()
+    assert presenter.failed and "G grows one" in presenter.message
+    presenter.focus = (0, 0, 0)
+    presenter.choose("grow")
+    assert (presenter.focus, presenter.failed) == (point, False)
+    presenter.confirm()
+    assert presenter.current == presenter.session.labels[point]
+    assert (whole(presenter) == presenter.current).sum() > voxels / 4
+    # It is a particle now, and no place any more, until that is undone.
+    assert -1 not in rows(presenter)
+    presenter.undo()
+    assert -1 in rows(presenter)
+    # What was grown at one place is not added at the next.
+    presenter.select([-1])
+    presenter.choose("grow")
+    presenter.next()
+    presenter.confirm()
+    assert presenter.message == "There is nothing to add yet."
+    presenter.select([-2])
+    presenter.choose("grow")
+    assert presenter.failed and "dark" in presenter.message
+
+
+def test_a_place_with_nothing_is_not_offered_again(missing: Missing) -> None:
+    presenter, _, _ = missing
+    order = rows(presenter)
+    presenter.delete()
+    assert presenter.message == "Place marked as nothing there, until the window is closed."
+    assert presenter.selected == [order[1]]
+    presenter.select([-2])
+    presenter.unsure()
+    assert presenter.selected == [order[1]]
+    assert (reviews(presenter)[-1], reviews(presenter)[-2]) == ("nothing there", "unsure")
+    assert "2 of 2 places" in presenter.table.progress
+    # No particle was touched.
+    assert [label for label in rows(presenter) if label > 0] == [n for n in order if n > 0]
 
 
 def test_a_particle_that_was_not_measured_is_shown_in_its_box(presenter: Presenter) -> None:
