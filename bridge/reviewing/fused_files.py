@@ -188,29 +188,46 @@ def open_run_volume(run: RunFolder) -> Volume[AnyArray]:
         )
     shape = tuple(facts.get("shape", ()))
     # A path that is not absolute began where the run was started: above its results, or here.
-    tried = [Path(named), *(parent / named for parent in run.path.resolve().parents)]
+    above = [parent / named for parent in run.path.resolve().parents]
+    tried = [Path(named), *(path for path in above if path != Path(named).absolute())]
+    notes = facts.get("notes", ())
     size = facts.get("voxel_size_um") if facts.get("voxel_size_from") == "given" else None
+    fitting: list[Volume[AnyArray]] = []
+    failed: list[Exception] = []
     for path in tried:
         # A dataset within a file is no path of its own.
         if not (path.exists() or Path(str(path).partition("::")[0]).is_file()):
             continue
-        volume = open_volume(path, None if size is None else tuple(size))
-        if tuple(volume.data.shape) != shape or str(volume.data.dtype) != facts.get("dtype"):
-            raise ValueError(
+        try:
+            volume = open_volume(path, None if size is None else tuple(size))
+        except (OSError, ValueError) as error:
+            failed.append(error)
+            continue
+        if tuple(volume.data.shape) == shape and str(volume.data.dtype) == facts.get("dtype"):
+            inverted = any(str(note).endswith(INVERTED) for note in notes)
+            fitting.append(with_bright_particles(volume, inverted))
+            continue
+        failed.append(
+            ValueError(
                 f"{path}: is not the volume of {run.path}: it has {volume.data.shape} voxels of "
                 f"{volume.data.dtype}, not {shape} of {facts.get('dtype')}"
             )
-        return _as_read(run, volume)
+        )
+    if len(fitting) > 1:
+        # Voxels are read only where nothing else tells which volume it is.
+        fitting = [v for v in fitting if v.digest == facts.get("digest")] or fitting
+    if fitting:
+        return _from_cubes(run, fitting[0])
+    if failed:
+        raise failed[0]
     raise FileNotFoundError(
         f"{named}: the volume of {run.path} is not there any more; put it back, or run "
         "'particlebridge run' with its new place and the same --out"
     )
 
 
-def _as_read(run: RunFolder, volume: Volume[AnyArray]) -> Volume[AnyArray]:
-    """Give a volume as the run worked on it: inverted if asked to, from its copy in cubes."""
-    notes = run.record["volume"].get("notes", ())
-    volume = with_bright_particles(volume, any(str(note).endswith(INVERTED) for note in notes))
+def _from_cubes(run: RunFolder, volume: Volume[AnyArray]) -> Volume[AnyArray]:
+    """Give a volume from its copy in cubes, where the run made one."""
     cubes = run.path / "volume.zarr"
     if not cubes.exists() or not run.record.get("stages", {}).get("copy in cubes", {}).get("key"):
         return volume

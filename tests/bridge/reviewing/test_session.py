@@ -1,5 +1,6 @@
 """A review changes no file but its log, and goes on where it ended, also after another fusion."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from fused_run import fused_run, generated
 from particlebridge.bridge import ReviewSession
 from particlebridge.bridge.volumes.reading import open_volume
+from particlebridge.bridge.volumes.writing import write_stack
 from scipy.ndimage import gaussian_filter
 
 MADE = generated()
@@ -238,6 +240,32 @@ def test_a_volume_that_moved_is_named(results: Path) -> None:
     record.write_text(record.read_text("utf-8").replace("scan.tif", "gone.tif"), "utf-8")
     with pytest.raises(FileNotFoundError, match=r"the volume of .* is not there any more"):
         ReviewSession.open(results)
+
+
+@pytest.mark.parametrize("other", ["smaller", "same shape", "broken", "only smaller"])
+def test_a_volume_of_the_same_name_in_the_working_directory_is_not_taken(
+    results: Path, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    top = results.parent
+    volume, record = top / "scan.tif", results / "run.json"
+    facts = json.loads(record.read_text("utf-8"))
+    facts["volume"]["path"] = "scan.tif"
+    record.write_text(json.dumps(facts), "utf-8")
+    elsewhere = top / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    right = np.asarray(open_volume(volume).data)
+    wrong = right[::-1] if other == "same shape" else right[1:]
+    write_stack(Path("scan.tif"), wrong, wrong.shape, np.uint16, (1.0, 1.0, 1.0))
+    if other == "broken":
+        Path("scan.tif").write_bytes(b"no TIFF")
+    if other == "only smaller":
+        volume.unlink()
+        with pytest.raises(ValueError, match=r"scan\.tif: is not the volume of"):
+            ReviewSession.open(results)
+        return
+    with ReviewSession.open(results) as review:
+        np.testing.assert_array_equal(review.volume.data, right)
 
 
 @pytest.mark.parametrize("make", [True, False])
