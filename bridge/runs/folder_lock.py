@@ -33,7 +33,7 @@ def held(folder: Path, made: bool = False) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise RuntimeError(
-            f"{folder}: another run is using this folder; wait for it or choose another --out"
+            f"{folder}: another run or review is using this folder; wait for it, or close it"
         ) from None
     try:
         with journal(folder):

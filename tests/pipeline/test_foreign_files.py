@@ -172,9 +172,9 @@ def test_a_second_fuse_into_one_folder_waits_its_turn(views: Path) -> None:
             [sys.executable, "-c", code, str(views)], capture_output=True, text=True, check=False
         )
         assert not out.exists()
-        with pytest.raises(RuntimeError, match="another run is using this folder"):
+        with pytest.raises(RuntimeError, match="another run or review is using this folder"):
             measure_files(views / "grey.tif", views / "views/xy/labels.tif", views / "features.csv")
-    assert "another run is using this folder" in other.stderr
+    assert "another run or review is using this folder" in other.stderr
     fuse_folder(views)
     assert out.is_file()
 

@@ -56,7 +56,7 @@ def test_two_runs_on_one_folder(tmp_path: Path) -> None:
             [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False
         )
     assert other.returncode == 1
-    assert "another run is using this folder" in other.stderr
+    assert "another run or review is using this folder" in other.stderr
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
 
 
