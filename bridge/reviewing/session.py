@@ -189,8 +189,8 @@ class ReviewSession(ReviewedRun):
         Region
             For `add`.
         """
-        usual = self._doubts.usual_voxels
-        return grown_from(_point(point), self.labels, self._voxels, self.spacing, usual)
+        at = _point(point)
+        return grown_from(at, self.labels, self._voxels, self.spacing, self.usual_voxels)
 
     def interpolate(self, planes: Mapping[int, np.ndarray], axis: int = 0) -> Region:
         """Make a region of outlines drawn in a few slices; nothing is changed yet.
