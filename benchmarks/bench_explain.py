@@ -5,18 +5,14 @@
 One forest and its SHAP values, on one thread: the criterion of the paper (absolute error), the
 cheaper squared error, how far their rankings agree (Kendall's tau beside the tau of two seeds of
 the paper's own), and how far mean |SHAP| from a sample of 5,000 rows is from that of all rows.
-Beside it the time that the package shap takes for the same values and for the interactions of
-100 rows, over ours.
 """
 
 import time
-from collections.abc import Callable
 
 import numpy as np
-import shap
 import sklearn
-from particlebridge.analysis.explanation.forests import INTERACTION_ROWS, SHAP_ROWS, damage_forest
-from particlebridge.analysis.explanation.shap_values import interactions_of, shap_of
+from particlebridge.analysis.explanation.forests import SHAP_ROWS, damage_forest
+from particlebridge.analysis.explanation.shap_values import shap_of
 from particlebridge.analysis.features.columns import FEATURES
 from scipy.stats import kendalltau
 
@@ -29,18 +25,10 @@ def particles(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return x, np.clip(rule + rng.normal(0, 0.03, rows), 0, 1)
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """CPU seconds of some work."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
-
-
 def main() -> None:
     """Print one line a size."""
     print(f"scikit-learn {sklearn.__version__}, one thread; CPU seconds")
-    head = ("particles", "fit |e|", "fit e2", "SHAP", "tau |e|/e2", "tau seeds", "sampled SHAP off",
-            "shap/SHAP", "shap/pairs")  # fmt: skip
+    head = ("particles", "fit |e|", "fit e2", "SHAP", "tau |e|/e2", "tau seeds", "sampled SHAP off")
     print(" ".join(f"{h:>16}" for h in head))
     for rows in (500, 1000, 2000, 5000, 10_000, 20_000):
         x, y = particles(rows)
@@ -59,12 +47,6 @@ def main() -> None:
             found[name] = values.mean(axis=0)
             if name == "absolute":
                 sample = values[np.random.default_rng(2).permutation(rows)[:SHAP_ROWS]]
-                peer = shap.TreeExplainer(forest)
-                few = x[:INTERACTION_ROWS]
-                ratio = seconds(lambda: peer.shap_values(x)) / times["absolute shap"]  # noqa: B023
-                pairs = seconds(lambda: peer.shap_interaction_values(few)) / seconds(  # noqa: B023
-                    lambda: interactions_of(forest, few)  # noqa: B023
-                )
                 off = np.abs(sample.mean(axis=0) / found[name] - 1).max()
         cells = (
             f"{rows}",
@@ -74,8 +56,6 @@ def main() -> None:
             f"{kendalltau(found['absolute'], found['squared']).statistic:.2f}",
             f"{kendalltau(found['absolute'], found['again']).statistic:.2f}",
             f"{100 * off:.1f} %",
-            f"{ratio:.1f}",
-            f"{pairs:.1f}",
         )
         print(" ".join(f"{c:>16}" for c in cells), flush=True)
 

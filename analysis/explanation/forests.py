@@ -10,10 +10,9 @@ from sklearn import config_context
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.metrics import r2_score
 
-from .interventional import interventional_shap
 from .permutation import out_of_bag, permutation_drops, voted
 from .rows import StateRows
-from .shap_values import added_up, interactions_of, shap_of
+from .shap_values import interactions_of, shap_of
 
 SUBSET_SIZE = 500
 HELD_OUT = 0.05
@@ -173,8 +172,7 @@ def _fit_run(
     compared = None
     if kind == "seed" and number < INTERACTION_RUNS:
         few, references = x[:COMPARED_ROWS], x[-COMPARED_ROWS:]
-        cut_loose, middle = interventional_shap(forest, few, references)
-        added_up(middle + cut_loose.sum(axis=1), forest.predict(few))
+        cut_loose, _, _ = shap_of(forest, few, forest.predict(few), references)
         compared = np.array([_summed(values[: len(few)], sets), _summed(cut_loose, sets)])
     drops = conditional = np.empty(0)
     if kind in ("seed", "subset"):

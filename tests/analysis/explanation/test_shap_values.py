@@ -1,12 +1,10 @@
-"""SHAP values against the package shap, permutation against forests whose truth is known."""
+"""SHAP values, interactions and permutation against forests whose truth is known."""
 
 from functools import partial
 
 import numpy as np
 import pytest
-import shap
 from particlebridge.analysis.explanation.forests import damage_forest
-from particlebridge.analysis.explanation.interventional import interventional_shap
 from particlebridge.analysis.explanation.permutation import (
     out_of_bag,
     permutation_drops,
@@ -27,29 +25,17 @@ def fitted():
     return damage_forest(0).fit(x, y), x, y
 
 
-def test_values_are_those_of_the_package_shap(fitted):
+def test_values_add_up_and_follow_the_truth(fitted):
     forest, x, _ = fitted
-    peer = shap.TreeExplainer(forest)
-    for rows in (x[:40], x):  # each row by itself; each way to take the turns once
-        values, base, error = shap_of(forest, rows, forest.predict(rows))
-        np.testing.assert_allclose(values, peer.shap_values(rows), atol=1e-12)
-        assert base == pytest.approx(np.ravel(peer.expected_value)[0], abs=1e-12)
-        assert error < 1e-12
-
-
-def test_interactions_are_those_of_the_package_shap(fitted):
-    forest, x, _ = fitted
-    expected = np.abs(shap.TreeExplainer(forest).shap_interaction_values(x[:20])).mean(axis=0)
-    off = ~np.eye(5, dtype=bool)
-    np.testing.assert_allclose(interactions_of(forest, x[:20])[off], 2 * expected[off], atol=1e-12)
-
-
-def test_interventional_values_are_those_of_the_package_shap(fitted):
-    forest, x, _ = fitted
-    peer = shap.TreeExplainer(forest, x[50:90], feature_perturbation="interventional")
-    values, base = interventional_shap(forest, x[:20], x[50:90])
-    np.testing.assert_allclose(values, peer.shap_values(x[:20]), atol=1e-7)
-    assert base == pytest.approx(forest.predict(x[50:90]).mean(), abs=1e-12)
+    predicted = forest.predict(x[:40])
+    for references in (None, x[50:90]):
+        values, base, error = shap_of(forest, x[:40], predicted, references)
+        np.testing.assert_allclose(base + values.sum(axis=1), predicted, atol=1e-6)
+        assert error < 1e-6
+        strength = np.abs(values).mean(axis=0)
+        assert strength[4] < 0.1 * strength[:2].sum()
+    # Against references the base is what the forest says of these.
+    assert base == pytest.approx(forest.predict(x[50:90]).mean(), abs=1e-6)
 
 
 def test_a_forest_of_one_leaf_gives_nothing_to_any_feature(fitted):
