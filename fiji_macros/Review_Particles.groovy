@@ -3,7 +3,7 @@
 #@ File (label="Save corrected labels as (empty: do not save)", style="save", description="A TIFF of the labels with all corrections, for use outside of Particlebridge") out
 #@ String (description="For programs: acts by number of the particle, such as: accept 17; delete 4; merge 3 9; cut 5 12 40 10 40 90; redraw 5 12 X Y X Y X Y; unsure 8; undo; redo; empty: the window opens") acts
 #@ UIService ui
-// shared: Problem Report Models MacroOptions Inputs InputDialog ImageFiles LabelColours Outlines LabelRois WholeFile PackedMask LabelRecord LabelEdit LabelStack CorrectionLog LabelActs Review ReviewFolder ReviewScript ReviewSides ReviewWindow
+// shared: Problem Report Models MacroOptions Inputs InputDialog ImageFiles LabelColours Outlines LabelRois WholeFile PackedMask LabelRecord LabelEdit LabelStack CorrectionLog LabelActs Review ReviewFolder ReviewScript ReviewOutlines ReviewSides ReviewWindow
 
 def report = new Report('Review Particles', ui, true)
 report.guard(binding) { Inputs inputs ->

@@ -59,7 +59,7 @@ class ReviewSides {
 			LabelRois.of(pair[1]).each { roi ->
 				int one = roi.name as int
 				roi.setLocation(roi.bounds.x + across, roi.bounds.y)
-				ReviewWindow.colour(roi, one == label, reviews[one])
+				ReviewOutlines.colour(roi, one == label, reviews[one])
 				overlay.add(roi)
 			}
 			across += pair[0].width + GAP

@@ -4,11 +4,8 @@ import ij.ImagePlus
 import ij.gui.GUI
 import ij.gui.GenericDialog
 import ij.gui.Line
-import ij.gui.Overlay
-import ij.gui.Roi
 import ij.plugin.ContrastEnhancer
 import java.awt.Button
-import java.awt.Color
 import java.awt.Dimension
 import java.awt.Font
 import java.awt.GridLayout
@@ -17,7 +14,6 @@ import java.awt.KeyboardFocusManager
 import java.awt.Label
 import java.awt.Panel
 import java.awt.Point
-import java.awt.Rectangle
 import java.awt.event.KeyEvent
 import java.awt.event.MouseAdapter
 import java.awt.event.MouseEvent
@@ -44,14 +40,12 @@ class ReviewWindow extends MouseAdapter implements ImageListener, KeyEventDispat
 		'</dl><p>Each act is written to corrections.jsonl in the run folder at once; close the window whenever you like, and go on later.<br>' +
 		'particlebridge apply-corrections then measures the corrected particles anew.</p></html>'
 	private static final String TITLE = 'Particlebridge: Review Particles'
-	/** How much wider than a particle the part of the image is that is shown. */
-	private static final int AROUND = 4
-	private static final int SIDE = 600
 	/** How many letters the lines of text have room for. */
 	private static final int WIDE = 66
 
 	private final Review review
 	private final ImagePlus image
+	private final ReviewOutlines outlines
 	private final ReviewSides sides
 	/** What is shown; what makes it doubtful; what the last act did. */
 	private final List<Label> lines = []
@@ -61,8 +55,6 @@ class ReviewWindow extends MouseAdapter implements ImageListener, KeyEventDispat
 	private int label
 	/** What the next click in the image means: merge or pick; empty: nothing. */
 	private String mode = ''
-	/** The slice whose outlines are drawn. */
-	private int drawn
 
 	/** @param volume null: the labels themselves are looked at */
 	ReviewWindow(Review review, ImagePlus volume) {
@@ -78,6 +70,7 @@ class ReviewWindow extends MouseAdapter implements ImageListener, KeyEventDispat
 			image.setSlice(labels.depth.intdiv(2) + 1)
 			new ContrastEnhancer().stretchHistogram(image, 0.35)
 		}
+		outlines = new ReviewOutlines(labels, image)
 		sides = new ReviewSides(labels, image)
 	}
 
@@ -230,42 +223,20 @@ class ReviewWindow extends MouseAdapter implements ImageListener, KeyEventDispat
 	/** Shows a particle: its slice, its place, what is known of it. */
 	private void go(int next, String said, int slice = -1) {
 		label = next
-		drawn = 0
 		if (review.labels.bodies.containsKey(label)) {
 			int[] at = review.labels.placeOf(label)
-			centre(at)
+			outlines.centre(at, review.labels.bodies[label].box)
 			image.setSlice((slice < 0 ? at[0] : slice) + 1)
 		}
 		refresh(said)
 	}
 
-	/** Brings a particle to the middle of the window; how far the user has zoomed in stays. */
-	private void centre(int[] at) {
-		def canvas = image.canvas
-		def seen = canvas.srcRect
-		int w = seen.@width, h = seen.@height
-		if (w == image.width && h == image.height) { // the whole image
-			int[] box = review.labels.bodies[label].box
-			int wide = AROUND * Math.max(box[4] - box[1], box[5] - box[2])
-			if (wide >= Math.max(w, h)) return
-			w = Math.min(w, wide)
-			h = Math.min(h, wide)
-			double zoom = Math.min(SIDE / (double) w, SIDE / (double) h)
-			canvas.setMagnification(zoom)
-			canvas.setSize((int) Math.round(w * zoom), (int) Math.round(h * zoom))
-			image.window.pack()
-		}
-		int x = Math.max(0, Math.min(image.width - w, at[2] - w.intdiv(2))), y = Math.max(0, Math.min(image.height - h, at[1] - h.intdiv(2)))
-		canvas.setSourceRect(new Rectangle(x, y, w, h))
-		canvas.repaint()
-	}
-
 	/** Shows labels, outlines and words as they are now. */
 	private void refresh(String said) {
-		draw()
+		def order = review.order(), reviews = review.reviews()
+		outlines.draw(label, reviews)
 		if (image.is(review.labels.image)) image.updateAndDraw()
 		def body = review.labels.bodies[label]
-		def order = review.order(), reviews = review.reviews()
 		int looked = reviews.values().count { it }
 		lines[0].text = body == null ? 'No particle is shown' : "Particle $label, ${order.indexOf(label) + 1} of ${order.size()}: " +
 			"slices ${body.box[0] + 1} to ${body.box[3]}" + (reviews[label] ? ", ${reviews[label]}" : '') + "   ($looked looked at)"
@@ -274,32 +245,7 @@ class ReviewWindow extends MouseAdapter implements ImageListener, KeyEventDispat
 		sides.show(label, reviews, new Point(dialog.x, dialog.y + dialog.height + 4))
 	}
 
-	/** Outlines in the slice that is shown, as far as the window shows them: of the particle thick and yellow, of what was looked at green. */
-	private void draw() {
-		int z = image.currentSlice - 1
-		drawn = z + 1
-		def seen = image.canvas.srcRect
-		def section = review.labels.image.getStack().getProcessor(z + 1)
-		def reviews = review.reviews()
-		def overlay = new Overlay()
-		review.labels.bodies.each { int one, Body body ->
-			int[] box = body.box
-			def place = new Rectangle(box[2], box[1], box[5] - box[2], box[4] - box[1])
-			if (z < box[0] || z >= box[3] || !place.intersects(seen)) return
-			def roi = LabelRois.one(section, one, place)
-			if (roi == null) return
-			colour(roi, one == label, reviews[one])
-			overlay.add(roi)
-		}
-		image.overlay = overlay
-	}
-
-	static void colour(Roi roi, boolean shown, String review) {
-		roi.strokeColor = shown ? Color.yellow : review ? new Color(0, 200, 0) : new Color(0, 200, 255)
-		roi.unscalableStrokeWidth = shown ? 3 : 1.5
-	}
-
-	void imageUpdated(ImagePlus updated) { if (updated.is(image) && image.currentSlice != drawn && image.canvas != null) draw() }
+	void imageUpdated(ImagePlus updated) { if (updated.is(image) && image.currentSlice != outlines.drawn && image.canvas != null) outlines.draw(label, review.reviews()) }
 
 	void imageOpened(ImagePlus opened) {}
 
