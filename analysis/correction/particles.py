@@ -32,7 +32,8 @@ class Particle:
     voxels, at
         How many it has, and the one nearest to its centroid; None: not looked at yet.
     origin
-        ``corrected`` or ``added`` if its voxels are not as they were fused, else "".
+        ``corrected`` or ``added`` if an act named or made it and its voxels are not as they were
+        fused; ``trimmed`` if it only lost voxels to others that were painted; else "".
     mark
         ``accepted``, ``unsure`` or "".
     """
@@ -45,8 +46,11 @@ class Particle:
 
     @property
     def review(self) -> str:
-        """As fusion.csv says it: accepted, unsure, corrected, added or ""."""
-        return "unsure" if self.mark == "unsure" else self.origin or self.mark
+        """As fusion.csv says it: accepted, unsure, corrected, added, trimmed or ""."""
+        # What was accepted after it lost voxels is right as it is now.
+        if self.mark == "unsure" or self.origin == "trimmed":
+            return self.mark or self.origin
+        return self.origin or self.mark
 
 
 class Voxels(Protocol):

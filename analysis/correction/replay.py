@@ -256,7 +256,10 @@ class LabelEditor:
             change.write(self.labels, act.box, act.remove & own, 0)
         self._found(label, joined_box(before, act.box), origin, change)
         for other in sorted(others):
-            self._found(other, self.particles[other].box, "corrected", change)
+            was = self.particles[other]
+            # Nobody said that what is left of it is right.
+            doubt = "unsure" if was.mark == "unsure" else ""
+            self._found(other, was.box, was.origin or "trimmed", change, doubt)
 
     def _fresh(self, new: Sequence[int], exact: bool) -> list[int]:
         """Give new particles their labels, which nobody has or had."""
@@ -280,7 +283,7 @@ class LabelEditor:
     def _mask(self, label: int, box: Box) -> np.ndarray:
         return np.asarray(np.asarray(self.labels[slices(box)]) == label)
 
-    def _found(self, label: int, box: Box, origin: str, change: Change) -> None:
+    def _found(self, label: int, box: Box, origin: str, change: Change, mark: str = "") -> None:
         """Look at a particle that changed; one without voxels is gone."""
         mask = self._mask(label, box)
         if not mask.any():
@@ -290,4 +293,4 @@ class LabelEditor:
         kept = self.particles.get(label)
         if kept is not None and kept.origin == "added":
             origin = "added"
-        change.set(self.particles, label, Particle(inner, voxels, at, origin))
+        change.set(self.particles, label, Particle(inner, voxels, at, origin, mark))

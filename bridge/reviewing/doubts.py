@@ -88,6 +88,7 @@ class Doubts:
             if particle.origin:
                 known.loc[label, ["z", "y", "x"]] = particle.at or editor.known(label).at
                 known.loc[label, "confidence"] = np.nan
+            if particle.origin in ("corrected", "added"):
                 known.loc[label, "doubt"] = 0.0
                 known.loc[label, "reasons"] = ""
         ordered = known.sort_values("doubt", ascending=False, kind="stable")

@@ -71,8 +71,9 @@ class ReviewedRun:
         """The particles as they are now, the most doubtful first.
 
         Columns: ``label``; ``z``, ``y``, ``x``, its middle in voxels; ``confidence`` of the fusion
-        (NaN of a particle that was corrected); ``doubt`` from 0 to 1; ``reasons`` for it, once
-        ranked; and ``review``: accepted, unsure, corrected, added, or "".
+        (NaN where voxels changed); ``doubt`` from 0 to 1; ``reasons`` for it, once ranked; and
+        ``review``: accepted, unsure, corrected, added, trimmed (it lost voxels when another was
+        painted, and nobody said more), or "".
         """
         return self._doubts.table(self._editor)
 

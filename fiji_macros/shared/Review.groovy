@@ -187,19 +187,23 @@ class Review {
 		return labels.bodies.keySet().sort(false) { a, b -> (0..2).findResult { k -> keys[a][k] <=> keys[b][k] ?: null } ?: 0 }
 	}
 
-	/** What a person said of each particle, by label: unsure, corrected, added or accepted, as in the fusion.csv that apply-corrections writes. */
+	/** Whether nobody has looked at a particle, as `reviews` tells of it: what only lost voxels to another was not looked at. */
+	static boolean isOpen(String review) { review in ['', 'trimmed'] }
+
+	/** What a person said of each particle, by label: unsure, corrected, added, accepted or trimmed, as in the fusion.csv that apply-corrections writes. */
 	Map<Integer, String> reviews() {
 		def origin = [:], mark = [:]
 		done.findAll { it.edit != null }.each { one ->
 			def act = one.placed
 			if (act.act in ['accept', 'unsure']) mark[LabelActs.labelOf(act.particle)] = act.act == 'accept' ? 'accepted' : 'unsure'
 			else one.edit.labels().each {
-				mark.remove(it)
-				boolean stays = origin[it] == 'added' && act.act != 'merge'
-				origin[it] = stays || act.act == 'paint' && act.particle == null && it in LabelActs.made(act) ? 'added' : 'corrected'
+				boolean named = act.act != 'paint' || it in LabelActs.made(act) || it in LabelActs.named(act).collect { LabelActs.labelOf(it) }
+				if (named || mark[it] == 'accepted') mark.remove(it)
+				boolean stays = origin[it] && (!named || origin[it] == 'added' && act.act != 'merge')
+				if (!stays) origin[it] = !named ? 'trimmed' : act.act == 'paint' && act.particle == null ? 'added' : 'corrected'
 			}
 		}
-		return labels.bodies.keySet().collectEntries { [it, mark[it] == 'unsure' ? 'unsure' : origin[it] ?: mark[it] ?: ''] }
+		return labels.bodies.keySet().collectEntries { [it, mark[it] == 'unsure' || origin[it] == 'trimmed' ? mark[it] ?: origin[it] : origin[it] ?: mark[it] ?: ''] }
 	}
 
 	/** What makes a particle doubtful, for people. */

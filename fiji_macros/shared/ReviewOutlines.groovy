@@ -61,7 +61,7 @@ class ReviewOutlines {
 	}
 
 	static void colour(Roi roi, boolean shown, String review) {
-		roi.strokeColor = shown ? Color.yellow : review ? new Color(0, 200, 0) : new Color(0, 200, 255)
+		roi.strokeColor = shown ? Color.yellow : Review.isOpen(review) ? new Color(0, 200, 255) : new Color(0, 200, 0)
 		roi.unscalableStrokeWidth = shown ? 3 : 1.5
 	}
 }

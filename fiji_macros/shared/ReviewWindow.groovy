@@ -101,7 +101,7 @@ class ReviewWindow extends MouseAdapter implements ImageListener, KeyEventDispat
 		KeyboardFocusManager.currentKeyboardFocusManager.addKeyEventDispatcher(this)
 		try {
 			def order = review.order(), reviews = review.reviews()
-			go(order.find { !reviews[it] } ?: order[0] ?: 0, '')
+			go(order.find { Review.isOpen(reviews[it]) } ?: order[0] ?: 0, '')
 			dialog.pack()
 			dialog.location = beside(image.window.bounds, dialog.width)
 			Inputs.unrecorded { dialog.showDialog() }
@@ -173,7 +173,7 @@ class ReviewWindow extends MouseAdapter implements ImageListener, KeyEventDispat
 		int at = order.indexOf(current())
 		def said = work.call()
 		def reviews = review.reviews()
-		def next = (order.drop(at + 1) + order.take(at)).find { reviews[it] == '' }
+		def next = (order.drop(at + 1) + order.take(at)).find { Review.isOpen(reviews[it]) }
 		go(next ?: label, said + (next == null ? ' All particles were looked at.' : ''))
 	}
 
@@ -237,7 +237,7 @@ class ReviewWindow extends MouseAdapter implements ImageListener, KeyEventDispat
 		outlines.draw(label, reviews)
 		if (image.is(review.labels.image)) image.updateAndDraw()
 		def body = review.labels.bodies[label]
-		int looked = reviews.values().count { it }
+		int looked = reviews.values().count { !Review.isOpen(it) }
 		lines[0].text = body == null ? 'No particle is shown' : "Particle $label, ${order.indexOf(label) + 1} of ${order.size()}: " +
 			"slices ${body.box[0] + 1} to ${body.box[3]}" + (reviews[label] ? ", ${reviews[label]}" : '') + "   ($looked looked at)"
 		lines[1].text = body == null ? '' : review.doubts(label).capitalize()

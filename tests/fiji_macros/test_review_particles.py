@@ -180,7 +180,12 @@ def test_voxels_that_are_taken_from_others_are_said(folder):
         "2; 60 from particle 4), 0 taken away."
     )
     reviews = dict(done["answers"][2]["reviews"])
-    assert reviews == {1: "corrected", 2: "corrected", 3: "corrected", 4: "corrected"}
+    assert reviews == {1: "trimmed", 2: "trimmed", 3: "corrected", 4: "trimmed"}
+    again = session(
+        {"open": str(folder)}, {"acts": "accept 1; unsure 2; redraw 3 3 0 0 26 0 26 29 0 29"}, {}
+    )
+    reviews = dict(again["answers"][2]["reviews"])
+    assert reviews == {1: "trimmed", 2: "unsure", 3: "corrected", 4: "trimmed"}
 
 
 def test_what_somebody_else_wrote_meanwhile_is_not_lost_nor_is_what_was_done(folder):

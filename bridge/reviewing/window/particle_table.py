@@ -41,7 +41,7 @@ class ParticleTable:
             )
         self.rows = particles
         self._labels = self.rows["label"].to_numpy()
-        self._is_open = (self.rows["review"] == "").to_numpy()
+        self._is_open = self.rows["review"].isin(["", "trimmed"]).to_numpy()
 
     def __contains__(self, label: int) -> bool:
         return bool((self._labels == label).any())

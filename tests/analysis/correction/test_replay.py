@@ -139,8 +139,11 @@ def test_each_act_does_what_it_says(editor: LabelEditor) -> None:
     editor.do(act)
     z, y, x = (slice(act.box[a], act.box[a + 3]) for a in range(3))
     assert (np.asarray(editor.labels[z, y, x])[act.add] == first).all()
-    # The neighbour that lost voxels is no longer as it was fused either.
-    assert editor.particles[second].review == "corrected"
+    # The neighbour only lost voxels: that its remainder is right, nobody said.
+    assert editor.particles[second].review == "trimmed"
+    accepted = editor.do(Accept(editor.reference(second)))
+    assert editor.particles[second].review == "accepted"
+    editor.undo(accepted)
     editor.do(Accept(editor.reference(first)))
     assert editor.particles[first].review == "corrected"
     editor.do(Unsure(editor.reference(first)))
@@ -149,6 +152,20 @@ def test_each_act_does_what_it_says(editor: LabelEditor) -> None:
     assert editor.particles[third].review == "accepted"
     editor.do(added(editor))
     assert editor.particles[editor.highest].review == "added"
+
+
+@pytest.mark.parametrize(
+    "said, then", [("accept", "trimmed"), ("unsure", "unsure"), ("erase", "corrected")]
+)
+def test_what_was_said_of_a_particle_before_another_takes_its_voxels(
+    editor: LabelEditor, said: str, then: str
+) -> None:
+    first = largest(editor)[0]
+    editor.do(ACTS[said](editor))
+    z, y, x = editor.known(first).at or (0, 0, 0)
+    box = (z, y, x, z + 1, y + 1, x + 1)
+    editor.do(Paint(None, (editor.highest + 1,), box, np.ones((1, 1, 1), bool)))
+    assert editor.particles[first].review == then
 
 
 @pytest.mark.parametrize("name", ACTS)

@@ -27,7 +27,12 @@ def test_training_on_what_a_person_put_right(
         by_size = review.table["label"].to_numpy()
         sizes = np.bincount(review.labels[:].ravel())[by_size]
         accepted = [int(n) for n in by_size[np.argsort(-sizes)][:6]]
-        deleted, unsure = (int(n) for n in by_size[np.argsort(-sizes)][6:8])
+        deleted, unsure, trimmed = (int(n) for n in by_size[np.argsort(-sizes)][6:9])
+        z, y, x = (int(n) for n in np.argwhere(review.labels[:] == trimmed)[0])
+        review.paint(accepted[0], (z, y, x, z + 1, y + 1, x + 1), np.ones((1, 1, 1), bool))
+        table = review.table.set_index("label")
+        assert table.loc[trimmed, "review"] == "trimmed"
+        assert np.isnan(table.loc[trimmed, "confidence"])
         fused = review.labels[:]
         for label in accepted:
             review.accept(label)

@@ -63,4 +63,4 @@ def test_a_person_reviews_in_the_real_window(results: Path, monkeypatch) -> None
     acts = json.loads(done.stdout.splitlines()[-1])
     assert acts == ["accept", "unsure", "delete", "undo", "paint"]
     with ReviewSession.open(results) as again:
-        assert set(again.table["review"]) == {"", "accepted", "corrected", "unsure"}
+        assert set(again.table["review"]) == {"", "accepted", "corrected", "trimmed", "unsure"}
