@@ -30,11 +30,11 @@ from particlebridge.exporter import load_model
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.fused_folder import fused_folder
 from benchmarks.fusion_peers import Spacing, as_table
 from benchmarks.predicted_views import Predicted, kept_views, predicted
 from benchmarks.real_sets import folder_arguments, nuclei_model, real_sets
 from benchmarks.simulated_person import Person, put_right_by_acts
+from tests.helpers.fused_folder import fused_folder
 
 # Contrast and seed of electrodes that no training has seen.
 _ELECTRODES = ((0.35, 8107), (0.35, 8108), (0.35, 8109), (0.5, 8104), (1.0, 8101))

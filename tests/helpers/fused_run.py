@@ -10,21 +10,14 @@ from typing import Any
 
 import numpy as np
 from damaged_views import Damage, damaged_views
-from particlebridge.analysis import VIEWS, Electrode, electrode
+from fused_folder import fused_folder
+from particlebridge.analysis import Electrode, ViewStack, electrode
 from particlebridge.bridge import ReviewSession
 from particlebridge.bridge.conclusion import Analysed, conclude
-from particlebridge.bridge.fusing.options import FuseOptions
-from particlebridge.bridge.fusing.run import fuse_run
-from particlebridge.bridge.measuring import measure_run
 from particlebridge.bridge.runs.measure_options import MeasureOptions
 from particlebridge.bridge.runs.run_folder import RunFolder
 from particlebridge.bridge.runs.sheet import Item
-from particlebridge.bridge.runs.source import Source
-from particlebridge.bridge.runs.view_folder import ViewFolder
-from particlebridge.bridge.runs.work_plan import Plan
-from particlebridge.bridge.volumes.field_of_view import find_field_of_view
 from particlebridge.bridge.volumes.reading import open_volume
-from particlebridge.bridge.volumes.writing import write_labels, write_map, write_stack
 
 
 def generated() -> Electrode:
@@ -36,34 +29,13 @@ def fused_run(
     folder: Path, made: Electrode, *, seed: int = 0, format: Any = "tiff", name: str = "results"
 ) -> Path:
     """Make a run folder `name` of an electrode; `folder` holds the volume too."""
-    volume = folder / "scan.tif"
-    if not volume.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        write_stack(volume, made.volume, made.volume.shape, np.uint16, made.spacing)
-    run = RunFolder(folder / name)
-    views = damaged_views(made.labels, Damage(drop=0.02, cut=0.02, merge=0.02), seed)
-    source = source_of(volume, format)
-    folders = {}
-    with run.locked():
-        run.describe(volume=source.facts)
-        for view in VIEWS:
-            place = run.path / "views" / view
-            labels = views[view]
-            write_labels(place / "labels.tif", labels, made.spacing)
-            write_map(place / "prob.tif", (labels > 0).astype(np.float32), made.spacing)
-            folders[view] = ViewFolder(place, labels.shape, made.spacing)  # type: ignore[arg-type]
-        key = {"fusing": FuseOptions().given(), "seed": seed}
-        labels_file = run.path / ("labels.zarr" if format == "zarr" else "labels.tif")
-        fuse_run(source, folders, run, "fuse", key, labels_file)
-        measure_run(source, run, key, MeasureOptions())
-    return run.path
-
-
-def source_of(volume: Path, format: Any = "tiff") -> Source:
-    """Open a volume as a run does."""
-    opened = open_volume(volume)
-    seen = find_field_of_view(opened.data, opened.source)
-    return Source(opened, seen, Plan(format=format))
+    damaged = damaged_views(made.labels, Damage(drop=0.02, cut=0.02, merge=0.02), seed)
+    views = {
+        view: ViewStack(labels, (labels > 0).astype(np.float32)) for view, labels in damaged.items()
+    }
+    volume = made.volume.astype(np.uint16)
+    key = {"seed": seed}
+    return fused_folder(folder, volume, made.spacing, views, key=key, format=format, name=name)
 
 
 def corrected(results: Path) -> np.ndarray:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from fused_run import corrected, fused_run, generated, source_of
+from fused_folder import source_of
+from fused_run import corrected, fused_run, generated
 from particlebridge.analysis import contacts, measure, score
 from particlebridge.bridge import ReviewSession
 from particlebridge.bridge.reviewing.applying import correct_run
