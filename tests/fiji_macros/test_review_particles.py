@@ -15,7 +15,7 @@ from particlebridge.analysis.correction.regions import Region
 from particlebridge.bridge import ReviewSession
 from particlebridge.bridge.volumes.label_records import Recorded, label_digest
 from particlebridge.bridge.volumes.writing import write_labels
-from plain_imagej import NEWEST, OLDER, plain_imagej
+from plain_imagej import NEWEST, plain_imagej
 from window import in_window
 
 IMPORTS, COMMAND, CLASSES = parted("Review_Particles", NO_SERVICES)
@@ -68,11 +68,11 @@ def folder(tmp_path):
     return save(tmp_path / "a run", bars())
 
 
-def review(folder, acts=None, groovy=NEWEST, out=None):
+def review(folder, acts=None, out=None):
     """Run the command without a window; its problem, what it said, and the labels at its end."""
     out = out or folder.parent / "corrected.tif"
     given = {"folder": str(folder), "acts": acts, "out": str(out)}
-    done = run(COMMAND, groovy, settings={}, **(dict.fromkeys(FIELDS) | given))
+    done = run(COMMAND, settings={}, **(dict.fromkeys(FIELDS) | given))
     return done["problem"], done["said"], tifffile.imread(out) if out.exists() else None
 
 
@@ -80,9 +80,9 @@ def session(*steps):
     return run(SESSION, steps=list(steps))
 
 
-def run(text, groovy=NEWEST, **variables):
+def run(text, **variables):
     """Run a text with the command's classes, which are compiled once."""
-    return plain_imagej(groovy).run(IMPORTS + text, (IMPORTS + CLASSES,), **variables)
+    return plain_imagej(NEWEST).run(IMPORTS + text, (IMPORTS + CLASSES,), **variables)
 
 
 def read(folder):
@@ -118,9 +118,8 @@ def after_acts():
     return labels
 
 
-@pytest.mark.parametrize("groovy", [NEWEST, OLDER[0]])
-def test_acts_change_voxels_and_every_one_is_a_line(folder, groovy):
-    problem, said, labels = review(folder, ACTS, groovy)
+def test_acts_change_voxels_and_every_one_is_a_line(folder):
+    problem, said, labels = review(folder, ACTS)
     assert problem is None, said
     np.testing.assert_array_equal(labels, after_acts())
     acts = read(folder)
@@ -152,7 +151,7 @@ def test_acts_change_voxels_and_every_one_is_a_line(folder, groovy):
     with tifffile.TiffFile(folder.parent / "corrected.tif") as file:
         assert "Particlebridge labels" not in file.imagej_metadata["Info"]
     # Opened again, it is as it was left, and goes on.
-    problem, said, labels = review(folder, "undo", groovy)
+    problem, said, labels = review(folder, "undo")
     assert problem is None
     assert "Undone: paint, particle 3." in said
     assert (labels[2] == 3).sum() == (bars()[2] == 3).sum()
