@@ -131,7 +131,7 @@ class ReviewSession(ReviewedRun):
         self._history.do(Merge(tuple(self._editor.reference(label) for label in labels)))
 
     def split(self, label: int, seeds: Sequence[Point]) -> list[int]:
-        """Split a particle by a watershed from a point in each part.
+        """Split a particle from a point in each part: at its waists, else midway between points.
 
         Parameters
         ----------

@@ -29,6 +29,45 @@ def test_two_balls_that_touch_are_split_where_they_are_thin() -> None:
     assert not (parts[:, :, 23:] == 1).any()
 
 
+@pytest.mark.parametrize("grainy", [False, True])
+@pytest.mark.parametrize(
+    "seeds",
+    [[(12, 12, 5), (12, 12, 23)], [(12, 12, 13), (12, 12, 37)], [(4, 12, 13), (20, 12, 30)]],
+)
+def test_wherever_in_two_balls_the_clicks_lie_the_cut_is_at_the_neck(seeds, grainy: bool) -> None:
+    both = LEFT | RIGHT
+    grey = np.where(both, 100.0, 30.0) + np.random.default_rng(0).normal(0, 15, SHAPE)
+    parts = split_by_seeds(both, seeds, grey if grainy else None)
+    assert np.count_nonzero(parts[:, :, :21] == 2) + np.count_nonzero(parts[:, :, 23:] == 1) == 0
+    np.testing.assert_array_equal(parts > 0, both)
+
+
+@pytest.mark.parametrize("grainy", [False, True])
+@pytest.mark.parametrize(
+    "seeds",
+    [[(20, 20, 11), (20, 20, 28)], [(20, 20, 24), (20, 20, 14)], [(8, 20, 15), (29, 24, 24)]],
+)
+def test_a_ball_without_a_waist_is_cut_midway_between_the_clicks(seeds, grainy: bool) -> None:
+    whole = ball((40, 40, 40), (20, 20, 20), 17)
+    grey = np.where(whole, 100.0, 30.0) + np.random.default_rng(0).normal(0, 15, whole.shape)
+    parts = split_by_seeds(whole, seeds, grey if grainy else None)
+    share = np.count_nonzero(parts == 1) / np.count_nonzero(whole)
+    assert 0.4 < share < 0.6
+    away = [np.linalg.norm(np.argwhere(whole) - seed, axis=1) for seed in seeds]
+    # The tie belongs to either; so do the voxels that a flood by steps reaches from both.
+    clear = abs(away[0] - away[1]) > 2
+    nearest = np.where(away[0] < away[1], 1, 2)
+    np.testing.assert_array_equal(parts[whole][clear], nearest[clear])
+
+
+def test_sides_of_voxels_count_where_a_cut_lies_midway() -> None:
+    bar = np.ones((30, 9, 9), bool)
+    parts = split_by_seeds(bar, [(3, 2, 4), (9, 6, 4)], spacing=(0.1, 1.0, 1.0))
+    # Across y the clicks are 4 um apart, along z 0.6 um.
+    assert set(np.unique(parts[:, :3])) == {1}
+    assert set(np.unique(parts[:, 6:])) == {2}
+
+
 def test_a_dark_gap_splits_what_has_no_neck() -> None:
     bar = np.zeros((9, 9, 40), bool)
     bar[1:-1, 1:-1, 1:-1] = True
