@@ -43,6 +43,14 @@ def small_volume(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def fused_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with scan.tif and its fused run, results; who changes them copies it first."""
+    from fused_run import fused_run, generated
+
+    return fused_run(tmp_path_factory.mktemp("fused"), generated()).parent
+
+
+@pytest.fixture(scope="session")
 def real_fiji():
     """The folder of $FIJI_HOME with the present commands installed; afterwards it is as before."""
     from particlebridge.bridge import Fiji, find_fiji, install_macros, uninstall_macros

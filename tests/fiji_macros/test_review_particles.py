@@ -428,11 +428,6 @@ def test_a_person_reviews_with_buttons_keys_and_clicks(folder):
     np.testing.assert_array_equal(labels, expected)
 
 
-@pytest.fixture(scope="module")
-def fused_once(tmp_path_factory):
-    return fused_run(tmp_path_factory.mktemp("fused"), generated()).parent
-
-
 @pytest.fixture
 def results(fused_once, tmp_path):
     """A run folder as Python leaves it."""

@@ -23,14 +23,9 @@ MADE = generated()
 MACHINE = ("labels.tif", "solid.tif", "fusion.csv", "features.csv", "contacts.csv")
 
 
-@pytest.fixture(scope="module")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return fused_run(tmp_path_factory.mktemp("fused"), MADE)
-
-
 @pytest.fixture
-def results(made_once: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made_once, tmp_path / "results"))
+def results(fused_once: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(fused_once / "results", tmp_path / "results"))
 
 
 def applied(results: Path, format: Any = "tiff") -> dict[str, Any]:
@@ -42,10 +37,10 @@ def applied(results: Path, format: Any = "tiff") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("format", ["tiff", "zarr"])
-def test_results_are_of_the_corrected_labels(made_once: Path, tmp_path: Path, format: str) -> None:
+def test_results_are_of_the_corrected_labels(fused_once: Path, tmp_path: Path, format: str) -> None:
     suffix = "tif" if format == "tiff" else "zarr"
     if format == "tiff":
-        results = Path(shutil.copytree(made_once, tmp_path / "results"))
+        results = Path(shutil.copytree(fused_once / "results", tmp_path / "results"))
     else:
         results = fused_run(tmp_path, MADE, format=format)
     before = {name: (results / name).read_bytes() for name in MACHINE if (results / name).is_file()}

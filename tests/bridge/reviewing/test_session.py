@@ -16,14 +16,9 @@ from scipy.ndimage import gaussian_filter
 MADE = generated()
 
 
-@pytest.fixture(scope="module")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return fused_run(tmp_path_factory.mktemp("fused"), MADE).parent
-
-
 @pytest.fixture
-def results(made_once: Path, tmp_path: Path) -> Path:
-    shutil.copytree(made_once, tmp_path / "work")
+def results(fused_once: Path, tmp_path: Path) -> Path:
+    shutil.copytree(fused_once, tmp_path / "work")
     return tmp_path / "work" / "results"
 
 
@@ -178,7 +173,7 @@ def test_an_act_that_cannot_be_logged_is_not_done(results: Path) -> None:
 
 
 def test_corrections_are_carried_over_to_labels_that_were_fused_anew(
-    made_once: Path, results: Path, tmp_path: Path
+    results: Path, tmp_path: Path
 ) -> None:
     with ReviewSession.open(results) as review:
         names = corrected(review)

@@ -1,10 +1,11 @@
 """What a review teaches: the particles put right, their rims, and nothing of the rest."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from fused_run import fused_run, generated
+from fused_run import generated
 from particlebridge.analysis import VIEWS
 from particlebridge.bridge import ReviewSession
 from particlebridge.bridge.reviewing.training_labels import corrected_volume
@@ -13,9 +14,9 @@ from particlebridge.exporter.training.volume_slices import volume_slices
 from typer.testing import CliRunner
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return fused_run(tmp_path_factory.mktemp("taught"), generated())
+@pytest.fixture
+def results(fused_once: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(fused_once / "results", tmp_path / "results"))
 
 
 def test_training_on_what_a_person_put_right(

@@ -22,10 +22,10 @@ from particlebridge.bridge.reviewing.window.presenter import Presenter  # noqa: 
 
 @pytest.fixture(scope="module")
 def opened(
-    reviewed_once: Path, tmp_path_factory: pytest.TempPathFactory
+    fused_once: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Planes, pd.DataFrame]]:
     work = tmp_path_factory.mktemp("planes") / "work"
-    shutil.copytree(reviewed_once, work)
+    shutil.copytree(fused_once, work)
     with ReviewSession.open(work / "results", by="napari") as session:
         models: dict[View, ViewerModel] = {view: ViewerModel() for view in VIEWS}
         yield Planes(Presenter(session), models), session.table
