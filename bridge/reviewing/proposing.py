@@ -10,12 +10,16 @@ from particlebridge.analysis.correction.regions import (
     interpolate_outlines,
     tight,
 )
+from scipy.ndimage import gaussian_filter
 
 from ..volumes.stored_arrays import AnyArray
 from .edited_labels import EditedLabels
 
 _USUAL = 1.5
 """A particle is grown no further from the click than so many typical radii."""
+
+_NEAR = 0.25
+"""A place stands for what lies so many typical radii around it."""
 
 
 def grown_from(
@@ -45,7 +49,7 @@ def grown_from(
     """
     if not all(0 <= p < n for p, n in zip(point, labels.shape, strict=True)):
         raise ValueError(f"the point {list(point)} lies outside the volume")
-    radius = _USUAL * (3 * usual * float(np.prod(spacing)) / (4 * np.pi)) ** (1 / 3)
+    radius = _USUAL * _radius(usual, spacing)
     reach = [int(np.ceil(radius / s)) + 2 for s in spacing]
     low = [max(0, p - r) for p, r in zip(point, reach, strict=True)]
     high = [min(n, p + r + 1) for p, r, n in zip(point, reach, labels.shape, strict=True)]
@@ -58,6 +62,30 @@ def grown_from(
     return region
 
 
+def bright_near(
+    point: Point,
+    labels: EditedLabels,
+    volume: AnyArray,
+    spacing: tuple[float, float, float],
+    usual: float,
+) -> Point:
+    """Find the brightest voxel of no particle close to a place: its middle may be a void.
+
+    Parameters are those of `grown_from`. Where all voxels are particles', the place is given.
+    """
+    reach = [int(_NEAR * _radius(usual, spacing) / s) for s in spacing]
+    low = [max(0, p - r) for p, r in zip(point, reach, strict=True)]
+    high = [min(n, p + r + 1) for p, r, n in zip(point, reach, labels.shape, strict=True)]
+    box: Box = (*low, *high)  # type: ignore[assignment]
+    free = labels[slices(box)] == 0
+    if not free.any():
+        return point
+    smooth = gaussian_filter(np.nan_to_num(np.asarray(volume[slices(box)], np.float32)), 0.7)
+    at = np.unravel_index(np.argmax(np.where(free, smooth, -np.inf)), free.shape)
+    z, y, x = (int(v) + first for v, first in zip(at, low, strict=True))
+    return z, y, x
+
+
 def interpolated(planes: Mapping[int, np.ndarray], axis: int) -> Region:
     """Make a region of outlines drawn in a few slices across an axis."""
     first, mask = interpolate_outlines(planes)
@@ -66,6 +94,11 @@ def interpolated(planes: Mapping[int, np.ndarray], axis: int) -> Region:
     region = tight(np.moveaxis(mask, 0, axis), origin)
     assert region is not None
     return region
+
+
+def _radius(voxels: float, spacing: tuple[float, float, float]) -> float:
+    """Give the radius of a ball of so many voxels."""
+    return float((3 * voxels * np.prod(spacing) / (4 * np.pi)) ** (1 / 3))
 
 
 def check_box(box: Box, shape: tuple[int, int, int], *masks: np.ndarray | None) -> None:

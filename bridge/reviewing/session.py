@@ -25,7 +25,7 @@ from ..runs.folder_lock import held
 from ..runs.run_folder import RunFolder
 from .history import History
 from .log import LOG, By, CorrectionLog
-from .proposing import check_box, grown_from, interpolated
+from .proposing import bright_near, check_box, grown_from, interpolated
 from .reviewed_run import ReviewedRun
 
 
@@ -191,6 +191,17 @@ class ReviewSession(ReviewedRun):
         """
         at = _point(point)
         return grown_from(at, self.labels, self._voxels, self.spacing, self.usual_voxels)
+
+    def bright_near(self, place: Point) -> Point:
+        """Find where to `grow` from at one of the places of `missed`: their middle may be a void.
+
+        Returns
+        -------
+        tuple of int
+            The brightest voxel (z, y, x) of no particle within a quarter of a typical radius.
+        """
+        at = _point(place)
+        return bright_near(at, self.labels, self._voxels, self.spacing, self.usual_voxels)
 
     def interpolate(self, planes: Mapping[int, np.ndarray], axis: int = 0) -> Region:
         """Make a region of outlines drawn in a few slices; nothing is changed yet.

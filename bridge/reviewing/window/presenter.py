@@ -163,7 +163,7 @@ class Presenter:
             self._say()
         self.tool = tool
         if tool == "grow" and self.row is not None and self.row < 0:
-            self.click(self._middle(self.row))
+            self.click(self.session.bright_near(self._middle(self.row)))
         self._changed()
 
     def cancel(self) -> None:

@@ -11,7 +11,7 @@ from fused_run import fused_run, generated
 from particlebridge.bridge import ReviewSession
 from particlebridge.bridge.volumes.reading import open_volume
 from particlebridge.bridge.volumes.writing import write_stack
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import binary_erosion, gaussian_filter
 
 MADE = generated()
 
@@ -107,6 +107,19 @@ def test_windows_hear_of_each_change(results: Path) -> None:
         review.delete(label)
         review.undo()
         assert heard == [box, box]
+
+
+def test_a_place_in_a_void_grows_from_the_material_beside_it(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ReviewSession.open(results) as review:
+        grey = np.zeros(review.labels.shape, np.float32)
+        taken = tuple(int(v) for v in np.argwhere(review.labels[:] > 0)[0])
+        place = tuple(int(v) for v in np.argwhere(binary_erosion(review.labels[:] == 0))[0])
+        beside = (place[0], place[1], place[2] + 1)
+        grey[beside], grey[taken] = 100, 200
+        monkeypatch.setattr(review, "_voxels", grey)
+        assert review.bright_near(place) == beside  # type: ignore[arg-type]
 
 
 def test_a_missed_particle_is_grown_and_added(results: Path) -> None:

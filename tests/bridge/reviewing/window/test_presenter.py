@@ -124,7 +124,8 @@ def test_a_missed_particle_is_grown_at_its_place(missing: Missing) -> None:
     assert presenter.failed and "G grows one" in presenter.message
     presenter.focus = (0, 0, 0)
     presenter.choose("grow")
-    assert (presenter.focus, presenter.failed) == (point, False)
+    assert not presenter.failed
+    assert np.abs(np.subtract(presenter.focus, point)).max() <= 2
     presenter.confirm()
     assert presenter.current == presenter.session.labels[point]
     assert (whole(presenter) == presenter.current).sum() > voxels / 4
