@@ -19,6 +19,7 @@ from .checks import StateFigures, check_table
 from .conditional import conditional_strata
 from .feature_sets import feature_clusters, feature_groups
 from .forests import KINDS, Run, fit_run
+from .interactions import pair_table
 from .model_tables import held_out_table, model_table
 from .other_models import MODELS, HeldOut, held_out
 from .readable_rows import split_states, without_repeats
@@ -165,7 +166,7 @@ def explain(
         fit=build.fit_table(results),
         stability=build.stability_table(results),
         differences=differences,
-        interactions=gather([build.pair_table(d, results[d.state], names) for d in data]),
+        interactions=gather([pair_table(d, results[d.state], names) for d in data]),
         shap=gather(list(shap.values())),
         predictions=gather([build.prediction_table(d, seeds[d.state]) for d in data]),
         models=model_table(judged, names),

@@ -23,6 +23,9 @@ from .statistics import (
 # State -> kind of run -> the runs.
 Results = Mapping[str, Mapping[str, Sequence[Run]]]
 
+_DIFFERENCES = ["feature", "group", "state_a", "state_b", "scale", "mean", "sd", "p_seeds", "error",
+                "low", "high", "p_particles"]  # fmt: skip
+
 
 def _stack(runs: Sequence[Run]) -> np.ndarray:
     """Give the (runs, features) importances."""
@@ -241,28 +244,6 @@ def stability_table(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def pair_table(
-    data: StateRows, runs: Mapping[str, Sequence[Run]], names: Sequence[str]
-) -> pd.DataFrame:
-    """Interactions of every two features of one state, strongest first."""
-    real = np.array([run.pairs for run in runs["seed"] if run.pairs is not None])
-    control = np.array([run.pairs for run in runs["shuffled"] if run.pairs is not None])
-    a, b = np.triu_indices(len(names), 1)
-    order = np.asarray(names, dtype=object)
-    table = pd.DataFrame(
-        {
-            "feature_a": order[a],
-            "feature_b": order[b],
-            "state": data.state,
-            "mean": real[:, a, b].mean(axis=0),
-            "std": real[:, a, b].std(axis=0, ddof=1),
-            "control": control[:, a, b].mean(axis=0),
-            "above_control": real[:, a, b].mean(axis=0) > control[:, a, b].max(initial=0.0),
-        }
-    )
-    return table.sort_values("mean", ascending=False)
-
-
 def difference_table(
     data: Sequence[StateRows], results: Results, names: Sequence[str]
 ) -> pd.DataFrame:
@@ -298,9 +279,4 @@ def difference_table(
                     }
                 )
             )
-    columns = ["feature", "group", "state_a", "state_b", "scale", "mean", "sd", "p_seeds"]
-    return (
-        pd.concat(parts, ignore_index=True)
-        if parts
-        else pd.DataFrame(columns=[*columns, "error", "low", "high", "p_particles"])
-    )
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_DIFFERENCES)

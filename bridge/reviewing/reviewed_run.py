@@ -26,15 +26,13 @@ class ReviewedRun:
     Parameters
     ----------
     run
-        Fused, and held by `stack`.
-    stack
-        Closed with the review.
+        Fused, and held by the caller; `ReviewSession.open` hands that over when all went well.
 
     Its attributes are described with `ReviewSession`.
     """
 
-    def __init__(self, run: RunFolder, stack: ExitStack) -> None:
-        self._stack = stack
+    def __init__(self, run: RunFolder) -> None:
+        self._held = ExitStack()
         self.folder = run.path
         self._fused: FusedFiles = find_fused(run)
         check_unchanged(run, self._fused)
@@ -53,7 +51,7 @@ class ReviewedRun:
 
     def close(self) -> None:
         """Give the folder back."""
-        self._stack.close()
+        self._held.close()
 
     def __enter__(self) -> Self:
         return self

@@ -74,8 +74,8 @@ class ReviewSession(ReviewedRun):
     3
     """
 
-    def __init__(self, run: RunFolder, by: By, stack: ExitStack) -> None:
-        super().__init__(run, stack)
+    def __init__(self, run: RunFolder, by: By) -> None:
+        super().__init__(run)
         log = CorrectionLog(self.folder / LOG, self.labels.shape, mend=True)
         self._history = History(log, self._editor, self._fused.digest, by)
         self.on_change: list[Callable[[Box], object]] = self._history.on_change
@@ -109,7 +109,9 @@ class ReviewSession(ReviewedRun):
             )
         with ExitStack() as stack:
             stack.enter_context(held(path))
-            return cls(RunFolder(path), by, stack.pop_all())
+            review = cls(RunFolder(path), by)
+            review._held = stack.pop_all()
+            return review
         raise AssertionError
 
     def accept(self, label: int) -> None:
