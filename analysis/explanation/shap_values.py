@@ -46,7 +46,10 @@ def shap_of(
     RuntimeError
         If the values do not add up to the predictions: they would explain another model.
     """
-    kind = "tree_path_dependent" if references is None else "interventional"
+    kind = "tree_path_dependent"
+    if references is not None:
+        kind = "interventional"
+        x, references = _off_thresholds(forest, x), _off_thresholds(forest, references)
     explainer = shap.TreeExplainer(forest, references, feature_perturbation=kind)
     values = np.asarray(explainer.shap_values(x, check_additivity=False))
     base = float(np.ravel(explainer.expected_value)[0])
@@ -57,6 +60,22 @@ def shap_of(
             "this shap does not read this scikit-learn's trees; update both."
         )
     return values, base, error
+
+
+def _off_thresholds(forest: RandomForestRegressor, x: np.ndarray) -> np.ndarray:
+    """Raise values by a bit that go right in the forest and left in shap.
+
+    For interventional values shap keeps thresholds in single precision, and one that is rounded up
+    may meet a value.
+    """
+    raised = x.astype(np.float32)
+    feature = np.concatenate([tree.tree_.feature for tree in forest.estimators_])
+    threshold = np.concatenate([tree.tree_.threshold for tree in forest.estimators_])
+    rounded = threshold.astype(np.float32)
+    for column in range(x.shape[1]):
+        met = np.isin(raised[:, column], rounded[(feature == column) & (rounded > threshold)])
+        raised[met, column] = np.nextafter(raised[met, column], np.float32(np.inf))
+    return raised
 
 
 def interactions_of(forest: RandomForestRegressor, x: np.ndarray) -> np.ndarray:

@@ -48,8 +48,20 @@ def test_a_forest_of_one_leaf_gives_nothing_to_any_feature(fitted):
 
 def test_values_of_another_forest_are_refused(fitted):
     forest, x, _ = fitted
-    with pytest.raises(RuntimeError, match="SHAP values miss"):
-        shap_of(forest, x[:20], np.zeros(20))
+    for references in (None, x[50:90]):
+        with pytest.raises(RuntimeError, match="SHAP values miss"):
+            shap_of(forest, x[:20], np.zeros(20), references)
+
+
+def test_a_value_just_above_a_threshold_goes_the_way_of_the_forest():
+    low, high = np.float32(0.3), np.float32(0.3001)
+    x = np.repeat([[float(low)], [float(high)]], 30, axis=0)
+    forest = damage_forest(0).fit(x, np.repeat([0.1, 0.3], 30))
+    threshold = (float(low) + float(high)) / 2
+    assert float(np.float32(threshold)) > threshold  # in single precision it is the value itself
+    rows = np.array([[float(np.float32(threshold))]])
+    values, base, _ = shap_of(forest, rows, forest.predict(rows), x[::7])
+    assert base + values.sum() == pytest.approx(0.3)
 
 
 def test_the_true_interaction_is_the_strongest(fitted):
