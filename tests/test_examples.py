@@ -23,6 +23,7 @@ NOT_RUN = {
     "FijiEngine": "needs a whole Fiji",
     "FijiSession": "needs a whole Fiji",
     "doctor": "looks at the Fiji of this machine",
+    "review": "opens a window; test_opening.py drives it",
 }
 """Whose example is shown but not run, and why."""
 

@@ -32,6 +32,11 @@ def review(folder: str | os.PathLike[str]) -> None:
     folder
         One volume's folder of results.
 
+    Returns
+    -------
+    None
+        When the window is closed.
+
     Raises
     ------
     ImportError

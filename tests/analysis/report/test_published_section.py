@@ -21,7 +21,7 @@ def explained(names=NAMES, state="all"):
     return Explanation(
         states=(state,), features=tuple(names), particles=none, importance=importance, sets=none,
         runs=none, fit=none, stability=none, differences=none, interactions=none, shap=none,
-        predictions=none, notes=(),
+        predictions=none, models=none, held_out=none, checks=none, notes=(),
     )  # fmt: skip
 
 
