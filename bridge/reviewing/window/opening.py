@@ -87,4 +87,7 @@ def why_no_window() -> str:
     if tried.returncode == 0:
         return ""
     lines = [line.strip() for line in tried.stderr.splitlines() if line.strip()]
-    return lines[0].rstrip(".") if lines else "Qt could not be started"
+    if not lines:
+        return "Qt could not be started"
+    # A library that lacks is the last line of a traceback; Qt itself begins with what is wrong.
+    return lines[-1 if lines[0].startswith("Traceback") else 0].rstrip(".")

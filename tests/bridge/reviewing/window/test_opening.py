@@ -35,8 +35,8 @@ def test_without_a_display_one_sentence_says_so(monkeypatch, results: Path) -> N
     ]
     monkeypatch.setenv("DISPLAY", ":4711")
     monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
-    with pytest.raises(RuntimeError, match=r"a window cannot be opened here: .*display"):
-        review(results)
+    with pytest.raises(RuntimeError, match=r"a window cannot be opened here: (?!Trace)"):
+        review(results)  # what lacks first: the display, or on a bare machine a library of Qt's
     assert not (results / "corrections.jsonl").exists()
 
 
