@@ -119,7 +119,7 @@ def _cannot_be_said(found: Synchrony) -> list[str]:
             "same as coupling between them. Z is taken as the depth."
         )
     notes.append(
-        "Intervals of the Gini coefficient are over particles drawn anew as if they were "
+        "Intervals of the Gini coefficient are from a bootstrap over particles, as if they were "
         "independent; where particles that touch are alike they are too narrow."
     )
     if len(found.states) > 1:

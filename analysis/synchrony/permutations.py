@@ -1,4 +1,4 @@
-"""Damage dealt to the particles anew, anywhere or within classes that the drivers set."""
+"""Damage shuffled among the particles, anywhere or within classes that the drivers set."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The log's acts done again on the labels of a run, as they are or as they were fused anew."""
+"""The log's acts done again on the labels of a run, as they are or as they were fused again."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -88,7 +88,7 @@ class LabelStack {
 		else Arrays.fill(floats[z], offset, offset + length, (float) label)
 	}
 
-	/** Does an edit, or takes it back; what it touched is measured anew. */
+	/** Does an edit, or takes it back; what it touched is measured again. */
 	void write(LabelEdit edit, boolean after) {
 		edit.write(this, after)
 		for (int label : edit.labels()) {

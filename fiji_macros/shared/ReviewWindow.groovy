@@ -38,7 +38,7 @@ class ReviewWindow extends MouseAdapter implements ImageListener, KeyEventDispat
 		'Side views': 'The planes xz and yz through the middle of the particle.'
 	].collect { what, why -> "<dt><b>$what</b></dt><dd>$why</dd>" }.join('') +
 		'</dl><p>Each act is written to corrections.jsonl in the run folder at once; close the window whenever you like, and go on later.<br>' +
-		'particlebridge apply-corrections then measures the corrected particles anew.</p></html>'
+		'particlebridge apply-corrections then measures the corrected particles again.</p></html>'
 	private static final String TITLE = 'Particlebridge: Review Particles'
 	/** How many letters the lines of text have room for. */
 	private static final int WIDE = 66
