@@ -39,17 +39,18 @@ class ChunkedViewFolder(ViewFolder):
         No others: another worker may be about to write them, and to drop their slices.
         """
         for low in sorted({index - index % SLAB for index in indices}):
-            slices = [piece_of(i) for i in self.stand_ins[low : low + SLAB]]
-            if _slab_of(low) in self.pieces or not all(one in self.pieces for one in slices):
+            stand_ins = self.stand_ins[low : low + SLAB]
+            kept = {i: piece_of(i) for i in np.unique(stand_ins)}
+            if _slab_of(low) in self.pieces or not all(p in self.pieces for p in kept.values()):
                 continue
             for name, dtype in _DTYPES.items():
-                slab = np.empty((len(slices), *self.shape[1:]), dtype)
-                for plane, one in zip(slab, slices, strict=True):
-                    plane[:] = self.pieces.load(one, [name])[0]
-                open_stack(self._stack(name))[low : low + len(slices)] = slab
+                slab = np.empty((len(stand_ins), *self.shape[1:]), dtype)
+                for i, piece in kept.items():
+                    slab[stand_ins == i] = self.pieces.load(piece, [name])[0]
+                open_stack(self._stack(name))[low : low + len(stand_ins)] = slab
             self.pieces.note(_slab_of(low))
-            for one in set(slices):
-                self.pieces.drop(one)
+            for piece in kept.values():
+                self.pieces.drop(piece)
 
     def join(self) -> None:
         """Move the whole stacks up, labels last, and drop what is left."""

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -145,8 +146,10 @@ class ViewFolder:
         return read_volume(self.file("labels")).data
 
     def _planes(self, name: str) -> Iterator[np.ndarray]:
-        for i in self.stand_ins:
-            yield self.pieces.load(piece_of(i), [name])[0]
+        for i, standing_for in groupby(self.stand_ins):
+            plane = self.pieces.load(piece_of(i), [name])[0]
+            for _ in standing_for:
+                yield plane
 
 
 def piece_of(index: int) -> str:
