@@ -1,7 +1,6 @@
 """The fusion of a run: its views, segmented, become its labels."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +67,8 @@ def fuse_run(
     check_fusion(run, stage, target)
     with run.stage(stage, key) as notes:
         pieces = PieceStore(target.parent, f"fusion-{target.name}", key)
-        work = _work(source, stacks, key["fusing"], block_grid, diameter, pieces)
-        work = replace(work, models=models_of(run.record.get("claims", {})))
+        models = models_of(run.record.get("claims", {}))
+        work = _work(source, stacks, key["fusing"], block_grid, diameter, pieces, models)
         notes.update(fuse_in_blocks(work, target, source.plan.block_runner))
         if compared is not None:
             notes["second_round"] = compared(target)
@@ -88,7 +87,7 @@ def find_solid_of(source: Source, labels: AnyArray, file: Path, own: str) -> Non
     stacks: dict[View, dict[str, AnyArray]] = {"xy": {"labels": labels}}
     diameter, block_grid = _block_grid(source, stacks)
     pieces = PieceStore(file.parent, f"solid-{file.name}", [own, vars(block_grid)])
-    work = _work(source, stacks, {}, block_grid, diameter, pieces)
+    work = _work(source, stacks, {}, block_grid, diameter, pieces, {})
     find_solid_in_blocks(work, file, source.plan.block_runner, own)
 
 
@@ -110,6 +109,7 @@ def _work(
     block_grid: BlockGrid,
     diameter: float,
     pieces: PieceStore,
+    models: Mapping[View, str],
 ) -> BlockFusion:
     volume, seen = source.volume, source.seen
     return BlockFusion(
@@ -123,4 +123,5 @@ def _work(
         block_grid=block_grid,
         diameter=diameter,
         pieces=pieces,
+        models=models,
     )
