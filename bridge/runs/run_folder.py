@@ -126,7 +126,7 @@ class RunFolder:
             more = f", or give --{name} {_told(held, name)} to go on" if chosen else ""
             raise ValueError(
                 f"{results} holds results {what}; choose another --out, or delete that folder to "
-                f"do it anew{more}"
+                f"start over{more}"
             )
         claims[part] = wanted
         self._save()

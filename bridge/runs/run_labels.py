@@ -58,7 +58,7 @@ def made_by_older_version(labels: Path) -> bool:
 
 
 def is_stale(mask: Path, labels: Path, digest: str, older: bool) -> bool:
-    """Tell whether a run has to find its mask of material anew, and say why.
+    """Tell whether a run has to find its mask of material again, and say why.
 
     Parameters
     ----------
