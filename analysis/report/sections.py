@@ -261,12 +261,11 @@ def _sizes(whole: Tables) -> str:
 
 
 def _trend_words(state: str, table: pd.DataFrame, states: list[str]) -> str:
-    start = in_state(state, states)
     rho, p = spearman(table["Z"], table["Damage"])
-    tail = f"(ρ = {fixed(rho)}, {p_value(p)})"
-    if p >= 0.01 or abs(rho) < 0.1:
-        return f"{start}Damage has no clear trend with depth Z {tail}."
-    return f"{start}Damage {_trend(table)} with depth Z {tail}."
+    return (
+        f"{in_state(state, states)}Damage {_trend(table)} with depth Z (ρ = {fixed(rho)}, "
+        f"{p_value(p)})."
+    )
 
 
 def _trend(table: pd.DataFrame) -> str:
