@@ -6,15 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from .._shared.wording import (
-    capital,
-    fixed,
-    listing,
-    p_value,
-    percent,
-    plural,
-    state_name,
-)
+from .._shared.wording import capital, fixed, listing, p_value, percent, plural, state_name
 from ..explanation.result import Explanation
 from ..explanation.statistics import spearman
 from .figures_overview import leading_driver

@@ -9,15 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from .._shared.wording import (
-    capital,
-    fixed,
-    in_state,
-    listing,
-    number,
-    percent,
-    state_name,
-)
+from .._shared.wording import capital, fixed, in_state, listing, number, percent, state_name
 from ..explanation.result import Explanation
 from .style import (
     DOUBLE,
@@ -137,9 +129,7 @@ def driver_words(explanation: Explanation) -> list[str]:
                 f"{fixed(r2)} ± {fixed(spread)}), so nothing can be said of causes."
             )
             continue
-        table = explanation.sets
-        own = table[(table["kind"] == "cluster") & (table["state"] == state)]
-        above = own[own["above_shadow"]].sort_values("shap", ascending=False)
+        above = _above_noise(explanation, state)
         if above.empty:
             words.append(f"{start}no feature stands out from noise.")
             continue
@@ -171,11 +161,17 @@ def leading_words(explanation: Explanation) -> str:
 
 def leading_sets(explanation: Explanation, state: str) -> list[str]:
     """List the sets of like features that stand out from noise, by their leading member."""
-    table, sets = explanation.importance, explanation.sets
+    table = explanation.importance
     rank = table[table["state"] == state].set_index("feature")["rank"]
+    above = _above_noise(explanation, state)
+    return [str(rank[name.split(" + ")].idxmin()) for name in above["set"]]
+
+
+def _above_noise(explanation: Explanation, state: str) -> pd.DataFrame:
+    """Give the sets of like features that stand out from noise, the largest first."""
+    sets = explanation.sets
     own = sets[(sets["kind"] == "cluster") & (sets["state"] == state) & sets["above_shadow"]]
-    own = own.sort_values("shap", ascending=False)
-    return [str(rank[name.split(" + ")].idxmin()) for name in own["set"]]
+    return own.sort_values("shap", ascending=False)
 
 
 def fit_of(explanation: Explanation, state: str, kind: str = "seed") -> tuple[float, float]:
