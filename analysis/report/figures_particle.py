@@ -11,7 +11,7 @@ from .._shared.views import VIEWS, view_spacing
 from .._shared.wording import fixed, listing, number, percent, plural
 from ..explanation.result import PARTICLE_KEYS
 from ..features.columns import COLUMNS, LengthUnit
-from .figures_slices import OUTLINE, rgb, shaded, tint_void
+from .figures_slices import OUTLINE, frame_slice, rgb, shaded, tint_void
 from .style import (
     DOUBLE,
     FAINT,
@@ -29,7 +29,6 @@ from .style import (
 
 _OTHERS = "#8b949c"
 _BARS = 9
-_PLACES = {"xy": ("y", "x"), "xz": ("z", "x"), "yz": ("z", "y")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +66,7 @@ class Cutout:
 @styled
 def cuts_plate(cutout: Cutout) -> Plate:
     """Draw the three cuts through the middle of a particle."""
-    body, unit = cutout.body, written(cutout.unit)
+    body = cutout.body
     middle = [round(float(np.mean(at))) for at in np.nonzero(body)]
     figure = sheet(DOUBLE, 74)
     panels = axes_of(figure, 1, 3)
@@ -91,11 +90,7 @@ def cuts_plate(cutout: Cutout) -> Plate:
             picture, extent=(left, left + width, top + height, top), interpolation="nearest"
         )
         at = (cutout.start[axis] + index) * step
-        axes.set_title(f"{view}, {'zyx'[axis]} = {at:.3g} {unit}")
-        axes.set_ylabel(f"{_PLACES[view][0]} ({unit})", labelpad=1)
-        axes.set_xlabel(f"{_PLACES[view][1]} ({unit})", labelpad=1)
-        axes.spines[:].set_visible(False)
-        axes.tick_params(length=2, pad=1)
+        frame_slice(axes, view, at, cutout.unit)
         rows.append(
             {
                 "view": view,

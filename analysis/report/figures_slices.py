@@ -152,10 +152,7 @@ def _drawn(
         material = None if solid is None else _slice(solid, index, view) > 0
         step, *pixel = view_spacing(spacing, view)
         _draw(axes, grey, ids, material, (pixel[0], pixel[1]), doubtful)
-        place = f"{index * step:.3g} {written(unit)}"
-        axes.set_title(f"{view}, {('z', 'y', 'x')[VIEWS.index(view)]} = {place}")
-        axes.set_ylabel(f"{_AXES[view][0]} ({written(unit)})", labelpad=1)
-        axes.set_xlabel(f"{_AXES[view][1]} ({written(unit)})", labelpad=1)
+        frame_slice(axes, view, index * step, unit)
         body = ids > 0
         rows.append(
             {
@@ -216,6 +213,13 @@ def _draw(
         picture[edge & (_of(doubtful, ids) > 0)] = rgb(DOUBTFUL)
     height, width = (n * every * p for n, p in zip(ids.shape, pixel, strict=True))
     axes.imshow(picture, extent=(0, width, height, 0), interpolation="nearest")
+
+
+def frame_slice(axes: Axes, view: View, position: float, unit: str) -> None:
+    """Name a slice, its position and its axes."""
+    axes.set_title(f"{view}, {'zyx'[VIEWS.index(view)]} = {position:.3g} {written(unit)}")
+    axes.set_ylabel(f"{_AXES[view][0]} ({written(unit)})", labelpad=1)
+    axes.set_xlabel(f"{_AXES[view][1]} ({written(unit)})", labelpad=1)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=2, pad=1)
 
