@@ -217,6 +217,12 @@ def features_plate(label: int, found: pd.DataFrame, table: pd.DataFrame) -> Plat
     return Plate(f"{label}_features", "Among all particles", says, found, figure)
 
 
+def contributions(explained: pd.Series) -> pd.Series:
+    """Give the SHAP values in a row of `Explanation.by_particle`, the largest first."""
+    values = explained.drop([k for k in PARTICLE_KEYS if k in explained]).astype(float)
+    return values.sort_values(key=np.abs, ascending=False)
+
+
 @styled
 def shap_plate(label: int, explained: pd.Series, row: pd.Series) -> Plate:
     """Draw how the features of a particle lead from the average prediction to its own.
@@ -230,8 +236,7 @@ def shap_plate(label: int, explained: pd.Series, row: pd.Series) -> Plate:
     row
         Its features.
     """
-    values = explained.drop([k for k in PARTICLE_KEYS if k in explained]).astype(float)
-    values = values.sort_values(key=np.abs, ascending=False)
+    values = contributions(explained)
     names = [f"{n} = {number(float(row[n]), 3)}" if n in row else n for n in values.index]
     steps = list(zip(names[:_BARS], values[:_BARS], strict=True))
     if len(values) > _BARS:

@@ -8,11 +8,11 @@ import pandas as pd
 from markupsafe import Markup
 
 from .._shared.wording import listing, number, percent, plural
-from ..explanation.result import PARTICLE_KEYS
 from ..io.atomic import atomic_path
 from .figures_particle import (
     Cutout,
     agreement_words,
+    contributions,
     cuts_plate,
     features_plate,
     places,
@@ -114,9 +114,10 @@ def _size_words(row: pd.Series, table: pd.DataFrame, touching: pd.DataFrame | No
 
 
 def _shap_words(explained: pd.Series) -> str:
-    values = explained.drop([k for k in PARTICLE_KEYS if k in explained]).astype(float)
-    first = values.sort_values(key=np.abs, ascending=False).head(3)
-    told = listing(f"{name} ({'+' if v > 0 else ''}{number(100 * v)})" for name, v in first.items())
+    values = contributions(explained)
+    told = listing(
+        f"{name} ({'+' if v > 0 else ''}{number(100 * v)})" for name, v in values.head(3).items()
+    )
     end = float(explained["base"]) + float(values.sum())
     return (
         f"The forest predicts a Damage of {percent(end)}; most of the way from the average comes "
