@@ -108,17 +108,18 @@ def _spatial_words(explanation: Explanation) -> list[str]:
 
 def _shap_words(explanation: Explanation, state: str) -> str:
     own = explanation.importance[explanation.importance["state"] == state]
-    both = own.sort_values("sampled_rank")[["feature", "interventional_rank"]]
+    first, other = (
+        own.sort_values(rank)["feature"].iloc[0] for rank in ("sampled_rank", "interventional_rank")
+    )
     start = in_state(state, explanation.states)
-    if both["feature"].iloc[0] == own.sort_values("interventional_rank")["feature"].iloc[0]:
+    if first == other:
         return (
-            f"{start}interventional SHAP puts the same feature first, {both['feature'].iloc[0]}, "
+            f"{start}interventional SHAP puts the same feature first, {first}, "
             f"with {percent(_shared(own))} of the features at most two ranks apart."
         )
-    first = own.sort_values("interventional_rank")["feature"].iloc[0]
     return (
-        f"{start}path-dependent SHAP puts {both['feature'].iloc[0]} first and interventional SHAP "
-        f"{first}: they are correlated, and the order between them is a matter of method."
+        f"{start}path-dependent SHAP puts {first} first and interventional SHAP "
+        f"{other}: they are correlated, and the order between them is a matter of method."
     )
 
 
