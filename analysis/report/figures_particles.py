@@ -28,6 +28,7 @@ from .style import (
     Plate,
     axes_of,
     axis_name,
+    ball_diameter,
     length_unit,
     sheet,
     states_of,
@@ -47,7 +48,7 @@ def size_plate(tables: dict[str, pd.DataFrame]) -> Plate:
     left, right = axes_of(figure, 1, 2)
     unit = unit_of("DistNearest", *tables.values())
     parts, says = [], []
-    sizes = {s: np.cbrt(6 * t["Volume"] / np.pi) for s, t in tables.items()}
+    sizes = {s: ball_diameter(t["Volume"]) for s, t in tables.items()}
     every = np.concatenate(list(sizes.values()))
     edges = np.geomspace(every.min() * 0.98, every.max() * 1.02, 25).tolist()
     for state, table, colour in states_of(tables):
@@ -240,7 +241,7 @@ def confidence_plate(fusion: pd.DataFrame) -> Plate:
     left.set_ylabel("particles")
     left.set_xlim(0, 1)
     left.legend(loc="upper left")
-    diameter = np.cbrt(6 * known["Volume"] / np.pi)
+    diameter = ball_diameter(known["Volume"])
     right.scatter(confidence, diameter, s=6, lw=0, alpha=0.4, color=STATE_COLOURS[0],
                   rasterized=len(known) > 3000)  # fmt: skip
     right.set_yscale("log")

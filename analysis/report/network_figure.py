@@ -9,7 +9,18 @@ from matplotlib.collections import EllipseCollection, LineCollection
 from matplotlib.colors import Normalize, to_rgb
 
 from .._shared.wording import number, percent, plural
-from .style import DAMAGE_MAP, INK, MUTED, Plate, axes_of, length_unit, sheet, styled, written
+from .style import (
+    DAMAGE_MAP,
+    INK,
+    MUTED,
+    Plate,
+    axes_of,
+    ball_diameter,
+    length_unit,
+    sheet,
+    styled,
+    written,
+)
 
 # Balls are drawn smaller than the particles, or a packed electrode would hide its own inside.
 BALL = 0.62
@@ -149,7 +160,7 @@ def scene(
 def _nodes(table: pd.DataFrame) -> pd.DataFrame:
     known = table.dropna(subset=["X", "Y", "Z", "Volume"])
     nodes = known[["label", "X", "Y", "Z", "Damage"]].reset_index(drop=True)
-    nodes.insert(4, "diameter", np.cbrt(6 * known["Volume"].to_numpy() / np.pi))
+    nodes.insert(4, "diameter", ball_diameter(known["Volume"].to_numpy()))
     return nodes
 
 

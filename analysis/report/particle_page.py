@@ -21,7 +21,7 @@ from .figures_particle import (
 )
 from .html import rendered
 from .sections import whole_particles
-from .style import unit_of
+from .style import ball_diameter, unit_of
 
 
 def write_particle(
@@ -108,7 +108,7 @@ def _size_words(row: pd.Series, table: pd.DataFrame, touching: pd.DataFrame | No
     middle = listing(f"{name} {number(float(row[name]), 3)}" for name in ("X", "Y", "Z"))
     count = 0 if touching is None else len(touching)
     return (
-        f"Its equivalent diameter is {number(float(np.cbrt(6 * row['Volume'] / np.pi)), 3)} "
+        f"Its equivalent diameter is {number(float(ball_diameter(row['Volume'])), 3)} "
         f"{unit}, its middle lies at {middle} {unit}, and it touches {plural(count, 'particle')}."
     )
 
@@ -140,7 +140,7 @@ def _touching(
         if number_ in pages:
             name = Markup('<a href="{0}.html">{0}</a>').format(number_)
         damage = known["Damage"].get(number_, np.nan)
-        size = np.cbrt(6 * known["Volume"].get(number_, np.nan) / np.pi)
+        size = ball_diameter(known["Volume"].get(number_, np.nan))
         rows.append(
             (
                 name,

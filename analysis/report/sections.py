@@ -23,7 +23,7 @@ from . import figures_particles
 from .figures_slices import slices_plate, worst_plate
 from .network_figure import darkest, network_plate, scene
 from .section import Section, Tables
-from .style import unit_of
+from .style import ball_diameter, unit_of
 
 # With fewer particles a distribution is a list.
 FEW = 10
@@ -254,7 +254,7 @@ def _sizes(whole: Tables) -> str:
     if any(t["Volume"].dropna().empty for t in whole.values()):
         return ""
     middle = {
-        s: f"{number(float(np.cbrt(6 * t['Volume'].median() / np.pi)))} {unit_of('DistNearest', t)}"
+        s: f"{number(float(ball_diameter(t['Volume'].median())))} {unit_of('DistNearest', t)}"
         for s, t in whole.items()
     }
     return f", with a median diameter of {by_state(middle)}"

@@ -184,6 +184,11 @@ def length_unit(table: pd.DataFrame) -> str:
     return " or ".join(sorted(named)) or "um"
 
 
+def ball_diameter(volume: Any) -> Any:
+    """Give the diameter of a ball of this volume, or of each of a column."""
+    return np.cbrt(6 * volume / np.pi)
+
+
 def written(unit: str) -> str:
     """Write a unit with its signs: um3 as µm³."""
     for plain, sign in (("um", "µm"), ("3", "³"), ("2", "²"), ("degree", "°")):
