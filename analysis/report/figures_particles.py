@@ -210,7 +210,7 @@ def orientation_plate(tables: dict[str, pd.DataFrame]) -> Plate:
     left.set_thetagrids(np.arange(0, 360, 45))
     right.set_thetamin(0)
     right.set_thetamax(90)
-    if len(tables) > 1:
+    if len(tables) > 1 and right.containers:
         right.legend(loc="upper left", bbox_to_anchor=(0.8, 1.05))
     says.append("Dashed: directions at random.")
     return Plate(
