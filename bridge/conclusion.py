@@ -184,7 +184,7 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
             spacing=first.volume.spacing,
             unit=first.volume.unit,
             contacts=contacts,
-            fusion=pd.concat([_bodies(a, named) for a in analysed]),
+            fusion=pd.concat([_bodies(a, tables[a.item.name], named) for a in analysed]),
             settings=lasting(run.record),
             corrections=corrections,
             title=first.item.name if len(analysed) == 1 else run.path.name,
@@ -257,10 +257,9 @@ def _of_volumes(rows: pd.DataFrame, particles: dict[str, pd.DataFrame]) -> pd.Da
     return rows
 
 
-def _bodies(analysed: Analysed, named: bool) -> pd.DataFrame:
+def _bodies(analysed: Analysed, particles: pd.DataFrame, named: bool) -> pd.DataFrame:
     """Read the confidence of each particle of a volume."""
     table = pd.read_csv(analysed.folder / "fusion.csv")
     if analysed.changed:
-        kept = read_table(analysed.folder / "features.csv")["label"]
-        table = table[table["label"].isin(kept)]
+        table = table[table["label"].isin(particles["label"])]
     return table.assign(scan=analysed.item.name) if named else table
