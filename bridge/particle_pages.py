@@ -11,7 +11,7 @@ from particlebridge.analysis.report.figures_particle import Cutout
 from particlebridge.analysis.report.particle_page import write_particle
 
 from ._shared.progress import notice
-from .fusing.folder import SUFFIXES
+from .reviewing.fused_files import labels_in
 from .runs.run_folder import RunFolder
 from .runs.run_labels import as_known_to_run
 from .volumes.label_records import companion, recorded
@@ -131,7 +131,7 @@ def _run_of(folder: Path) -> RunFolder:
 def _opened(run: RunFolder) -> _Found:
     folder, record = run.path, run.record
     measured = record["stages"]["measure"].get("labels", record["stages"]["fuse"]["labels"])
-    files = [f for s in SUFFIXES.values() if (f := folder / f"labels{s}").exists()]
+    files = labels_in(folder)
     if not files:
         raise FileNotFoundError(f"{folder}: its labels are gone; run the same command again")
     notes = {file: recorded(file) for file in files}

@@ -88,7 +88,7 @@ def find_fused(run: RunFolder) -> FusedFiles:
             f"{run.path}: its particles are not fused yet, or by a version that recorded nothing "
             "of them; run the same command 'particlebridge run' again"
         )
-    there = [*_labels_in(run.path / FUSED), *_labels_in(run.path)]
+    there = [*labels_in(run.path / FUSED), *labels_in(run.path)]
     for file in there:
         found = recorded(file)
         if found is not None and found.digest == digest:
@@ -132,7 +132,7 @@ def check_unchanged(run: RunFolder, fused: FusedFiles) -> None:
 
 def has_corrections(folder: Path) -> bool:
     """Tell whether the particles of a run were corrected, or once were."""
-    return (folder / LOG).exists() or bool(_labels_in(folder / FUSED))
+    return (folder / LOG).exists() or bool(labels_in(folder / FUSED))
 
 
 def set_aside(run: RunFolder) -> None:
@@ -152,7 +152,7 @@ def set_aside(run: RunFolder) -> None:
         If the labels are not as the run fused them, or ``fused/`` holds files of others.
     """
     own = run.record.get("stages", {}).get("fuse", {})
-    there = [*_labels_in(run.path / FUSED), *_labels_in(run.path)]
+    there = [*labels_in(run.path / FUSED), *labels_in(run.path)]
     if not own.get("key") or "labels" not in own or not there:
         return
     fused = find_fused(run)
@@ -265,6 +265,7 @@ def _finished(run: RunFolder) -> float:
     return noted.timestamp() + 1
 
 
-def _labels_in(folder: Path) -> list[Path]:
+def labels_in(folder: Path) -> list[Path]:
+    """List the label files in a folder, of either format."""
     files = [folder / f"labels{suffix}" for suffix in SUFFIXES.values()]
     return [file for file in files if file.exists()]
