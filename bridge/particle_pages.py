@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -69,20 +69,20 @@ def particle(results: str | os.PathLike[str], labels: Sequence[int]) -> list[Pat
     cutouts = [_cutout(found, label) for label in wanted]
     target = folder / "particles"
     run.check_free({"particles": [target]})
-    fused = _rows(companion(found.file, "fusion"))
-    explained, why = _explained(folder)
-    damage = found.table.set_index("label")["Damage"]
-    for label in wanted:
-        if label in explained and abs(explained[label]["observed"] - damage[label]) > _ROUNDED:
+    fusion = companion(found.file, "fusion")
+    fused = _by_label(pd.read_csv(fusion), wanted) if fusion.is_file() else {}
+    explained, why = _explained(folder, wanted)
+    rows = found.table.set_index("label")
+    for label, own in explained.items():
+        if abs(own["observed"] - rows["Damage"][label]) > _ROUNDED:
             raise ValueError(f"{folder}: shap.csv is of particles as they were before; {_AGAIN}")
     contacts = pd.read_csv(folder / "contacts.csv")
     made = {int(p.stem) for p in target.glob("*.html") if p.stem.isdigit()}
     pages = []
     with run.locked(), run.stage("particles", {"labels": wanted}):
         for label, cutout in zip(wanted, cutouts, strict=True):
-            row = found.table.set_index("label").loc[label]
-            own = explained.get(label)
-            cautions = [*found.cautions, *_cautions(row, own, why)]
+            values = explained.get(label)
+            cautions = [*found.cautions, *_cautions(rows.loc[label], values, why)]
             pages.append(
                 write_particle(
                     target,
@@ -90,7 +90,7 @@ def particle(results: str | os.PathLike[str], labels: Sequence[int]) -> list[Pat
                     table=found.table,
                     contacts=contacts,
                     fused=fused.get(label),
-                    explained=own,
+                    explained=values,
                     cautions=cautions,
                     title=found.title,
                     report="../report.html" if found.single else "../../report.html",
@@ -196,15 +196,14 @@ def _cutout(found: _Found, label: int) -> Cutout:
     )
 
 
-def _rows(file: Path, **options: Any) -> dict[int, pd.Series]:
-    """Read a table of particles by their labels; an absent one has none."""
-    if not file.is_file():
-        return {}
-    return {int(row["label"]): row for _, row in pd.read_csv(file, **options).iterrows()}
+def _by_label(table: pd.DataFrame, wanted: Sequence[int]) -> dict[int, pd.Series]:
+    """Give the rows of some particles, as far as the table has them."""
+    rows = table[table["label"].isin(wanted)]
+    return {int(row["label"]): row for _, row in rows.iterrows()}
 
 
-def _explained(folder: Path) -> tuple[dict[int, pd.Series], str]:
-    """Read the SHAP values of a volume's particles, and why there may be none."""
+def _explained(folder: Path, wanted: Sequence[int]) -> tuple[dict[int, pd.Series], str]:
+    """Read the SHAP values of some particles of a volume, and why there may be none."""
     for file in (folder / "shap.csv", folder.parent / "shap.csv"):
         if not file.is_file():
             continue
@@ -213,12 +212,12 @@ def _explained(folder: Path) -> tuple[dict[int, pd.Series], str]:
             if "volume" not in table:
                 continue
             table = table[table["volume"] == folder.name]
-        return {int(row["label"]): row for _, row in table.iterrows()}, ""
+        return _by_label(table, wanted), ""
     return {}, "No forest explains it: the run has none (the report says why)."
 
 
 def _cautions(row: pd.Series, explained: pd.Series | None, why: str) -> list[str]:
-    """Say what keeps the page of a particle from being whole."""
+    """Say what the page of a particle lacks, and why."""
     said = []
     if row["Border"]:
         said.append("It is cut by the field of view: its size and shape are those of a part.")
