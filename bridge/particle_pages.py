@@ -11,7 +11,7 @@ from particlebridge.analysis.report.figures_particle import Cutout
 from particlebridge.analysis.report.particle_page import write_particle
 
 from ._shared.progress import notice
-from .reviewing.fused_files import labels_in
+from .reviewing.fused_files import labels_in, open_run_volume
 from .runs.run_folder import RunFolder
 from .runs.run_labels import as_known_to_run
 from .volumes.label_records import companion, recorded
@@ -142,19 +142,15 @@ def _opened(run: RunFolder) -> _Found:
     labels = as_known_to_run(open_volume(file, holds="labels"), folder)
     mask = companion(file, "solid")
     solid = open_volume(mask) if mask.exists() else None
-    path = Path(record["volume"]["path"])
     grey = None
     try:
-        grey = open_volume(path)
+        grey = open_run_volume(run)
     except (OSError, ValueError) as error:
         cautions.append(f"Its grey values are not shown: {error}.")
-    if grey is not None and grey.data.shape != labels.data.shape:
-        cautions.append(f"Its grey values are not shown: {path} has another shape now.")
-        grey = None
-    for caution in cautions:
-        notice(caution)
+        notice(cautions[0])
     table = read_table(folder / "features.csv")
-    return _Found(file, labels, solid, grey, table, path.name, "settings" in record, cautions)
+    title = Path(record["volume"]["path"]).name
+    return _Found(file, labels, solid, grey, table, title, "settings" in record, cautions)
 
 
 def _cutout(found: _Found, label: int) -> Cutout:

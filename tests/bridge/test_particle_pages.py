@@ -15,6 +15,7 @@ from particlebridge.analysis.report.figures_particle import Cutout, profile_plat
 from particlebridge.bridge import particle
 from particlebridge.bridge.particle_pages import _cutout, _opened
 from particlebridge.bridge.runs.run_folder import RunFolder
+from particlebridge.bridge.volumes.inversion import INVERTED
 from particlebridge.bridge.volumes.label_records import Recorded, label_digest
 from particlebridge.bridge.volumes.reading import open_volume
 from particlebridge.bridge.volumes.stored_arrays import StoredArray
@@ -110,6 +111,26 @@ def test_what_is_not_there_is_said_and_the_rest_shown(results: Path) -> None:
     assert "Its grey values are not shown" in text and "scan.tif" in text
     assert "No forest explains it: the run has none" in text
     assert not list((results / "particles" / "figures").glob("*_shap.*"))
+
+
+def test_grey_values_are_as_the_run_read_them(results: Path) -> None:
+    record = json.loads((results / "run.json").read_text())
+    scan = open_volume(Path(record["volume"]["path"])).data[:]
+    record["volume"]["notes"] = [f"scan.tif: {INVERTED}"]
+    (results / "run.json").write_text(json.dumps(record))
+    cutout = _cutout(_opened(RunFolder(results)), _touching(results)[0])
+    box = tuple(slice(a, a + n) for a, n in zip(cutout.start, cutout.labels.shape, strict=True))
+    assert (cutout.grey == ~np.asarray(scan[box])).all()
+
+
+def test_a_volume_of_another_shape_is_not_shown(results: Path) -> None:
+    record = json.loads((results / "run.json").read_text())
+    np.save(results / "scan.npy", np.zeros((4, 5, 6), np.uint16))
+    record["volume"]["path"] = str(results / "scan.npy")
+    (results / "run.json").write_text(json.dumps(record))
+    found = _opened(RunFolder(results))
+    assert found.grey is None
+    assert re.search(r"not shown: .*scan\.npy: is not the volume of", found.cautions[0])
 
 
 def test_labels_that_were_changed_since_are_refused(results: Path) -> None:
