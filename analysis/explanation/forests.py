@@ -101,6 +101,8 @@ def subset_size(rows: int) -> int:
     return min(SUBSET_SIZE, int(0.8 * rows))
 
 
+# Tables and parameters are ours: what scikit-learn checks of them is a tenth of the time.
+@config_context(assume_finite=True, skip_parameter_validation=True)
 def fit_run(
     data: StateRows,
     kind: Kind,
@@ -131,19 +133,6 @@ def fit_run(
     -------
     Run
     """
-    # Tables and parameters are ours: what scikit-learn checks of them is a tenth of the time.
-    with config_context(assume_finite=True, skip_parameter_validation=True):
-        return _fit_run(data, kind, number, seed, sets, strata)
-
-
-def _fit_run(
-    data: StateRows,
-    kind: Kind,
-    number: int,
-    seed: int,
-    sets: Mapping[str, Sequence[int]],
-    strata: np.ndarray,
-) -> Run:
     rng = np.random.default_rng([seed, KINDS.index(kind), number])
     rows = rng.permutation(len(data.y))
     if kind == "subset":
