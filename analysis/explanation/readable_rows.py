@@ -1,4 +1,4 @@
-"""Rows of particle tables: find copies of a particle, and split the table by state.
+"""Rows of particle tables: find copies and cut particles, and split the table by state.
 
 Copies come from pasted rows, a file measured twice, overlapping crops of one scan.
 A forest that has one copy in its bag predicts the other as if it had never seen it: 150 particles
@@ -16,6 +16,13 @@ _NAMES = ("label", "Border")
 
 # Known of real grey values to seven digits, so no two particles share all of them.
 _FINGERPRINT = ("EDensity", "Homogeneity", "Volume", "SurfaceOuter", "Elongation")
+
+
+def on_border(table: pd.DataFrame) -> pd.Series:
+    """Mark the rows that the field of view cuts; none without a column ``Border``."""
+    if "Border" not in table:
+        return pd.Series(False, index=table.index)
+    return table["Border"].astype(str).str.lower().isin(["true", "1", "1.0"])
 
 
 def repeated(table: pd.DataFrame) -> pd.Series:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from .._shared.wording import listing, plural
+from .readable_rows import on_border
 
 MIN_PARTICLES = 50
 _PLACE = ("place x", "place y", "place z")
@@ -135,9 +136,7 @@ def _numbers(table: pd.DataFrame, wanted: Sequence[str], state: str) -> pd.DataF
     numbers = table[[*wanted, "Damage"]].apply(pd.to_numeric, errors="coerce").astype(float)
     numbers = numbers.replace([np.inf, -np.inf], np.nan)
     numbers["label"] = table["label"] if "label" in table.columns else np.arange(1, len(table) + 1)
-    numbers["Border"] = False
-    if "Border" in table.columns:
-        numbers["Border"] = table["Border"].astype(str).str.lower().isin(["true", "1", "1.0"])
+    numbers["Border"] = on_border(table)
     return numbers.assign(**_places(table))
 
 

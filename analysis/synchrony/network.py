@@ -7,6 +7,8 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
+from ..explanation.readable_rows import on_border
+
 DEPTH = "Z"
 """The axis taken as depth, as everywhere in the report: the first axis of the volume."""
 DRIVERS = (DEPTH, "Volume", "Contact")
@@ -60,9 +62,7 @@ def network_of(table: pd.DataFrame, contacts: pd.DataFrame | None) -> Network:
     Network
     """
     damage = pd.to_numeric(table["Damage"], errors="coerce").to_numpy(float)
-    border = np.zeros(len(table), bool)
-    if "Border" in table:
-        border = table["Border"].astype(str).str.lower().isin(["true", "1", "1.0"]).to_numpy()
+    border = on_border(table).to_numpy()
     unknown = ~border & ~np.isfinite(damage)
     used = np.flatnonzero(~border & ~unknown)
     notes = []
