@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from .permutations import two_sided
 from .result import GINI, VARIATION
 
 RESAMPLES = 1999
@@ -87,10 +88,8 @@ def spread_difference(
 
     found = _bootstrapped((first, second), difference, seed)
     drawn = found.bootstrap_distribution
-    tail = min((drawn <= 0).sum(), (drawn >= 0).sum())
-    p = min(1.0, 2 * float(1 + tail) / (1 + len(drawn)))
     low, high = found.confidence_interval
-    return float(difference(first, second)), float(low), float(high), p
+    return float(difference(first, second)), float(low), float(high), two_sided(0.0, drawn)
 
 
 def _bootstrapped(
