@@ -74,10 +74,7 @@ def touching(
     ndarray
         (pairs, 2) numbers of two particles, the smaller first, in order.
     """
-    reach = 2 * _CLOSE * float(longest.max())
-    # z is not periodic: a box twice as high keeps its two ends apart in the tree
-    box = np.array([2 * size[0] + 2 * reach, *np.maximum(size[1:], 2.01 * reach)])
-    i, j = cKDTree(centres % box, boxsize=box).query_pairs(reach, output_type="ndarray").T
+    i, j = _near(centres, np.asarray(size, float), 2 * _CLOSE * float(longest.max())).T
     gap = centres[j] - centres[i]
     gap[:, 1:] -= np.array(size[1:]) * np.rint(gap[:, 1:] / size[1:])
     inside = sum(
@@ -94,6 +91,13 @@ def _aspects(n: int, rng: np.random.Generator) -> np.ndarray:
     return stretch / stretch.prod(1, keepdims=True) ** (1 / 3)
 
 
+def _near(centres: np.ndarray, size: np.ndarray, reach: float) -> np.ndarray:
+    """Give the (pairs, 2) numbers of centres up to `reach` apart in the periodic box."""
+    # z is not periodic: a box twice as high keeps its two ends apart in the tree
+    torus = np.array([2 * size[0] + 2 * reach, *np.maximum(size[1:], 2.01 * reach)])
+    return cKDTree(centres % torus, boxsize=torus).query_pairs(reach, output_type="ndarray")
+
+
 def _relax(
     centres: np.ndarray, inverse_axes: np.ndarray, reach: np.ndarray, size: np.ndarray
 ) -> None:
@@ -102,9 +106,7 @@ def _relax(
     largest = 2.3 * float(reach.max())
     wall = np.minimum(reach, size[0] / 2)
     for _ in range(40):
-        # z is not periodic: a box twice as high keeps its two ends apart in the tree
-        torus = np.array([2 * size[0] + 2 * largest, *np.maximum(size[1:], 2.01 * largest)])
-        pairs = cKDTree(centres % torus, boxsize=torus).query_pairs(largest, output_type="ndarray")
+        pairs = _near(centres, size, largest)
         if _push(centres, inverse_axes, wall, size, pairs, 12) < 0.02 * n**0.5:
             break
 
