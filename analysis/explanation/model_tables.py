@@ -8,6 +8,7 @@ from scipy import stats
 
 from .checks import StateFigures
 from .other_models import HeldOut
+from .tables import prediction_table, ranked
 
 
 def model_table(judged: Mapping[str, Mapping[str, HeldOut]], names: Sequence[str]) -> pd.DataFrame:
@@ -23,7 +24,7 @@ def model_table(judged: Mapping[str, Mapping[str, HeldOut]], names: Sequence[str
                         "model": model,
                         "feature": list(names),
                         "importance": drops,
-                        "rank": stats.rankdata(-drops, method="ordinal").astype(int),
+                        "rank": ranked(drops),
                     }
                 )
             )
@@ -37,12 +38,8 @@ def held_out_table(figures: Sequence[StateFigures], features: int) -> pd.DataFra
         forest = state.models["forest"].drops[:features]
         clusters = [n for n in state.sets if n.startswith("cluster ")]
         at = [list(state.sets).index(n) for n in clusters]
-        predicted, seen = np.zeros(len(state.data.y)), np.zeros(len(state.data.y))
-        for run in state.runs["seed"]:
-            predicted[run.trained] += run.predicted
-            seen[run.trained] += 1
-        known = seen > 0
-        missed = np.abs(predicted[known] / seen[known] - state.data.y[known])
+        particles = prediction_table(state.data, state.runs["seed"])
+        missed = np.abs(particles["predicted"] - particles["observed"]).to_numpy()
         guess = np.abs(np.median(state.data.y) - state.data.y)
         bag = float(np.mean([run.oob_r2 for run in state.runs["seed"]]))
         drops = state.stacked("seed", "drops").mean(axis=0)

@@ -96,7 +96,7 @@ def importance_table(
             "std": seeds.std(axis=0, ddof=1),
             **_ends("", data, runs, "importance", own),
             "share": _shares(seeds).mean(axis=0),
-            "rank": stats.rankdata(-mean, method="ordinal").astype(int),
+            "rank": ranked(mean),
             "rank_low": ranks.min(axis=0).astype(int),
             "rank_high": ranks.max(axis=0).astype(int),
             "direction": [
@@ -110,14 +110,15 @@ def importance_table(
             "above_shadow": rivalled > copies.max(),
             **_permuted(data, runs, own),
             "interventional": interventional[1],
-            "interventional_rank": _ranks(interventional[1]),
-            "sampled_rank": _ranks(interventional[0]),
+            "interventional_rank": ranked(interventional[1]),
+            "sampled_rank": ranked(interventional[0]),
         }
     )
     return table.sort_values("rank")
 
 
-def _ranks(values: np.ndarray) -> np.ndarray:
+def ranked(values: np.ndarray) -> np.ndarray:
+    """Give the rank of each importance, 1 for the largest."""
     return np.asarray(stats.rankdata(-values, method="ordinal").astype(int))
 
 
