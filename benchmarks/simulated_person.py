@@ -1,7 +1,6 @@
 """A person who puts right by the truth what is looked at: on a table of overlaps, and by acts."""
 
 from collections import defaultdict
-from collections.abc import Iterable
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -139,7 +138,7 @@ def put_right_by_acts(review: ReviewSession, truth: np.ndarray, seen: Seen) -> N
         add, now = truth[wide] == number, review.labels[wide]
         if ((now == main) != add).any():
             review.paint(main, (*low, *high), add=add, remove=(now == main) & ~add)
-    for body in sorted(set(_there(review, seen.bodies - seen.kept - made))):
+    for body in sorted((seen.bodies - seen.kept - made).intersection(review.table["label"])):
         review.delete(body)
 
 
@@ -147,8 +146,3 @@ def _voxels(review: ReviewSession, label: int) -> int:
     box = review.box(label)
     part = tuple(slice(a, b) for a, b in zip(box[:3], box[3:], strict=True))
     return int((review.labels[part] == label).sum())
-
-
-def _there(review: ReviewSession, labels: Iterable[int]) -> list[int]:
-    known = set(review.table["label"])
-    return [label for label in labels if label in known]

@@ -86,8 +86,9 @@ def network_of(table: pd.DataFrame, contacts: pd.DataFrame | None) -> Network:
         size = np.log(column("Volume"))
     drivers = dict(zip(DRIVERS, (column(DEPTH), size, column("Contact")), strict=True))
     places = np.column_stack([column(name) for name in "XYZ"])
-    codes = table["volume"].astype("category").cat.codes if "volume" in table else None
-    volume = np.zeros(len(table), int) if codes is None else codes.to_numpy(int)
+    volume = np.zeros(len(table), int)
+    if "volume" in table:
+        volume = table["volume"].astype("category").cat.codes.to_numpy(int)
     steps: tuple[csr_array, ...] = ()
     if contacts is not None:
         touching = _contact_matrix(table, contacts)
