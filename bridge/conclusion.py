@@ -168,7 +168,8 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
             write_table(_of_volumes(rows, particles) if named else rows, values)
             for note in explanation.notes:
                 notice(note)
-        synchrony = synchronised(particles, contacts, run.path)
+        said = explanation.notes if explanation is not None else ()
+        synchrony = synchronised(particles, contacts, run.path, said)
         inform("drawing the report")
         analysis.write_report(
             run.path,
@@ -191,9 +192,9 @@ def conclude(analysed: Sequence[Analysed], run: RunFolder, features: Regressors)
         )
         notes["forest"] = explanation is not None
         # Without a forest too copies are counted once.
-        said = without_repeats(particles)[1] if explanation is None else explanation.notes
-        if said:
-            notes["particles"] = list(said)
+        left_out = said if explanation is not None else without_repeats(particles)[1]
+        if left_out:
+            notes["particles"] = list(left_out)
     return report
 
 
@@ -212,14 +213,18 @@ def explained(tables: dict[str, pd.DataFrame], features: Regressors) -> analysis
 
 
 def synchronised(
-    tables: dict[str, pd.DataFrame], contacts: dict[str, pd.DataFrame], folder: Path
+    tables: dict[str, pd.DataFrame],
+    contacts: dict[str, pd.DataFrame],
+    folder: Path,
+    said: Sequence[str],
 ) -> analysis.Synchrony:
-    """Measure synchrony, write synchrony.csv, and say what was left out."""
+    """Measure synchrony, write synchrony.csv, and say what was left out and not `said` before."""
     inform("measuring how far particles that touch are damaged alike")
     found = analysis.find_synchrony(tables, contacts)
     write_table(found.table(), folder / "synchrony.csv")
     for note in found.notes:
-        notice(note)
+        if note not in said:
+            notice(note)
     return found
 
 

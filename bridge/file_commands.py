@@ -133,7 +133,7 @@ def explain_files(
             features=states,
             explanation=explanation,
             contacts=contacts,
-            synchrony=synchronised(states, contacts, run.path),
+            synchrony=synchronised(states, contacts, run.path, explanation.notes),
             published=ranking,
             settings=lasting(run.record),
         )

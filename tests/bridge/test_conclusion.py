@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from particlebridge import analysis
 from particlebridge.analysis import VIEWS, electrode, to_view
+from particlebridge.analysis.phantom.tables import electrode_tables
 from particlebridge.bridge import fuse_folder, measure_files
-from particlebridge.bridge.conclusion import Analysed, _of_volumes, conclude
+from particlebridge.bridge.conclusion import Analysed, _of_volumes, conclude, synchronised
 from particlebridge.bridge.runs.run_folder import RunFolder
 from particlebridge.bridge.runs.sheet import list_items
 from particlebridge.bridge.volumes.reading import open_volume
@@ -75,6 +76,18 @@ def test_masks_and_labels_of_the_other_format_are_not_shown(
         conclude([analysed], run, "drivers")
     run.describe(settings={"format": "zarr"})
     assert conclude([analysed], run, "drivers").is_file()
+
+
+def test_copies_are_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    particles, contacts = electrode_tables((60, 110, 110), seed=1)
+    pasted = {"all": pd.concat([particles, particles], ignore_index=True)}
+    touching = {"all": contacts}
+    found = synchronised(pasted, touching, tmp_path, [])
+    assert "are copies of other rows" in capsys.readouterr().err
+    synchronised(pasted, touching, tmp_path, found.notes[:1])
+    said = capsys.readouterr().err
+    assert "are cut by the field of view" in said
+    assert "are copies of other rows" not in said
 
 
 def test_particles_of_pooled_volumes_get_their_own_labels_back() -> None:
