@@ -204,7 +204,7 @@ def results(every: Sequence[Case]) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def by_acts(one: Case, rows: np.ndarray, made: Predicted, looks: int) -> str:
-    """Do the same looks in a review of a run folder; tell whether it ends where the table does."""
+    """Do the same looks in a review of a run folder, and say whether it ends as the table does."""
     person, sights, done = one.person.copy(), _sights(one.rows), 0
     with tempfile.TemporaryDirectory() as folder:
         run = fused_folder(Path(folder), made.volume, made.spacing, made.views)
@@ -220,9 +220,9 @@ def by_acts(one: Case, rows: np.ndarray, made: Predicted, looks: int) -> str:
             found = score(made.labels, review.labels[:])
         lines = (run / "corrections.jsonl").read_text("utf-8").splitlines()
     acts = Counter(json.loads(line)["act"] for line in lines)
-    told = ", ".join(f"{count} {act}" for act, count in acts.items())
+    counts = ", ".join(f"{count} {act}" for act, count in acts.items())
     return (
-        f"{one.name}, {done} looks by acts ({told}): F1@0.5 {found.f1[0.5]:.4f}, "
+        f"{one.name}, {done} looks by acts ({counts}): F1@0.5 {found.f1[0.5]:.4f}, "
         f"by the table {person.errors()[1]:.4f}"
     )
 

@@ -104,7 +104,7 @@ def _rows(state: str, conclusion: str, subject: str, outcomes: Outcomes) -> list
 def _leader(state: StateFigures, prefix: str) -> tuple[str, Outcomes]:
     """Check what leads among features (no prefix) or groups."""
     names = list(state.sets)
-    # A feature that SHAP cannot tell from its likes leads with them.
+    # A feature leads together with those of its cluster: SHAP cannot tell them apart.
     shared = "group " if prefix else "cluster "
     rivals = np.array([k for k, n in enumerate(names) if n.startswith(shared)])
     own = rivals if prefix else np.arange(state.data.x.shape[1])

@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.metrics import r2_score
 from sklearn.tree import DecisionTreeRegressor
 
-# Shuffled copies are predicted together, as many as fit into so many numbers.
+# Shuffled copies are predicted together, as many as fit into this many numbers.
 _NUMBERS = 1 << 22
 
 Voters = Sequence[tuple[DecisionTreeRegressor, np.ndarray]]

@@ -1,4 +1,4 @@
-"""The published ranking of Li et al., *Science* 376 (2022), 517-521, set beside one's own."""
+"""The published ranking of Li et al., *Science* 376 (2022), 517-521, compared with one's own."""
 
 import pandas as pd
 from scipy import stats

@@ -32,8 +32,8 @@ class Network:
     volume
         (n,) whole number of the volume that each lies in.
     steps
-        For 1 to 5 contacts, (n, n) bool: which two are so many contacts apart, on a way that may
-        lead over any particle of the table. Empty: contacts are not known.
+        For 1 to 5 contacts, (n, n) bool: which two are that many contacts apart, by a way over
+        any particles of the table. Empty: contacts are not known.
     notes
         What was left out, as sentences without the state.
     """

@@ -10,7 +10,7 @@ from .permutations import two_sided
 from .result import GINI, VARIATION
 
 RESAMPLES = 1999
-# Beyond so many the skewness that BCa corrects is gone, and its jackknife would take minutes.
+# With more particles the skewness that BCa corrects is gone, and its jackknife would take minutes.
 _MOST_CORRECTED = 2000
 _AT_ONCE = 2_000_000
 

@@ -48,7 +48,7 @@ def matlab_axes(axes: int, path: Path) -> tuple[str | None, tuple[str, ...]]:
     Returns
     -------
     axes, notes
-        None for so many axes that MATLAB gives them no meaning.
+        None if MATLAB gives no meaning to this many axes.
     """
     return _AXES.get(axes), (f"{path}: {_NOTE}",) if axes == 3 else ()
 
