@@ -112,8 +112,7 @@ def view_evidence(
         missed = _lost(objects, one)
         if missed.any():
             grey = None if volume is None else _cut(volume, view, part)
-            found = _described(objects, missed, grey, part.start, view, spacing)
-            lost.append(found._replace(on_face=_on_face(found.places, view, depth)))
+            lost.append(_described(objects, missed, grey, part.start, depth, view, spacing))
     none = np.zeros(0)
     lost.append(LostObjects(np.zeros((0, 3), np.int64), none, none, none, none.astype(bool)))
     gathered = LostObjects(*(np.concatenate(column) for column in zip(*lost, strict=True)))
@@ -165,6 +164,7 @@ def _described(
     chosen: np.ndarray,
     grey: np.ndarray | None,
     start: int,
+    depth: int,
     view: View,
     spacing: tuple[float, float, float],
 ) -> LostObjects:
@@ -187,13 +187,8 @@ def _described(
         counts * float(np.prod(spacing)),
         2 * np.sqrt(counts * height * width / np.pi),
         mean,
-        np.zeros(counts.size, bool),
+        np.isin(nearest[:, 0], (0, depth - 1)),
     )
-
-
-def _on_face(places: np.ndarray, view: View, depth: int) -> np.ndarray:
-    along = places[:, view_axes(view)[0]]
-    return (along == 0) | (along == depth - 1)
 
 
 def _judged(all_: _Shared, n: int, lost: LostObjects) -> ViewEvidence:
