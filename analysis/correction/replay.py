@@ -252,7 +252,7 @@ class LabelEditor:
             others = {int(v) for v in np.unique(there[act.add])} - {0, label}
             change.write(self.labels, act.box, act.add, label)
         if act.remove is not None:
-            own = np.asarray(self.labels[slices(act.box)]) == label
+            own = self._mask(label, act.box)
             change.write(self.labels, act.box, act.remove & own, 0)
         self._found(label, joined_box(before, act.box), origin, change)
         for other in sorted(others):
