@@ -1,5 +1,6 @@
 """The acts of a person who corrects particles."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -164,6 +165,13 @@ def joined_box(first: Box, second: Box) -> Box:
     a, b = first, second
     low = min(a[0], b[0]), min(a[1], b[1]), min(a[2], b[2])
     return (*low, max(a[3], b[3]), max(a[4], b[4]), max(a[5], b[5]))
+
+
+def wider_box(box: Box, margin: Sequence[int], shape: Sequence[int]) -> Box:
+    """Give a box that reaches further by a margin (z, y, x), as far as the volume does."""
+    z0, y0, x0 = (max(0, v - m) for v, m in zip(box[:3], margin, strict=True))
+    z1, y1, x1 = (min(n, v + m) for v, m, n in zip(box[3:], margin, shape, strict=True))
+    return z0, y0, x0, z1, y1, x1
 
 
 def box_shape(box: Box) -> tuple[int, int, int]:

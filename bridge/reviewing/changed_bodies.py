@@ -10,7 +10,7 @@ import numpy as np
 from particlebridge import analysis
 from particlebridge.analysis import Score
 from particlebridge.analysis._shared.overlaps import Overlaps, pair_counts
-from particlebridge.analysis.correction.acts import Box, slices
+from particlebridge.analysis.correction.acts import Box, slices, wider_box
 from particlebridge.analysis.correction.replay import LabelEditor
 from particlebridge.analysis.material.void_evidence import WORDS, coded
 from particlebridge.analysis.scores import score_overlaps
@@ -105,9 +105,7 @@ def find_solid_again(
     void: dict[int, str] = {}
     with progress("bodies whose material is found again", len(changes.now)) as advance:
         for label, box in changes.now.items():
-            low = [max(0, v - _AROUND) for v in box[:3]]
-            high = [min(n, v + _AROUND) for v, n in zip(box[3:], labels.shape, strict=True)]
-            wide: Box = (*low, *high)  # type: ignore[assignment]
+            wide = wider_box(box, (_AROUND,) * 3, labels.shape)
             bodies = labels[slices(wide)]
             known = None if seen.mask is None else np.asarray(seen.mask[slices(wide)])
             grey = filled(np.asarray(volume.data[slices(wide)]), seen.fill, known)

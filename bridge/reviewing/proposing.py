@@ -1,9 +1,9 @@
 """Particles that the views missed, proposed from a click or from outlines in a few slices."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from particlebridge.analysis.correction.acts import Box, Point, box_shape, slices
+from particlebridge.analysis.correction.acts import Box, Point, box_shape, slices, wider_box
 from particlebridge.analysis.correction.regions import (
     Region,
     grow_region,
@@ -51,9 +51,7 @@ def grown_from(
         raise ValueError(f"the point {list(point)} lies outside the volume")
     radius = _USUAL * _radius(usual, spacing)
     reach = [int(np.ceil(radius / s)) + 2 for s in spacing]
-    low = [max(0, p - r) for p, r in zip(point, reach, strict=True)]
-    high = [min(n, p + r + 1) for p, r, n in zip(point, reach, labels.shape, strict=True)]
-    box: Box = (*low, *high)  # type: ignore[assignment]
+    box = _around(point, reach, labels.shape)
     seed = (point[0] - box[0], point[1] - box[1], point[2] - box[2])
     free = labels[slices(box)] == 0
     grown = grow_region(np.asarray(volume[slices(box)]), free, seed, spacing, radius)
@@ -74,15 +72,13 @@ def bright_near(
     Parameters are those of `grown_from`. Where all voxels are particles', the place is given.
     """
     reach = [int(_NEAR * _radius(usual, spacing) / s) for s in spacing]
-    low = [max(0, p - r) for p, r in zip(point, reach, strict=True)]
-    high = [min(n, p + r + 1) for p, r, n in zip(point, reach, labels.shape, strict=True)]
-    box: Box = (*low, *high)  # type: ignore[assignment]
+    box = _around(point, reach, labels.shape)
     free = labels[slices(box)] == 0
     if not free.any():
         return point
     smooth = gaussian_filter(np.nan_to_num(np.asarray(volume[slices(box)], np.float32)), 0.7)
     at = np.unravel_index(np.argmax(np.where(free, smooth, -np.inf)), free.shape)
-    z, y, x = (int(v) + first for v, first in zip(at, low, strict=True))
+    z, y, x = (int(v) + first for v, first in zip(at, box[:3], strict=True))
     return z, y, x
 
 
@@ -94,6 +90,12 @@ def interpolated(planes: Mapping[int, np.ndarray], axis: int) -> Region:
     region = tight(np.moveaxis(mask, 0, axis), origin)
     assert region is not None
     return region
+
+
+def _around(point: Point, reach: Sequence[int], shape: tuple[int, int, int]) -> Box:
+    """Give the box that reaches so far from a voxel."""
+    z, y, x = point
+    return wider_box((z, y, x, z + 1, y + 1, x + 1), reach, shape)
 
 
 def _radius(voxels: float, spacing: tuple[float, float, float]) -> float:

@@ -3,6 +3,7 @@
 import os
 
 import numpy as np
+from particlebridge.analysis.correction.acts import Box, slices, wider_box
 from scipy.ndimage import distance_transform_edt
 
 from .._shared.progress import inform
@@ -58,17 +59,15 @@ def _mark(
     numbers: np.ndarray,
     now: np.ndarray,
     label: int,
-    box: tuple[int, ...],
+    box: Box,
     spacing: tuple[float, float, float],
 ) -> None:
     """Give a particle its number, and its rim 0 where no particle lies."""
-    inside = now[tuple(slice(a, b) for a, b in zip(box[:3], box[3:], strict=True))] == label
+    inside = now[slices(box)] == label
     diameter = 2 * (3 * inside.sum() * np.prod(spacing) / (4 * np.pi)) ** (1 / 3)
     reach = max(_RIM * diameter, 2 * min(spacing))
     wide = [int(np.ceil(reach / side)) for side in spacing]
-    around = tuple(
-        slice(max(0, a - w), b + w) for a, b, w in zip(box[:3], box[3:], wide, strict=True)
-    )
+    around = slices(wider_box(box, wide, now.shape))
     own = now[around] == label
     marked = numbers[around]
     rim = (distance_transform_edt(~own, spacing) <= reach) & (now[around] == 0)
