@@ -145,24 +145,24 @@ def _measured(
     measuring: MeasureOptions,
 ) -> tuple[pd.DataFrame, int]:
     """Measure the particles that changed or have a change in reach; the others keep their rows."""
-    volume, given = source.volume, measuring.given()
+    if not changes.places:
+        return table, 0
+    volume = source.volume
     same: dict[str, Any] = {
         "volume": volume.data,
         "labels": labels,
         "spacing": volume.spacing,
         "solid": solid,
         "field_of_view": source.seen.seen,
-        **given,
+        **measuring.given(),
     }
     recipe = same.pop("recipe")
-    if recipe != "physical" and changes.places:
+    if recipe != "physical":
         # The published recipe has margins and densities of its own.
         notice(f"recipe {recipe}: all particles are measured again")
         found = analysis.measure(**same, recipe=recipe)
         return in_unit(found, length_unit(volume.known_size)), len(found)
     boxes: dict[int, Box] = {label: one.box for label, one in editor.particles.items()}
-    if not changes.places:
-        return table, 0
     return measure_again(table, **same, boxes=boxes, changed=changes.places)
 
 
