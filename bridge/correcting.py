@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -81,11 +82,8 @@ def apply_corrections(results: str | os.PathLike[str]) -> Path:
         analysed = []
         for path in volumes:
             run = top if path == top.path else RunFolder(path)
-            entry = names.get(path.name, {})
-            if run is top:
-                analysed.append(_corrected(run, entry, settings, path in chosen))
-                continue
-            with run.locked():
+            with nullcontext() if run is top else run.locked():
+                entry = names.get(path.name, {})
                 analysed.append(_corrected(run, entry, settings, path in chosen))
         return conclude(analysed, top, settings["features"])
 
@@ -122,12 +120,13 @@ def _corrected(
     if chosen and has_corrections(run.path):
         set_aside(run)
         _check_same(run, volume)
-        if not find_fused(run).features.is_file():
-            raise ValueError(f"{find_fused(run).features}: no such file; {_AGAIN}")
+        fused = find_fused(run)
+        if not fused.features.is_file():
+            raise ValueError(f"{fused.features}: no such file; {_AGAIN}")
         facts = run.record["volume"].get("field_of_view", {})
         seen = find_field_of_view(volume.data, volume.source, facts.get("from", "auto"))
         formats = {suffix: name for name, suffix in SUFFIXES.items()}
-        plan = Plan(format=formats[find_fused(run).labels.suffix])  # type: ignore[arg-type]
+        plan = Plan(format=formats[fused.labels.suffix])  # type: ignore[arg-type]
         corrections = correct_run(Source(volume, seen, plan), run, _measuring(settings))
     item = Item(
         volume.source,
