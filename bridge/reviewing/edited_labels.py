@@ -65,20 +65,17 @@ class EditedLabels:
         return self.size * self.dtype.itemsize
 
     def __getitem__(self, key: Any) -> np.ndarray:
-        spans, steps, gone = self._spans(key)
+        spans, index = read_index(key, self.shape)
         box = tuple(slice(a, b) for a, b in spans)
         found = np.asarray(self.base[box]).astype(self.dtype)
         for place, chunk in self._held(spans):
             into, part = _meeting(place, chunk.shape, spans)
             found[into] = chunk[part]
-        index: tuple[Any, ...] = tuple(
-            0 if axis in gone else slice(None, None, step) for axis, step in enumerate(steps)
-        )
         return found[index]
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        spans, steps, gone = self._spans(key)
-        if gone or any(step != 1 for step in steps):
+        spans, index = read_index(key, self.shape)
+        if any(part != slice(None, None, 1) for part in index):
             raise IndexError("labels are written box by box: give three slices without steps")
         sides = tuple(b - a for a, b in spans)
         values = np.broadcast_to(np.asarray(value, self.dtype), sides)
@@ -125,31 +122,54 @@ class EditedLabels:
             if all(p in span for p, span in zip(place, grid, strict=True)):
                 yield place, chunk
 
-    def _spans(self, key: Any) -> tuple[list[tuple[int, int]], list[int], set[int]]:
-        """Read an index: where it begins and ends, its steps, and the axes that it drops."""
-        parts = list(key) if isinstance(key, tuple) else [key]
-        if Ellipsis in [part for part in parts if not isinstance(part, np.ndarray)]:
-            at = parts.index(Ellipsis)
-            parts[at : at + 1] = [slice(None)] * (4 - len(parts))
-        if len(parts) > 3:
-            raise IndexError("labels have three axes")
-        parts += [slice(None)] * (3 - len(parts))
-        spans, steps, gone = [], [], set()
-        for axis, (part, n) in enumerate(zip(parts, self.shape, strict=True)):
-            if isinstance(part, slice):
-                start, stop, step = part.indices(n)
-                if step < 1:
-                    raise IndexError("labels are read forwards: give a step of 1 or more")
-                spans.append((start, max(start, stop)))
-                steps.append(step)
-                continue
-            index = int(part)
-            if not -n <= index < n:
-                raise IndexError(f"index {index} lies outside {n} along axis {axis}")
-            spans.append((index % n, index % n + 1))
-            steps.append(1)
-            gone.add(axis)
-        return spans, steps, gone
+
+def read_index(
+    key: Any, shape: tuple[int, int, int]
+) -> tuple[list[tuple[int, int]], tuple[int | slice, ...]]:
+    """Read an index of a (Z, Y, X) array.
+
+    Parameters
+    ----------
+    key
+        Whole numbers and slices that go forwards.
+    shape
+        Of the array.
+
+    Returns
+    -------
+    spans : list of tuple of int
+        Where the box that holds all of it begins and ends along each axis.
+    index : tuple
+        What the index then is within that box.
+
+    Raises
+    ------
+    IndexError
+        If it is anything else, or lies outside.
+    """
+    parts = list(key) if isinstance(key, tuple) else [key]
+    if Ellipsis in [part for part in parts if not isinstance(part, np.ndarray)]:
+        at = parts.index(Ellipsis)
+        parts[at : at + 1] = [slice(None)] * (4 - len(parts))
+    if len(parts) > 3:
+        raise IndexError("labels have three axes")
+    parts += [slice(None)] * (3 - len(parts))
+    spans: list[tuple[int, int]] = []
+    index: list[int | slice] = []
+    for axis, (part, n) in enumerate(zip(parts, shape, strict=True)):
+        if isinstance(part, slice):
+            start, stop, step = part.indices(n)
+            if step < 1:
+                raise IndexError("labels are read forwards: give a step of 1 or more")
+            spans.append((start, max(start, stop)))
+            index.append(slice(None, None, step))
+            continue
+        at = int(part)
+        if not -n <= at < n:
+            raise IndexError(f"index {at} lies outside {n} along axis {axis}")
+        spans.append((at % n, at % n + 1))
+        index.append(0)
+    return spans, tuple(index)
 
 
 def _meeting(

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..edited_labels import read_index
+
 if TYPE_CHECKING:
     from particlebridge.analysis.correction.acts import Box
 
@@ -82,26 +84,11 @@ class Part:
         return read.transpose(np.argsort(self._order))
 
     def _resolved(self, key: Any) -> tuple[list[int], list[int], tuple[Any, ...]]:
-        """Give the first and last voxel of what a key asks for, and what turns a box into it."""
-        parts = key if isinstance(key, tuple) else (key,)
-        parts = (*parts, *(slice(None),) * (3 - len(parts)))
-        low: list[int] = []
-        high: list[int] = []
-        whole: list[Any] = []
-        for part, n, offset in zip(parts, self.shape, self.box[:3], strict=True):
-            if isinstance(part, slice):
-                start, stop, step = part.indices(n)
-                low.append(offset + start)
-                high.append(offset + max(start, stop))
-                whole.append(slice(None, None, step))
-            else:
-                index = int(part) + n if int(part) < 0 else int(part)
-                if not 0 <= index < n:
-                    raise IndexError(part)
-                low.append(offset + index)
-                high.append(offset + index + 1)
-                whole.append(0)
-        return low, high, tuple(whole)
+        """Give where what a key asks for begins and ends in the volume, and the key within that."""
+        spans, index = read_index(key, self.shape)
+        low = [offset + start for (start, _), offset in zip(spans, self.box[:3], strict=True)]
+        high = [offset + stop for (_, stop), offset in zip(spans, self.box[:3], strict=True)]
+        return low, high, index
 
 
 class PaintedPart(Part):
