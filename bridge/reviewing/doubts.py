@@ -84,13 +84,13 @@ class Doubts:
         now = editor.particles
         known = self._known.reindex(list(now))
         known["review"] = [particle.review for particle in now.values()]
-        for label, particle in list(now.items()):
-            if particle.origin:
-                known.loc[label, ["z", "y", "x"]] = particle.at or editor.known(label).at
-                known.loc[label, "confidence"] = np.nan
-            if particle.origin in ("corrected", "added"):
-                known.loc[label, "doubt"] = 0.0
-                known.loc[label, "reasons"] = ""
+        changed = [label for label, particle in now.items() if particle.origin]
+        if changed:
+            places = [now[label].at or editor.known(label).at for label in changed]
+            known.loc[changed, ["z", "y", "x"]] = np.array(places, float)
+            known.loc[changed, "confidence"] = np.nan
+            settled = [label for label in changed if now[label].origin in ("corrected", "added")]
+            known.loc[settled, ["doubt", "reasons"]] = 0.0, ""
         ordered = known.sort_values("doubt", ascending=False, kind="stable")
         return ordered.rename_axis("label").reset_index()[_SHOWN]
 
