@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QAbstractTableModel, QItemSelection, QItemSelectionModel, QModelIndex, Qt
@@ -55,17 +56,21 @@ class _Particles(QAbstractTableModel):
         return None
 
     def data(self, index: QModelIndex, role: int = 0) -> Any:
-        row = self.table.iloc[index.row()]
-        column = _COLUMNS[index.column()]
+        # Qt asks thousands of times, and mostly for fonts and colours.
         if role == Qt.ItemDataRole.ToolTipRole:
-            return str(row["reasons"])
+            return str(self._value("reasons", index))
         if role != Qt.ItemDataRole.DisplayRole:
             return None
+        column = _COLUMNS[index.column()]
         if column == "particle":
-            return str(row["label"]) if row["label"] > 0 else "missed?"
+            label = self._value("label", index)
+            return str(label) if label > 0 else "missed?"
         if column == "doubt":
-            return f"{row['doubt']:.2f}"
-        return str(row["reasons"] if column == "why" else row["review"])
+            return f"{self._value('doubt', index):.2f}"
+        return str(self._value("reasons" if column == "why" else "review", index))
+
+    def _value(self, name: str, index: QModelIndex) -> Any:
+        return self.table[name].iat[index.row()]
 
 
 class Panel(QWidget):
@@ -114,7 +119,7 @@ class Panel(QWidget):
 
     def bind_keys(self, window: QWidget) -> None:
         """Make the keys work wherever the mouse is in a window."""
-        for action in (*RANK, *GO, *JUDGE, *TOOLS, *FINISH, *HISTORY):
+        for action in chain(*_ROWS):
             for key in (action.key, *_ALSO.get(action.name, ())):
                 QShortcut(QKeySequence(key), window).activated.connect(self._doing(action))
         for key, by in SIZES.items():
