@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, get_args
 
 from particlebridge.analysis.correction.act_records import act_of, as_record
 from particlebridge.analysis.correction.acts import Act
@@ -15,7 +15,6 @@ from particlebridge.analysis.io.errors import reason
 
 LOG = "corrections.jsonl"
 By = Literal["napari", "fiji", "script"]
-_BY = ("napari", "fiji", "script")
 _MOST = 1 << 30
 """Bytes of a log: no person makes more."""
 
@@ -167,8 +166,8 @@ def _line(number: int, record: dict[str, Any], shape: Sequence[int]) -> Line:
     for key in ("time", "by", "labels"):
         if not isinstance(record.get(key), str):
             raise ValueError(f"it has no '{key}'")
-    if record["by"] not in _BY:
-        raise ValueError(f"'by' must be one of {', '.join(_BY)}")
+    if record["by"] not in get_args(By):
+        raise ValueError(f"'by' must be one of {', '.join(get_args(By))}")
     return Line(number, act_of(record, shape), record["time"], record["by"], record["labels"])
 
 
