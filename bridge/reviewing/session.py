@@ -111,8 +111,7 @@ class ReviewSession(ReviewedRun):
             stack.enter_context(held(path))
             review = cls(RunFolder(path), by)
             review._held = stack.pop_all()
-            return review
-        raise AssertionError
+        return review
 
     def accept(self, label: int) -> None:
         """Say that a particle is right."""
