@@ -52,7 +52,7 @@ def body_shapes(
     n
         The highest body number.
     volume
-        (Z, Y, X) grey values; an array or alike.
+        (Z, Y, X) grey values, an array or sliced like one.
 
     Raises
     ------

@@ -25,7 +25,7 @@ BODY = Weights(9.61, {"confidence": -4.45, "roundness": -8.72, "split": 4.46, "b
 PLACE = Weights(3.08, {"bright": 2.52, "bright_face": 2.65, "others": -9.15})
 """Of particles, and of places without one. `others` is the mean confidence of all particles."""
 
-# From here on a person is told.
+# Limits beyond which a reason for doubt is named.
 _DISAGREE, _HARDLY, _SPLIT, _MERGED, _NECK, _RAGGED, _DARK = 0.5, 0.5, 0.15, 0.3, 0.5, 0.75, 0.5
 _SMALL, _LARGE = 0.05, 3.0
 
@@ -132,7 +132,6 @@ def _body_rows(
     shape: tuple[int, ...],
 ) -> pd.DataFrame:
     labels = table.index.to_numpy()
-
     low, high = shapes.low[labels], shapes.high[labels]
     return pd.DataFrame(
         {

@@ -91,7 +91,7 @@ def view_evidence(
     labels
         (Z, Y, X) bodies: an array or anything that is sliced like one, such as a Zarr.
     stack
-        The view's 2-D labels in its own order; an array or alike.
+        The view's 2-D labels in its own order, an array or sliced like one.
     view
         Its name.
     spacing
@@ -99,7 +99,7 @@ def view_evidence(
     n
         The highest body number.
     volume
-        (Z, Y, X) grey values; an array or alike.
+        (Z, Y, X) grey values, an array or sliced like one.
     """
     parts, lost = [], []
     depth = labels.shape[view_axes(view)[0]]

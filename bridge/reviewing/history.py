@@ -94,5 +94,5 @@ class History:
 
     def _tell(self, change: Change | None) -> None:
         for box in dict.fromkeys(box for box, _ in change.patches) if change else ():
-            for told in self.on_change:
-                told(box)
+            for callback in self.on_change:
+                callback(box)

@@ -89,5 +89,5 @@ def why_no_window() -> str:
     lines = [line.strip() for line in tried.stderr.splitlines() if line.strip()]
     if not lines:
         return "Qt could not be started"
-    # A library that lacks is the last line of a traceback; Qt itself begins with what is wrong.
+    # A traceback ends with the missing library; Qt's own text begins with what is wrong.
     return lines[-1 if lines[0].startswith("Traceback") else 0].rstrip(".")

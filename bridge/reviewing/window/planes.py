@@ -18,7 +18,7 @@ SIDE = 512
 """Voxels along each axis that are shown of a larger volume: a plane of it is read at once."""
 
 _SHARE = 0.35
-"""Of a plane that a particle takes."""
+"""Share of a plane that a particle takes."""
 
 _SMALL = 12
 """Voxels: a smaller particle is not zoomed up any more."""
@@ -30,7 +30,7 @@ class Planes:
     Parameters
     ----------
     presenter
-        What is shown; it is told of clicks and strokes.
+        What is shown; clicks and strokes go to it.
     viewers
         View -> viewer model, all three.
 

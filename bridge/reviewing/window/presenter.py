@@ -250,15 +250,15 @@ class Presenter:
         self._changed()
 
     def _act(self, act: Callable[[], object], said: str = "") -> bool:
-        """Do an act, and say what it tells; tell whether it was done."""
+        """Do an act and say what it did; give whether it was done."""
         try:
-            told = act()
+            result = act()
         except (ValueError, RuntimeError, OSError) as error:
             self._say(str(error), failed=True)
             return False
         self.table = ParticleTable(self.session, self._judged)
         self.selected = [label for label in self.selected if label in self.table]
-        self._say(said or str(told))
+        self._say(said or str(result))
         return True
 
     def _finish(self, act: Callable[[], object]) -> None:
