@@ -88,7 +88,9 @@ def _correct(
     files: FusedFiles,
     measuring: MeasureOptions,
 ) -> dict[str, Any]:
-    volume, boxes = source.volume, boxes_of(fused, labels.base)
+    volume, as_fused = source.volume, pd.read_csv(fused.fusion)
+    table = read_table(fused.features)
+    boxes = boxes_of(fused, labels.base, as_fused, table)
     editor = LabelEditor(labels, boxes, 0, volume.data, volume.spacing)
     acts = replay(log, editor, fused.digest)
     for message in (*log.messages, *acts.messages):
@@ -99,7 +101,6 @@ def _correct(
         f"{len(changes.gone)}"
     )
     solid, void = find_solid_again(source, labels, open_volume(fused.solid).data, changes)
-    table = read_table(fused.features)
     features, again = _measured(source, labels, solid, editor, changes, table, measuring)
     unit = length_unit(volume.known_size)
     near = contacts_again(
@@ -107,7 +108,7 @@ def _correct(
     )
     write_table(in_unit(near, unit), files.contacts)
     write_table(features, files.features)
-    fusion = _fusion(pd.read_csv(fused.fusion), editor, changes, void, volume.spacing)
+    fusion = _fusion(as_fused, editor, changes, void, volume.spacing)
     write_table(fusion.assign(Unit=unit), files.fusion)
     own = label_digest(cast(StoredArray, labels))
     mask = Recorded(own, files.labels.name)

@@ -11,7 +11,7 @@ from particlebridge.analysis.correction.replay import LabelEditor
 
 from ..runs.run_folder import RunFolder
 from ..volumes.stored_arrays import AnyArray
-from ..volumes.tables import read_table, write_table
+from ..volumes.tables import write_table
 from .fused_files import FusedFiles
 
 _FILE = "doubts.csv"
@@ -27,6 +27,8 @@ class Doubts:
         The folder, held by the caller.
     fused
         Its particles as they were fused.
+    fusion, features
+        Their tables; None: not measured.
     spacing
         Voxel size (z, y, x).
 
@@ -39,10 +41,15 @@ class Doubts:
     """
 
     def __init__(
-        self, run: RunFolder, fused: FusedFiles, spacing: tuple[float, float, float]
+        self,
+        run: RunFolder,
+        fused: FusedFiles,
+        fusion: pd.DataFrame,
+        features: pd.DataFrame | None,
+        spacing: tuple[float, float, float],
     ) -> None:
         self._run, self._fused, self._spacing = run, fused, spacing
-        self._known = _of_fusion(fused, spacing)
+        self._known = _of_fusion(fusion, features, spacing)
         self.missed = pd.DataFrame(columns=["z", "y", "x", "doubt", "reasons"])
         self.is_ranked = False
         if self._file.is_file() and run.record.get("ranked_labels") == fused.digest:
@@ -108,14 +115,16 @@ class Doubts:
         self.is_ranked = True
 
 
-def _of_fusion(fused: FusedFiles, spacing: tuple[float, float, float]) -> pd.DataFrame:
-    """Read, by label: confidence, voxels, and the middle in voxels (NaN: not measured)."""
-    fusion = pd.read_csv(fused.fusion).set_index("label")
+def _of_fusion(
+    fusion: pd.DataFrame, features: pd.DataFrame | None, spacing: tuple[float, float, float]
+) -> pd.DataFrame:
+    """List, by label: confidence, voxels, and the middle in voxels (NaN: not measured)."""
+    fusion = fusion.set_index("label")
     table = fusion[["confidence"]].copy()
     table["voxels"] = fusion["Volume"] / float(np.prod(spacing))
     table[["z", "y", "x"]] = np.nan
-    if fused.features.is_file():
-        features = read_table(fused.features).set_index("label")
+    if features is not None:
+        features = features.set_index("label")
         for name, size in zip("zyx", spacing, strict=True):
             table[name] = features[name.upper()] / size
     table["doubt"] = (1 - table["confidence"]).fillna(0.0).clip(0, 1)

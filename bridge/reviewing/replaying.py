@@ -13,7 +13,6 @@ from particlebridge.analysis.features.particle_crops import find_particles, slab
 
 from .._shared.progress import notice
 from ..volumes.stored_arrays import AnyArray
-from ..volumes.tables import read_table
 from .fused_files import FusedFiles
 from .log import CorrectionLog, Line
 
@@ -135,12 +134,12 @@ def replay(log: CorrectionLog, editor: LabelEditor, digest: str) -> Replayed:
     return result
 
 
-def boxes_of(fused: FusedFiles, labels: AnyArray) -> dict[int, Box]:
-    """Tell the bounding box of each particle, from the tables where they are of these labels."""
-    if fused.features.is_file() and fused.fusion.is_file():
-        features = read_table(fused.features)
+def boxes_of(
+    fused: FusedFiles, labels: AnyArray, fusion: pd.DataFrame, features: pd.DataFrame | None
+) -> dict[int, Box]:
+    """Tell the bounding box of each particle, from its tables where they are of these labels."""
+    if features is not None:
         columns = ["z0", "y0", "x0", "z1", "y1", "x1"]
-        fusion = pd.read_csv(fused.fusion)
         # Tables of labels that were fused before have other volumes.
         same = len(features) == len(fusion) and set(columns) <= set(features)
         if same and features.set_index("label")["Volume"].sort_index().equals(

@@ -13,6 +13,7 @@ from particlebridge.analysis.correction.replay import LabelEditor
 from ..runs.run_folder import RunFolder
 from ..volumes.reading import Volume, open_volume
 from ..volumes.stored_arrays import AnyArray
+from ..volumes.tables import read_table
 from ..volumes.voxel_size import Spacing
 from .doubts import Doubts
 from .edited_labels import EditedLabels
@@ -45,8 +46,11 @@ class ReviewedRun:
         if self._fused.solid.exists():
             self.solid = open_volume(self._fused.solid).data
         self.views: Mapping[View, AnyArray] = open_views(run)
-        self._doubts = Doubts(run, self._fused, self.spacing)
-        boxes = boxes_of(self._fused, base)
+        fusion, features = pd.read_csv(self._fused.fusion), None
+        if self._fused.features.is_file():
+            features = read_table(self._fused.features)
+        self._doubts = Doubts(run, self._fused, fusion, features, self.spacing)
+        boxes = boxes_of(self._fused, base, fusion, features)
         self._editor = LabelEditor(self.labels, boxes, 0, self._voxels, self.spacing)
 
     def close(self) -> None:
