@@ -71,7 +71,8 @@ def apply_corrections(results: str | os.PathLike[str]) -> Path:
     folder = Path(results)
     top, names = _run_above(folder)
     volumes = [top.path / name for name in names] if names else [top.path]
-    chosen = [path for path in volumes if path == folder or folder == top.path]
+    given = folder.absolute()
+    chosen = [path for path in volumes if given in (path.absolute(), top.path.absolute())]
     if not any(map(has_corrections, chosen)):
         raise FileNotFoundError(
             f"{folder / LOG}: no such file: there are no corrections to apply; make them with "
